@@ -1,0 +1,16 @@
+//! The shared vocabulary of Usher: ids, fields, the contract's messages, mapping, run states, receipts, and what the pages show.
+//!
+//! Everything here is pure: no I/O, no clock, no async, no randomness. The browser's live preview and the server's pipeline run this
+//! same code, and the Toolkit speaks the contract through these types. What opens files, sockets or databases lives elsewhere.
+
+pub mod contract;
+pub mod error;
+pub mod field;
+pub mod id;
+pub mod mapping;
+pub mod phone;
+pub mod reject;
+pub mod run;
+pub mod suggestion;
+pub mod transform;
+pub mod view;
