@@ -70,7 +70,10 @@ impl FieldType {
 
     /// Whether any text is a legal value of this type.
     pub fn takes_any_text(self) -> bool {
-        matches!(self, Self::String | Self::Other | Self::CustomerId | Self::CookieId | Self::PostalCode | Self::MobileAdId)
+        matches!(
+            self,
+            Self::String | Self::Other | Self::CustomerId | Self::CookieId | Self::PostalCode | Self::MobileAdId
+        )
     }
 }
 
@@ -120,7 +123,17 @@ pub struct Field {
 impl Field {
     /// A raw, optional field without a label; the common case in tests and configurations.
     pub fn new(name: impl Into<String>, kind: FieldKind, field_type: FieldType) -> Self {
-        Self { name: name.into(), label: None, kind, field_type, required: false, recommended: false, form: FieldForm::Raw, description: None, example: None }
+        Self {
+            name: name.into(),
+            label: None,
+            kind,
+            field_type,
+            required: false,
+            recommended: false,
+            form: FieldForm::Raw,
+            description: None,
+            example: None,
+        }
     }
 
     /// The same field, but required.

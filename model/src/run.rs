@@ -1,0 +1,331 @@
+//! Runs: their states, what moves them from one to the next, what is counted, and the receipt.
+//!
+//! The state machine is here so that the server, the tests and the pages agree on it. Who claims a run, and when, is the hub's matter.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{contract::JobMode, reject::RejectCode};
+
+/// How a share changes the destination's segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Add the people of the audience.
+    Add,
+    /// The people of the audience, and nobody else.
+    Replace,
+    /// Remove the people of the audience.
+    Remove,
+}
+
+impl Mode {
+    /// Every mode, in the order in which they are offered.
+    pub const ALL: [Self; 3] = [Self::Add, Self::Replace, Self::Remove];
+
+    /// The word in the database, in forms and on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Add => "add",
+            Self::Replace => "replace",
+            Self::Remove => "remove",
+        }
+    }
+
+    /// The mode of the job with the consumer.
+    pub fn job_mode(self) -> JobMode {
+        match self {
+            Self::Add => JobMode::Add,
+            Self::Replace => JobMode::Replace,
+            Self::Remove => JobMode::Remove,
+        }
+    }
+}
+
+/// Where a run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunState {
+    /// Waiting for a worker.
+    Queued,
+    /// The producer was asked for an export and prepares it.
+    Exporting,
+    /// Rows are read, checked, mapped and written into parts. Nothing was sent yet.
+    Reading,
+    /// All was read and the counts agree; the parts are on their way to the destination.
+    Delivering,
+    /// All parts were acknowledged; the destination was told so and finishes.
+    Completing,
+    /// Done, every row.
+    Complete,
+    /// Done; some rows were rejected or refused, and are in the rejects.
+    CompleteWithRejects,
+    /// It could not go on. A person can retry it.
+    Failed,
+    /// A person called it off.
+    Canceled,
+}
+
+/// What moves a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunEvent {
+    /// A worker took it up and asks the producer for an export.
+    ExportAsked,
+    /// The producer's data is ready.
+    ExportReady,
+    /// What was being read has to be read again from the start (the connection broke, the process ended); its parts were dropped.
+    ReadAgain,
+    /// All rows were read and the counts agree.
+    ReadWhole,
+    /// Every part was acknowledged.
+    Delivered,
+    /// The destination finished and the receipt adds up; no row was left out.
+    Finished,
+    /// The same, but some rows were rejected or refused.
+    FinishedWithRejects,
+    /// It can't go on.
+    Fail,
+    /// A person called it off.
+    Cancel,
+    /// A person wants a failed run tried again from the start; nothing had been sent.
+    RetryFromStart,
+    /// A person wants a failed run tried again; all had been read.
+    RetryDelivery,
+}
+
+/// A step that the state does not allow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a run that is {state:?} can't take {event:?}")]
+pub struct IllegalStep {
+    /// Where the run is.
+    pub state: RunState,
+    /// What was tried.
+    pub event: RunEvent,
+}
+
+impl RunState {
+    /// Every state.
+    pub const ALL: [Self; 9] = [
+        Self::Queued,
+        Self::Exporting,
+        Self::Reading,
+        Self::Delivering,
+        Self::Completing,
+        Self::Complete,
+        Self::CompleteWithRejects,
+        Self::Failed,
+        Self::Canceled,
+    ];
+
+    /// The state after `event`, or an error when the state does not allow it.
+    pub fn step(self, event: RunEvent) -> Result<Self, IllegalStep> {
+        use RunEvent as E;
+        Ok(match (self, event) {
+            (Self::Queued, E::ExportAsked) => Self::Exporting,
+            (Self::Exporting, E::ExportReady) => Self::Reading,
+            (Self::Exporting | Self::Reading, E::ReadAgain) => Self::Exporting,
+            (Self::Reading, E::ReadWhole) => Self::Delivering,
+            (Self::Delivering, E::Delivered) => Self::Completing,
+            (Self::Completing, E::Finished) => Self::Complete,
+            (Self::Completing, E::FinishedWithRejects) => Self::CompleteWithRejects,
+            (state, E::Fail) if !state.is_final() => Self::Failed,
+            (state, E::Cancel) if !state.is_final() => Self::Canceled,
+            (Self::Failed, E::RetryFromStart) => Self::Queued,
+            (Self::Failed, E::RetryDelivery) => Self::Delivering,
+            (state, event) => return Err(IllegalStep { state, event }),
+        })
+    }
+
+    /// No worker will touch it again unless a person asks.
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Complete | Self::CompleteWithRejects | Self::Failed | Self::Canceled)
+    }
+
+    /// The word in the database and on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Exporting => "exporting",
+            Self::Reading => "reading",
+            Self::Delivering => "delivering",
+            Self::Completing => "completing",
+            Self::Complete => "complete",
+            Self::CompleteWithRejects => "complete_with_rejects",
+            Self::Failed => "failed",
+            Self::Canceled => "canceled",
+        }
+    }
+
+    /// The words for people.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Queued => "Queued",
+            Self::Exporting => "Preparing",
+            Self::Reading => "Reading",
+            Self::Delivering => "Sending",
+            Self::Completing => "Finishing",
+            Self::Complete => "Complete",
+            Self::CompleteWithRejects => "Complete with rejects",
+            Self::Failed => "Failed",
+            Self::Canceled => "Canceled",
+        }
+    }
+
+    /// The state of that word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == word)
+    }
+}
+
+/// What a run counted so far. Rows, but for the bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunCounts {
+    /// Rows that the producer says there are; absent when it says nothing.
+    pub declared: Option<u64>,
+    /// Data rows read from the producer.
+    pub read: u64,
+    /// Of these, fit to be sent.
+    pub valid: u64,
+    /// Of these, rejected by Usher with a reason.
+    pub rejected: u64,
+    /// Rows in parts that were sent.
+    pub sent: u64,
+    /// Rows that the destination took.
+    pub acknowledged: u64,
+    /// Rows that the destination refused with a reason.
+    pub refused: u64,
+    /// Bytes of CSV read.
+    pub bytes_read: u64,
+    /// Bytes of CSV sent.
+    pub bytes_sent: u64,
+}
+
+/// Why rows were left out: one line of the account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RejectGroup {
+    /// What was wrong.
+    pub code: RejectCode,
+    /// The destination's own code, when it refused the rows.
+    pub destination_code: Option<String>,
+    /// The field concerned.
+    pub field: Option<String>,
+    /// A sentence for people.
+    pub reason: String,
+    /// How many rows.
+    pub rows: u64,
+}
+
+/// A count that does not add up. A run with one is failed, never complete.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{left_name} is {left}, but {right_name} is {right}")]
+pub struct Gap {
+    /// The name of the one count.
+    pub left_name: String,
+    /// The one count, rows.
+    pub left: u64,
+    /// The name of what it should equal.
+    pub right_name: String,
+    /// What it should equal, rows.
+    pub right: u64,
+}
+
+/// A run's final account. Downloadable; proves that every row read was sent and acknowledged, or left out with a reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// The run.
+    pub run_id: String,
+    /// The share.
+    pub share_id: String,
+    /// The audience's name and the endpoint that it came from.
+    pub source: String,
+    /// The destination's name and segment.
+    pub destination: String,
+    /// How the segment was changed.
+    pub mode: Mode,
+    /// Which version of the share's mapping was used.
+    pub mapping_version: u32,
+    /// RFC 3339, UTC.
+    pub started_at: String,
+    /// RFC 3339, UTC.
+    pub finished_at: String,
+    /// The counts.
+    pub counts: RunCounts,
+    /// The rows left out, by reason.
+    pub left_out: Vec<RejectGroup>,
+    /// Parts sent.
+    pub parts: u32,
+    /// SHA-256 over the parts' SHA-256 digests (each 32 bytes, in order of their number), lower-case hexadecimal.
+    pub sha256: String,
+}
+
+impl Receipt {
+    /// Checks that the account adds up: declared = read = valid + rejected, valid = sent = acknowledged + refused, and that the
+    /// rows left out by reason are exactly those rejected and refused.
+    pub fn check(&self) -> Result<(), Gap> {
+        let counts = &self.counts;
+        if let Some(declared) = counts.declared {
+            equal("declared", declared, "read", counts.read)?;
+        }
+        equal("read", counts.read, "valid plus rejected", counts.valid + counts.rejected)?;
+        equal("valid", counts.valid, "sent", counts.sent)?;
+        equal("sent", counts.sent, "acknowledged plus refused", counts.acknowledged + counts.refused)?;
+        let mut by_side: BTreeMap<bool, u64> = BTreeMap::new();
+        for group in &self.left_out {
+            *by_side.entry(group.code == RejectCode::Refused).or_default() += group.rows;
+        }
+        equal("rejected", counts.rejected, "rejected by reason", by_side.get(&false).copied().unwrap_or(0))?;
+        equal("refused", counts.refused, "refused by reason", by_side.get(&true).copied().unwrap_or(0))
+    }
+}
+
+fn equal(left_name: &str, left: u64, right_name: &str, right: u64) -> Result<(), Gap> {
+    if left == right {
+        return Ok(());
+    }
+    Err(Gap { left_name: left_name.to_owned(), left, right_name: right_name.to_owned(), right })
+}
+
+/// Why a run failed: stable codes, each documented.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureCode {
+    /// The application could not be reached.
+    EndpointUnreachable,
+    /// The application did not answer in time.
+    EndpointTimeout,
+    /// The application refused the authentication key.
+    KeyRefused,
+    /// The application's answer was not what the contract says.
+    NonsenseAnswer,
+    /// The application reported an error of its own.
+    EndpointFailed,
+    /// The data ended in the middle.
+    SourceTruncated,
+    /// The data has another number of rows, or another digest, than the producer said.
+    SourceMismatch,
+    /// The header lacks a mapped column, or there is none.
+    HeaderUnusable,
+    /// A limit was passed: row size, columns.
+    LimitPassed,
+    /// There was not one row to send, and the mode would empty the destination.
+    NothingToSend,
+    /// The destination's account of a part, or of the whole, does not add up.
+    AcknowledgementMismatch,
+    /// The mapping no longer fits the fields.
+    MappingUnusable,
+    /// Usher itself failed: its database or its payload store.
+    Internal,
+}
+
+/// Why a run failed, for people and programs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// Stable.
+    pub code: FailureCode,
+    /// What happened, with the line or byte where there is one; what was kept; what to do. No values.
+    pub message: String,
+    /// Trying again may help, without changing anything.
+    pub retryable: bool,
+}

@@ -1,0 +1,547 @@
+//! What the pages show: answers of the hub to the interface. Carried as JSON, so: no secrets, lists by page, times as RFC 3339 in UTC.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    contract::{DeliveryOptions, Movement},
+    field::Field,
+    id::{AccountId, ApplicationId, AudienceId, EndpointId, RunId, ShareId, UserId},
+    mapping::{Finding, Mapping},
+    run::{Failure, Mode, RejectGroup, RunCounts, RunState},
+};
+
+/// What a user may do in an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Looks.
+    Viewer,
+    /// Shares audiences.
+    Member,
+    /// Connects endpoints, manages people.
+    Admin,
+}
+
+impl Role {
+    /// The word in the database and on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Member => "member",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// The role of that word.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Viewer, Self::Member, Self::Admin].into_iter().find(|role| role.as_str() == word)
+    }
+}
+
+/// Who is signed in, in which account, with which role. Every call of the hub takes one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Actor {
+    /// The person.
+    pub user_id: UserId,
+    /// Their name.
+    pub user_name: String,
+    /// Their e-mail address.
+    pub email: String,
+    /// The account in which they act.
+    pub account_id: AccountId,
+    /// Its name.
+    pub account_name: String,
+    /// Their role in it.
+    pub role: Role,
+}
+
+/// An application in the gallery of Click to Connect.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ApplicationView {
+    /// Its id.
+    pub id: ApplicationId,
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub description: String,
+    /// CRM, mail, database ...
+    pub category: String,
+    /// How it offers audiences, if it does.
+    pub producer: Option<Movement>,
+    /// How it takes audiences, if it does.
+    pub consumer: Option<Movement>,
+    /// The base URL to start the form with.
+    pub default_base_url: Option<String>,
+    /// Where to find the authentication key, for the form.
+    pub key_help: String,
+    /// Endpoints of it in this account.
+    pub endpoints: u32,
+}
+
+/// How an endpoint is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndpointHealth {
+    /// The last call went well.
+    Healthy,
+    /// The last call did not.
+    Failing,
+    /// Not called yet.
+    Unknown,
+}
+
+/// An endpoint in a list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EndpointSummary {
+    /// Its id.
+    pub id: EndpointId,
+    /// Its name in this account.
+    pub name: String,
+    /// The name of its application.
+    pub application: String,
+    /// How it offers audiences, if it does.
+    pub producer: Option<Movement>,
+    /// How it takes audiences, if it does.
+    pub consumer: Option<Movement>,
+    /// How it is.
+    pub health: EndpointHealth,
+    /// Why its last call failed, when it is failing.
+    pub health_reason: Option<String>,
+    /// When it was last called.
+    pub checked_at: Option<String>,
+    /// Milliseconds of its last good answer.
+    pub latency_ms: Option<u64>,
+    /// Audiences that it offers.
+    pub audiences: u64,
+}
+
+/// An endpoint's page.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EndpointView {
+    /// What the list shows.
+    pub summary: EndpointSummary,
+    /// What it says of itself.
+    pub description: Option<String>,
+    /// Where Usher calls it.
+    pub base_url: String,
+    /// What it takes, when it is a destination.
+    pub delivery: Option<DeliveryOptions>,
+    /// The fields that it takes, when it is a destination.
+    pub destination_fields: Vec<Field>,
+    /// Its audiences, at most 50.
+    pub audiences: Vec<AudienceSummary>,
+    /// When it was connected.
+    pub created_at: String,
+}
+
+/// What the person filled in to connect an endpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Connect {
+    /// Of which application.
+    pub application_id: String,
+    /// Its name in this account.
+    pub name: String,
+    /// Where Usher calls it; the contract's paths (`v1/...`) stand below it.
+    pub base_url: String,
+    /// What Usher sends as `Authorization: Bearer`.
+    pub authentication_key: String,
+}
+
+/// One step of the connection test.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectionStep {
+    /// What was tried: "Reach it", "Accept the key", "Describe itself", "List its audiences" ...
+    pub name: String,
+    /// Whether it went well; none when an earlier step failed and it was not tried.
+    pub passed: Option<bool>,
+    /// What was seen, or what is wrong and how to mend it.
+    pub detail: String,
+    /// Milliseconds that it took.
+    pub duration_ms: u64,
+}
+
+/// The connection test as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectionReport {
+    /// All steps, in order.
+    pub steps: Vec<ConnectionStep>,
+}
+
+impl ConnectionReport {
+    /// Every step went well.
+    pub fn passed(&self) -> bool {
+        !self.steps.is_empty() && self.steps.iter().all(|step| step.passed == Some(true))
+    }
+}
+
+/// What to search the catalogue for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AudienceQuery {
+    /// Words; all must be found in name, description, endpoint, field names or tags. Case and accents do not matter.
+    pub text: String,
+    /// Only of this endpoint.
+    pub endpoint: Option<EndpointId>,
+    /// From 1.
+    pub page: u32,
+}
+
+/// An audience in a list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AudienceSummary {
+    /// Its id.
+    pub id: AudienceId,
+    /// Its name.
+    pub name: String,
+    /// What it holds.
+    pub description: Option<String>,
+    /// The endpoint that offers it.
+    pub endpoint_id: EndpointId,
+    /// That endpoint's name.
+    pub endpoint_name: String,
+    /// How many members.
+    pub size: Option<u64>,
+    /// Whether `size` is only near the truth.
+    pub size_is_estimate: bool,
+    /// Names of its identifiers.
+    pub identifiers: Vec<String>,
+    /// How many fields it has.
+    pub field_count: u32,
+    /// Words to find it by.
+    pub tags: Vec<String>,
+    /// When its content last changed, as its producer says.
+    pub updated_at: Option<String>,
+    /// When Usher last saw it.
+    pub seen_at: String,
+    /// Names of the destinations that it is shared to.
+    pub shared_to: Vec<String>,
+}
+
+/// One page of audiences, and the endpoints to filter by.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AudiencePage {
+    /// At most 50.
+    pub items: Vec<AudienceSummary>,
+    /// All hits.
+    pub total: u64,
+    /// From 1.
+    pub page: u32,
+    /// At least 1.
+    pub pages: u32,
+    /// Endpoints with hits for the same words, with their numbers.
+    pub endpoints: Vec<EndpointFacet>,
+}
+
+/// One endpoint to filter by.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EndpointFacet {
+    /// The endpoint.
+    pub id: EndpointId,
+    /// Its name.
+    pub name: String,
+    /// Hits in it.
+    pub hits: u64,
+}
+
+/// An audience's page.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AudienceView {
+    /// What the list shows.
+    pub summary: AudienceSummary,
+    /// Its fields.
+    pub fields: Vec<Field>,
+    /// Where it is shared.
+    pub shares: Vec<ShareSummary>,
+}
+
+/// A few rows of an audience, as they came. Personal data: the pages mask it until a person asks to see it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sample {
+    /// The header.
+    pub columns: Vec<String>,
+    /// At most 20 rows.
+    pub rows: Vec<Vec<String>>,
+    /// Why there is none, when the producer could not give one.
+    pub problem: Option<String>,
+}
+
+/// Where a share is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ShareState {
+    /// Being made; kept on the server so that nothing is lost.
+    Draft,
+    /// Has been shared at least once.
+    Active,
+}
+
+/// A share in a list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ShareSummary {
+    /// Its id.
+    pub id: ShareId,
+    /// Draft or active.
+    pub state: ShareState,
+    /// The audience.
+    pub audience_id: AudienceId,
+    /// Its name.
+    pub audience_name: String,
+    /// The endpoint that it comes from.
+    pub source_name: String,
+    /// The endpoint that it goes to, once chosen.
+    pub destination_name: Option<String>,
+    /// The segment there, once chosen.
+    pub destination_segment: Option<String>,
+    /// How it changes that segment, once chosen.
+    pub mode: Option<Mode>,
+    /// Its last run.
+    pub last_run: Option<RunId>,
+    /// That run's state.
+    pub last_run_state: Option<RunState>,
+    /// When it last changed.
+    pub updated_at: String,
+}
+
+/// The destination's segment of a share.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "choice", rename_all = "snake_case")]
+pub enum DestinationSegment {
+    /// To be made by the first run.
+    New {
+        /// Its name.
+        name: String,
+    },
+    /// There already.
+    Existing {
+        /// The endpoint's id of it.
+        id: String,
+        /// Its name.
+        name: String,
+    },
+}
+
+impl DestinationSegment {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::New { name } | Self::Existing { name, .. } => name,
+        }
+    }
+}
+
+/// The destination of a share.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Destination {
+    /// The endpoint.
+    pub endpoint_id: EndpointId,
+    /// Its name.
+    pub endpoint_name: String,
+    /// The segment there.
+    pub segment: DestinationSegment,
+    /// How it is changed.
+    pub mode: Mode,
+    /// The fields that the endpoint takes.
+    pub fields: Vec<Field>,
+    /// What the endpoint supports.
+    pub delivery: DeliveryOptions,
+}
+
+/// A share's pages, from draft on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ShareView {
+    /// Its id.
+    pub id: ShareId,
+    /// Draft or active.
+    pub state: ShareState,
+    /// The audience.
+    pub audience: AudienceSummary,
+    /// The audience's fields.
+    pub fields: Vec<Field>,
+    /// Where it goes, once chosen.
+    pub destination: Option<Destination>,
+    /// The mapping as it is now.
+    pub mapping: Mapping,
+    /// Counts up with each change of the mapping; 0 before the first.
+    pub mapping_version: u32,
+    /// Its runs, newest first, at most 20.
+    pub runs: Vec<RunSummary>,
+}
+
+/// A destination to choose from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DestinationChoice {
+    /// The endpoint.
+    pub id: EndpointId,
+    /// Its name.
+    pub name: String,
+    /// Its application.
+    pub application: String,
+    /// What it supports.
+    pub delivery: DeliveryOptions,
+    /// Why it can't take this audience; none when it can.
+    pub obstacle: Option<String>,
+}
+
+/// A segment that a destination has already.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExistingSegment {
+    /// The endpoint's id of it.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// How many members.
+    pub size: Option<u64>,
+}
+
+/// What the person chose as destination.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChooseDestination {
+    /// The endpoint.
+    pub endpoint_id: String,
+    /// New or existing.
+    pub segment: DestinationSegment,
+    /// How it is changed.
+    pub mode: Mode,
+}
+
+/// All of a share on one page, before it is shared.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ShareReview {
+    /// The share.
+    pub share: ShareView,
+    /// What the check found; one error forbids sharing.
+    pub findings: Vec<Finding>,
+    /// Of the sample's rows.
+    pub sample_rows: u32,
+    /// Of these, fit to be sent.
+    pub sample_valid: u32,
+}
+
+/// What to list of the runs.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunQuery {
+    /// Words in the audience's, endpoints' or segment's name.
+    pub text: String,
+    /// Only in this state.
+    pub state: Option<RunState>,
+    /// From 1.
+    pub page: u32,
+}
+
+/// A run in a list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunSummary {
+    /// Its id.
+    pub id: RunId,
+    /// The share.
+    pub share_id: ShareId,
+    /// Where it is.
+    pub state: RunState,
+    /// The audience's name.
+    pub audience_name: String,
+    /// The endpoint that it comes from.
+    pub source_name: String,
+    /// The endpoint that it goes to.
+    pub destination_name: String,
+    /// The segment there.
+    pub destination_segment: String,
+    /// How it changes that segment.
+    pub mode: Mode,
+    /// What was counted so far.
+    pub counts: RunCounts,
+    /// When it was asked for.
+    pub created_at: String,
+    /// When a worker first took it up.
+    pub started_at: Option<String>,
+    /// When it ended.
+    pub finished_at: Option<String>,
+}
+
+/// One page of runs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunPage {
+    /// At most 50, newest first.
+    pub items: Vec<RunSummary>,
+    /// All that match.
+    pub total: u64,
+    /// From 1.
+    pub page: u32,
+    /// At least 1.
+    pub pages: u32,
+}
+
+/// A run's page; also what its events carry.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunView {
+    /// What the list shows.
+    pub summary: RunSummary,
+    /// Counts up with each change.
+    pub version: u64,
+    /// What it waits for, as a sentence ("Waiting for Beacon Mail: it asked for 20 s").
+    pub waiting: Option<String>,
+    /// Why it failed, when it did.
+    pub failure: Option<Failure>,
+    /// Rows left out, by reason, the most first.
+    pub left_out: Vec<RejectGroup>,
+    /// Parts written so far.
+    pub parts: u32,
+    /// Of these, acknowledged.
+    pub parts_acknowledged: u32,
+    /// How often calls were tried again.
+    pub retries: u32,
+    /// What happened when, oldest first, at most 100.
+    pub timeline: Vec<TimelineEntry>,
+    /// There are rejects to download.
+    pub has_rejects: bool,
+    /// The receipt's digest, once there is a receipt.
+    pub receipt_sha256: Option<String>,
+    /// Which version of the mapping it uses.
+    pub mapping_version: u32,
+}
+
+/// One thing that happened in a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TimelineEntry {
+    /// When.
+    pub at: String,
+    /// What, as a sentence.
+    pub message: String,
+}
+
+/// The start page.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HomeView {
+    /// Runs that failed and were not tried again since, newest first, at most 10.
+    pub failed_runs: Vec<RunSummary>,
+    /// Runs under way, at most 10.
+    pub active_runs: Vec<RunSummary>,
+    /// The latest ended ones, at most 10.
+    pub recent_runs: Vec<RunSummary>,
+    /// Endpoints whose last call failed.
+    pub failing_endpoints: Vec<EndpointSummary>,
+    /// How many endpoints there are.
+    pub endpoints: u64,
+    /// How many audiences there are.
+    pub audiences: u64,
+}
+
+/// The form of a new account and its first admin.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignUp {
+    /// The organisation's name.
+    pub account_name: String,
+    /// The person's name.
+    pub user_name: String,
+    /// Their e-mail address.
+    pub email: String,
+    /// At least 12 characters.
+    pub password: String,
+}
+
+/// The form of signing in.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignIn {
+    /// The e-mail address.
+    pub email: String,
+    /// The password.
+    pub password: String,
+}
