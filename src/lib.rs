@@ -1,1 +1,3 @@
-//! x
+//! The hub of Usher: registry, catalogue, sharing and exchange behind one [`Hub`] handle. Native only; no HTTP server and no pages in it.
+
+pub mod store;
