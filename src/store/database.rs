@@ -36,7 +36,7 @@ impl From<sqlx::Error> for StoreError {
 }
 
 /// The migrations, in order. Never changed once released; a new one is added at the end.
-const MIGRATIONS: &[(&str, &str)] = &[];
+const MIGRATIONS: &[(&str, &str)] = &[("0004_exchange", include_str!("migrations/0004_exchange.sql"))];
 
 /// A handle on the database; cheap to clone.
 #[derive(Clone, Debug)]

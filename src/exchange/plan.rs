@@ -1,0 +1,85 @@
+//! What a run is to do, written down when it is asked for: a later change of the share does not reach a run that is under way.
+
+use model::{
+    field::Field,
+    id::{AccountId, AudienceId, EndpointId, RunId, ShareId},
+    mapping::Mapping,
+    run::{Mode, RunState},
+    view::Destination,
+};
+use serde::{Deserialize, Serialize};
+use sqlx::{Any, Transaction};
+
+use crate::store::{StoreError, identity::new_id};
+
+/// Everything that a worker needs to know of the share to carry a run out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunPlan {
+    /// The producer.
+    pub source_endpoint_id: EndpointId,
+    /// Its name.
+    pub source_name: String,
+    /// The producer's own id of the audience.
+    pub segment_id: String,
+    /// The audience.
+    pub audience_id: AudienceId,
+    /// Its name.
+    pub audience_name: String,
+    /// The audience's fields when the run was asked for.
+    pub source_fields: Vec<Field>,
+    /// Where it goes.
+    pub destination: Destination,
+    /// How the fields are matched.
+    pub mapping: Mapping,
+    /// How the destination's segment is changed.
+    pub mode: Mode,
+}
+
+/// A run that is asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewRun {
+    /// Whose it is.
+    pub account_id: AccountId,
+    /// The share of which it is an execution.
+    pub share_id: ShareId,
+    /// Which version of the share's mapping the plan holds.
+    pub mapping_version: u32,
+    /// What is to be done.
+    pub plan: RunPlan,
+}
+
+/// Writes a queued run within the caller's transaction. Call `Hub::wake_workers` after the commit, so that it starts at once.
+pub async fn enqueue(transaction: &mut Transaction<'_, Any>, now_ms: i64, run: NewRun) -> Result<RunId, StoreError> {
+    let id: RunId = new_id(RunId::PREFIX);
+    let plan = &run.plan;
+    let segment = plan.destination.segment.name();
+    let search =
+        [&plan.audience_name, &plan.source_name, &plan.destination.endpoint_name, segment].join("\n").to_lowercase();
+    sqlx::query(
+        "insert into run (id, account_id, share_id, mapping_version, plan, audience_name, source_name, destination_name,
+            destination_segment, mode, search, state, created_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+    )
+    .bind(id.as_str())
+    .bind(run.account_id.as_str())
+    .bind(run.share_id.as_str())
+    .bind(i64::from(run.mapping_version))
+    .bind(serde_json::to_string(plan).map_err(|error| StoreError::Sqlx(sqlx::Error::Encode(error.into())))?)
+    .bind(plan.audience_name.as_str())
+    .bind(plan.source_name.as_str())
+    .bind(plan.destination.endpoint_name.as_str())
+    .bind(segment)
+    .bind(plan.mode.as_str())
+    .bind(search)
+    .bind(RunState::Queued.as_str())
+    .bind(now_ms)
+    .execute(&mut **transaction)
+    .await?;
+    sqlx::query("insert into run_event (run_id, ordinal, at, message) values ($1, 1, $2, $3)")
+        .bind(id.as_str())
+        .bind(now_ms)
+        .bind("Asked for.")
+        .execute(&mut **transaction)
+        .await?;
+    Ok(id)
+}
