@@ -27,6 +27,14 @@ impl Dialect {
         }
     }
 
+    /// Ends a `select` that picks a row to claim: rows that another claim holds are passed over. SQLite writes one at a time anyway.
+    pub fn skip_locked(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => "for update skip locked",
+        }
+    }
+
     /// A migration's text in this dialect. Migrations are written with `{integer}` (64 bits), `{bytes}` and `{strict}`.
     pub fn migration(self, text: &str) -> String {
         let (integer, bytes, strict) = match self {

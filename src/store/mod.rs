@@ -8,9 +8,11 @@ pub mod clock;
 pub mod database;
 pub mod dialect;
 pub mod identity;
+pub mod payload;
 #[cfg(test)]
 pub mod testing;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use database::{Database, StoreError};
 pub use identity::new_id;
+pub use payload::{PayloadError, PayloadKey, PayloadStore, SealedObject};

@@ -1,0 +1,211 @@
+//! The payload store: sealed objects in a folder. It knows paths, keys and bytes, never what they mean.
+//!
+//! Every object is sealed with XChaCha20-Poly1305 under the key of its owner (a run, a sample), bound to its path: an object that was
+//! moved, swapped or cut does not open. Without the key nothing can be read, so that forgetting the key shreds the data. Layout:
+//! ciphertext, 16 bytes of tag, 24 bytes of nonce; so that a large buffer is sealed and opened where it lies.
+
+use std::{path::Path as FilePath, sync::Arc};
+
+use chacha20poly1305::{
+    KeyInit, Tag, XChaCha20Poly1305, XNonce,
+    aead::{AeadInOut, Generate},
+};
+use futures::TryStreamExt;
+use object_store::{ObjectStore, ObjectStoreExt, PutPayload, local::LocalFileSystem, path::Path};
+
+const TAG_BYTES: usize = 16;
+const NONCE_BYTES: usize = 24;
+
+/// What can go wrong with the payload store. For the log; never for people.
+#[derive(Debug, thiserror::Error)]
+pub enum PayloadError {
+    /// The folder can't be made or used.
+    #[error("the payload folder {folder} can't be used: {source}")]
+    Folder {
+        /// The folder of the setting.
+        folder: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The store of objects failed, or an object is not there.
+    #[error("the payload store failed: {0}")]
+    Store(#[from] object_store::Error),
+    /// The object is not what was sealed under this key for this path.
+    #[error("the object {path} can't be opened: it was changed, or the key is another one")]
+    Unopenable {
+        /// Its path.
+        path: String,
+    },
+}
+
+/// The key of one owner's objects.
+#[derive(Clone)]
+pub struct PayloadKey([u8; 32]);
+
+impl PayloadKey {
+    /// A new random key.
+    pub fn generate() -> Self {
+        Self(<[u8; 32]>::from(chacha20poly1305::Key::generate()))
+    }
+
+    /// The key of these bytes, as they came out of their wrapping; none when they are not 32.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        Some(Self(bytes.try_into().ok()?))
+    }
+
+    /// The bytes, for wrapping.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    fn cipher(&self) -> XChaCha20Poly1305 {
+        XChaCha20Poly1305::new(&self.0.into())
+    }
+}
+
+impl std::fmt::Debug for PayloadKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PayloadKey")
+    }
+}
+
+/// An object that is ready to be put.
+pub struct SealedObject {
+    path: String,
+    bytes: Vec<u8>,
+}
+
+impl SealedObject {
+    /// Seals `plain` for `path`, in place. Costs processor time in proportion to the size: not for an async thread when it is large.
+    pub fn seal(key: &PayloadKey, path: String, mut plain: Vec<u8>) -> Result<Self, PayloadError> {
+        let nonce = XNonce::generate();
+        let sealed = key.cipher().encrypt_inout_detached(&nonce, path.as_bytes(), plain.as_mut_slice().into());
+        let Ok(tag) = sealed else { return Err(PayloadError::Unopenable { path }) };
+        plain.extend_from_slice(&tag);
+        plain.extend_from_slice(&nonce);
+        Ok(Self { path, bytes: plain })
+    }
+}
+
+/// Opens what [`SealedObject::seal`] made for this path, in place.
+fn open(key: &PayloadKey, path: &str, mut bytes: Vec<u8>) -> Result<Vec<u8>, PayloadError> {
+    let unopenable = || PayloadError::Unopenable { path: path.to_owned() };
+    let length = bytes.len().checked_sub(TAG_BYTES + NONCE_BYTES).ok_or_else(unopenable)?;
+    let tag = Tag::try_from(&bytes[length..length + TAG_BYTES]).map_err(|_| unopenable())?;
+    let nonce = XNonce::try_from(&bytes[length + TAG_BYTES..]).map_err(|_| unopenable())?;
+    bytes.truncate(length);
+    key.cipher()
+        .decrypt_inout_detached(&nonce, path.as_bytes(), bytes.as_mut_slice().into(), &tag)
+        .map_err(|_| unopenable())?;
+    Ok(bytes)
+}
+
+/// A handle on the payload store; cheap to clone.
+#[derive(Clone)]
+pub struct PayloadStore {
+    objects: Arc<dyn ObjectStore>,
+}
+
+impl PayloadStore {
+    /// Opens the store in a folder, which is made when it is not there. Objects are on the disk when a put returns.
+    pub fn open(folder: &FilePath) -> Result<Self, PayloadError> {
+        std::fs::create_dir_all(folder)
+            .map_err(|source| PayloadError::Folder { folder: folder.display().to_string(), source })?;
+        let objects = LocalFileSystem::new_with_prefix(folder)?.with_fsync(true).with_automatic_cleanup(true);
+        Ok(Self { objects: Arc::new(objects) })
+    }
+
+    /// Puts an object, whole or not at all; what was at its path is replaced.
+    pub async fn put(&self, object: SealedObject) -> Result<(), PayloadError> {
+        self.objects.put(&Path::from(object.path), PutPayload::from(object.bytes)).await?;
+        Ok(())
+    }
+
+    /// Gets an object and opens it, on a thread for blocking work.
+    pub async fn get(&self, key: &PayloadKey, path: &str) -> Result<Vec<u8>, PayloadError> {
+        let bytes = self.objects.get(&Path::from(path)).await?.bytes().await?;
+        let (key, owned) = (key.clone(), path.to_owned());
+        // `Vec::from` takes over the buffer when nobody else holds it, which is so here.
+        let opened = tokio::task::spawn_blocking(move || open(&key, &owned, Vec::from(bytes))).await;
+        opened.unwrap_or_else(|_| Err(PayloadError::Unopenable { path: path.to_owned() }))
+    }
+
+    /// Removes every object below a prefix (`runs/run_1`). That there is none is no error.
+    pub async fn remove_below(&self, prefix: &str) -> Result<(), PayloadError> {
+        let prefix = Path::from(prefix);
+        let found: Vec<Path> = self.objects.list(Some(&prefix)).map_ok(|meta| meta.location).try_collect().await?;
+        for path in found {
+            match self.objects.delete(&path).await {
+                Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn store() -> (tempfile::TempDir, PayloadStore) {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let store = PayloadStore::open(&folder.path().join("payload")).expect("opens");
+        (folder, store)
+    }
+
+    fn sealed(key: &PayloadKey, path: &str, plain: &[u8]) -> SealedObject {
+        SealedObject::seal(key, path.to_owned(), plain.to_vec()).expect("seals")
+    }
+
+    #[tokio::test]
+    async fn what_was_put_comes_back_and_is_not_readable_on_the_disk() {
+        let (folder, store) = store();
+        let key = PayloadKey::generate();
+        store.put(sealed(&key, "runs/run_1/parts/1", b"email\r\nann@example.org\r\n")).await.expect("puts");
+        assert_eq!(
+            store.get(&key, "runs/run_1/parts/1").await.expect("gets"),
+            b"email\r\nann@example.org\r\n"
+        );
+        let on_disk = std::fs::read(folder.path().join("payload/runs/run_1/parts/1")).expect("a file");
+        assert!(!on_disk.windows(3).any(|bytes| bytes == b"ann"));
+        store.put(sealed(&key, "runs/run_1/parts/1", b"")).await.expect("replaces");
+        assert_eq!(store.get(&key, "runs/run_1/parts/1").await.expect("gets"), b"");
+    }
+
+    #[tokio::test]
+    async fn an_object_that_was_changed_cut_moved_or_sealed_under_another_key_does_not_open() {
+        let (folder, store) = store();
+        let key = PayloadKey::generate();
+        store.put(sealed(&key, "a/1", b"one row")).await.expect("puts");
+        assert!(matches!(store.get(&PayloadKey::generate(), "a/1").await, Err(PayloadError::Unopenable { .. })));
+        let file = folder.path().join("payload/a/1");
+        let whole = std::fs::read(&file).expect("a file");
+        std::fs::write(folder.path().join("payload/a/2"), &whole).expect("copies");
+        assert!(matches!(store.get(&key, "a/2").await, Err(PayloadError::Unopenable { .. })));
+        for length in [0, 10, whole.len() - 1] {
+            std::fs::write(&file, &whole[..length]).expect("cuts");
+            assert!(matches!(store.get(&key, "a/1").await, Err(PayloadError::Unopenable { .. })));
+        }
+        let mut changed = whole.clone();
+        changed[0] ^= 1;
+        std::fs::write(&file, changed).expect("changes");
+        assert!(matches!(store.get(&key, "a/1").await, Err(PayloadError::Unopenable { .. })));
+    }
+
+    #[tokio::test]
+    async fn removing_a_prefix_leaves_its_neighbours() {
+        let (_folder, store) = store();
+        let key = PayloadKey::generate();
+        for path in ["runs/run_1/parts/1", "runs/run_1/parts/2", "runs/run_1/rejects/read-1", "runs/run_12/parts/1"] {
+            store.put(sealed(&key, path, b"x")).await.expect("puts");
+        }
+        store.remove_below("runs/run_1/parts").await.expect("removes");
+        assert!(store.get(&key, "runs/run_1/parts/1").await.is_err());
+        assert!(store.get(&key, "runs/run_1/rejects/read-1").await.is_ok());
+        store.remove_below("runs/run_1").await.expect("removes");
+        store.remove_below("runs/run_1").await.expect("nothing there is no error");
+        assert!(store.get(&key, "runs/run_1/rejects/read-1").await.is_err());
+        assert!(store.get(&key, "runs/run_12/parts/1").await.is_ok());
+    }
+}
