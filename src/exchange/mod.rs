@@ -5,5 +5,42 @@
 //! connection of its own (that is `outbound`), and moves a run's state only through `model::run::RunState::step`.
 
 pub mod plan;
+pub mod requests;
+pub mod retry;
+mod runs;
+pub mod settings;
+mod stop;
+pub mod views;
+
+use model::{id::RunId, run::RunState};
 
 pub use plan::{NewRun, RunPlan, enqueue};
+pub use requests::is_under_way;
+pub use retry::RetryPolicy;
+pub use settings::{ExchangeSettings, Workshop};
+pub use views::{last_runs, runs_of_share};
+
+/// The states that `which` picks, as a list of SQL literals.
+fn states_sql(which: impl Fn(RunState) -> bool) -> String {
+    let words: Vec<String> =
+        RunState::ALL.into_iter().filter(|state| which(*state)).map(|state| format!("'{}'", state.as_str())).collect();
+    words.join(", ")
+}
+
+/// Where a run's objects lie in the payload store.
+fn payload_folder(run_id: &RunId) -> String {
+    format!("runs/{run_id}")
+}
+
+fn reject_path(run_id: &RunId, stage: i64, number: u32) -> String {
+    let stage = if stage == runs::RejectStage::Read.ordinal() { "read" } else { "refused" };
+    format!("{}/rejects/{stage}-{number}", payload_folder(run_id))
+}
+
+/// What a run's wrapped key is bound to.
+fn key_context(run_id: &RunId) -> String {
+    format!("run payload {run_id}")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,365 @@
+//! Carrying out one claimed run, from whatever state it is found in to its end; and how calls to its two endpoints are made, tried
+//! again and turned into a failure that a person understands.
+
+use std::{fmt::Display, future::Future, time::Duration};
+
+use model::{
+    contract::{Job, JobStatus, StatusReport},
+    id::{EndpointId, JobId},
+    run::{Failure, FailureCode, RunEvent, RunState},
+};
+use tokio::time::Instant;
+
+use super::{
+    payload_folder,
+    runs::{self, Claim, Held, RejectStage, RunRow, bounded_text},
+    stop::{Stop, internal_failure},
+};
+use crate::{
+    hub::Hub,
+    outbound::{CallError, EndpointClient},
+    store::{PayloadError, PayloadKey, StoreError},
+};
+
+/// Repeats of a last word to an endpoint (that its job is called off, that its data was read).
+const LAST_WORD_ATTEMPTS: u32 = 3;
+
+/// One side of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    /// The producer.
+    Source,
+    /// The consumer.
+    Destination,
+}
+
+/// Carries out one claimed run.
+pub(super) struct Carrier {
+    pub(super) hub: Hub,
+    pub(super) held: Held,
+    pub(super) run: RunRow,
+    pub(super) key: PayloadKey,
+}
+
+impl Carrier {
+    pub(super) fn new(hub: Hub, claim: Claim) -> Self {
+        // Replaced by the run's own key before anything is sealed or opened.
+        Self { hub, held: claim.held, run: claim.run, key: PayloadKey::generate() }
+    }
+
+    pub(super) fn state(&self) -> RunState {
+        self.run.state
+    }
+
+    /// From where the run is to its end.
+    pub(super) async fn carry_out(&mut self) -> Result<(), Stop> {
+        self.open_key().await?;
+        loop {
+            match self.run.state {
+                RunState::Queued | RunState::Exporting | RunState::Reading => self.take_in().await?,
+                RunState::Delivering => self.deliver().await?,
+                RunState::Completing => self.complete().await?,
+                RunState::Complete | RunState::CompleteWithRejects | RunState::Failed | RunState::Canceled => return Ok(()),
+            }
+        }
+    }
+
+    /// Ends a run that can't be carried on, and tells both endpoints so.
+    pub(super) async fn end(&mut self, reason: Stop) -> Result<(), Stop> {
+        let (event, failure) = match reason {
+            Stop::Lost => return Err(Stop::Lost),
+            Stop::HandBack => return Err(Stop::HandBack),
+            Stop::Canceled => (RunEvent::Cancel, None),
+            Stop::Failed(failure) | Stop::ReadAgain(failure) => (RunEvent::Fail, Some(failure)),
+        };
+        // What was being done when it stopped may have changed the row.
+        match runs::load(self.hub.database(), &self.run.id).await {
+            Ok(run) => self.run = run,
+            Err(error) => tracing::error!(run.id = %self.run.id, %error, "the run could not be read"),
+        }
+        let state = self.run.state;
+        if state.is_final() {
+            return Ok(());
+        }
+        let (status, word) = match &failure {
+            None => (JobStatus::Canceled, "Called off."),
+            Some(_) => (JobStatus::Failed, "Usher could not finish the run."),
+        };
+        self.abandon_export(status, word).await;
+        self.abandon_import(status, word).await;
+        let kept = self.what_was_kept();
+        let mut change = self.held.begin().await?;
+        if matches!(state, RunState::Queued | RunState::Exporting | RunState::Reading) {
+            change.forget_parts().await?;
+        }
+        match &failure {
+            Some(failure) => {
+                let failure = Failure { message: format!("{} {kept}", failure.message), ..failure.clone() };
+                change.set_failure(&failure).await?;
+                change.note(&format!("Failed. {}", failure.message)).await?;
+                tracing::warn!(run.id = %self.run.id, code = ?failure.code, state = state.as_str(), "run failed");
+            }
+            None => {
+                change.note(&format!("Canceled. {kept}")).await?;
+                tracing::info!(run.id = %self.run.id, state = state.as_str(), "run canceled");
+            }
+        }
+        self.run.state = change.step(event).await?;
+        change.commit().await?;
+        count_ended(self.run.state);
+        if matches!(state, RunState::Queued | RunState::Exporting | RunState::Reading) {
+            let folder = payload_folder(&self.run.id);
+            for kind in ["parts", "source"] {
+                if let Err(error) = self.hub.payloads().remove_below(&format!("{folder}/{kind}")).await {
+                    tracing::warn!(run.id = %self.run.id, %error, "parts of no use could not be removed");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The run's key out of its wrapping, or a new one.
+    async fn open_key(&mut self) -> Result<(), Stop> {
+        if let Some(wrapped) = &self.run.payload_key {
+            let bytes = self.hub.sealing().open(wrapped, &self.key_context());
+            let key = bytes.ok().and_then(|bytes| PayloadKey::from_bytes(&bytes));
+            self.key = key.ok_or_else(|| self.internal("the run's key does not open: is it the same master key?"))?;
+            return Ok(());
+        }
+        let key = PayloadKey::generate();
+        let wrapped = self.hub.sealing().seal(key.as_bytes(), &self.key_context());
+        let mut change = self.held.begin().await?;
+        change.set_payload_key(Some(&wrapped)).await?;
+        change.commit().await?;
+        self.run.payload_key = Some(wrapped);
+        self.key = key;
+        Ok(())
+    }
+
+    fn key_context(&self) -> String {
+        super::key_context(&self.run.id)
+    }
+
+    pub(super) fn source_name(&self) -> &str {
+        &self.run.plan.source_name
+    }
+
+    pub(super) fn destination_name(&self) -> &str {
+        &self.run.plan.destination.endpoint_name
+    }
+
+    pub(super) fn part_path(&self, number: u32) -> String {
+        format!("{}/parts/{number}", payload_folder(&self.run.id))
+    }
+
+    pub(super) fn source_path(&self, number: u32) -> String {
+        format!("{}/source/{number}", payload_folder(&self.run.id))
+    }
+
+    pub(super) fn reject_path(&self, stage: RejectStage, number: u32) -> String {
+        super::reject_path(&self.run.id, stage.ordinal(), number)
+    }
+
+    fn name(&self, side: Side) -> &str {
+        match side {
+            Side::Source => self.source_name(),
+            Side::Destination => self.destination_name(),
+        }
+    }
+
+    fn endpoint_id(&self, side: Side) -> &EndpointId {
+        match side {
+            Side::Source => &self.run.plan.source_endpoint_id,
+            Side::Destination => &self.run.plan.destination.endpoint_id,
+        }
+    }
+
+    /// A client for one side's endpoint.
+    pub(super) async fn client(&self, side: Side) -> Result<EndpointClient, Stop> {
+        let client = self.hub.endpoint_client(&self.run.account_id, self.endpoint_id(side)).await;
+        client.map_err(|error| {
+            tracing::error!(run.id = %self.run.id, endpoint.id = %self.endpoint_id(side), %error, "no client for an endpoint");
+            let message = format!("{} is not connected any more. Connect it again, and share again.", self.name(side));
+            self.failed(FailureCode::EndpointUnreachable, &message, false)
+        })
+    }
+
+    /// Makes a call until it succeeds, is refused for good, or the retry policy gives up. The run says what it waits for.
+    pub(super) async fn call<T, F, Fut>(&self, side: Side, attempt: F) -> Result<T, Stop>
+    where
+        F: Fn() -> Fut,
+        Fut: Future<Output = Result<T, CallError>>,
+    {
+        let begun = Instant::now();
+        let policy = self.hub.exchange().settings.retry;
+        let mut retries = 0;
+        loop {
+            let error = match attempt().await {
+                Ok(answer) => {
+                    if retries > 0 {
+                        let mut change = self.held.begin().await?;
+                        change.set_text(runs::Column::Waiting, None).await?;
+                        change.note(&format!("{} answers again.", self.name(side))).await?;
+                        change.commit().await?;
+                    }
+                    return Ok(answer);
+                }
+                Err(error) => error,
+            };
+            let delay = if error.is_retryable() {
+                policy.delay(retries + 1, begun.elapsed(), error.retry_after())
+            } else {
+                None
+            };
+            let Some(delay) = delay else { return Err(self.call_failed(side, &error, retries)) };
+            retries += 1;
+            self.wait_to_retry(side, &error, retries, delay).await?;
+        }
+    }
+
+    async fn wait_to_retry(&self, side: Side, error: &CallError, retries: u32, delay: Duration) -> Result<(), Stop> {
+        metrics::counter!("usher_exchange_retries_total").increment(1);
+        let endpoint_id = self.endpoint_id(side);
+        tracing::warn!(run.id = %self.run.id, endpoint.id = %endpoint_id, retries, %error, delay_ms = delay.as_millis(), "call is tried again");
+        let asked = match error.retry_after() {
+            Some(asked) => format!(" and asked for {} s", asked.as_secs()),
+            None => String::new(),
+        };
+        let sentence = bounded_text(&format!("Waiting for {}: {}{asked}.", self.name(side), cause(error)), 500);
+        let mut change = self.held.begin().await?;
+        change.waiting_to_retry(&sentence).await?;
+        if retries == 1 {
+            change.note(&sentence).await?;
+        }
+        change.commit().await?;
+        tokio::time::sleep(delay).await;
+        Ok(())
+    }
+
+    /// As [`Self::call`], but "there is no such thing" is an answer.
+    pub(super) async fn call_or_none<T, F, Fut>(&self, side: Side, attempt: F) -> Result<Option<T>, Stop>
+    where
+        F: Fn() -> Fut,
+        Fut: Future<Output = Result<T, CallError>>,
+    {
+        let attempt = &attempt;
+        self.call(side, || async move {
+            match attempt().await {
+                Ok(answer) => Ok(Some(answer)),
+                Err(error) if error.status() == Some(404) => Ok(None),
+                Err(error) => Err(error),
+            }
+        })
+        .await
+    }
+
+    /// Asks about a job until `done` likes its status, or patience runs out.
+    pub(super) async fn wait_for_job(
+        &self,
+        side: Side,
+        client: &EndpointClient,
+        job_id: &JobId,
+        done: impl Fn(JobStatus) -> bool,
+    ) -> Result<Job, Stop> {
+        let settings = &self.hub.exchange().settings;
+        let begun = Instant::now();
+        let mut interval = settings.job_poll;
+        loop {
+            let job = self.call(side, || client.job(job_id)).await?;
+            if job.id != job_id.as_str() {
+                return Err(self.nonsense(side, "it answered the question about a job with another job's id"));
+            }
+            if done(job.status) {
+                return Ok(job);
+            }
+            if begun.elapsed() >= settings.job_patience {
+                let message = format!(
+                    "{} has not finished its job within {} minutes.",
+                    self.name(side),
+                    settings.job_patience.as_secs().div_ceil(60)
+                );
+                return Err(self.failed(FailureCode::EndpointTimeout, &message, true));
+            }
+            tokio::time::sleep(interval).await;
+            interval = (interval * 2).min(settings.job_poll * 20);
+        }
+    }
+
+    /// Tells an endpoint how its job ended, a few times at most. It is not needed for the run, so a failure is only logged.
+    pub(super) async fn tell(&self, side: Side, job_id: &JobId, status: JobStatus, reason: &str) {
+        let Ok(client) = self.client(side).await else { return };
+        let told = matches!(status, JobStatus::Complete);
+        let report = StatusReport {
+            status,
+            parts: if told { self.run.parts } else { 0 },
+            rows: if told { self.run.counts.read } else { 0 },
+            reason: Some(reason.to_owned()).filter(|_| !told),
+        };
+        let policy = self.hub.exchange().settings.retry;
+        for attempt in 1..=LAST_WORD_ATTEMPTS {
+            let Err(error) = client.report(job_id, &report).await else { return };
+            let delay = policy.delay(attempt, Duration::ZERO, error.retry_after());
+            match delay.filter(|_| error.is_retryable() && attempt < LAST_WORD_ATTEMPTS) {
+                Some(delay) => tokio::time::sleep(delay.min(policy.max_delay)).await,
+                None => {
+                    let endpoint_id = self.endpoint_id(side);
+                    tracing::warn!(run.id = %self.run.id, endpoint.id = %endpoint_id, %error, "an endpoint could not be told how its job ended");
+                    return;
+                }
+            }
+        }
+    }
+
+    pub(super) fn failed(&self, code: FailureCode, message: &str, retryable: bool) -> Stop {
+        Stop::Failed(Failure { code, message: bounded_text(message, 1000), retryable })
+    }
+
+    pub(super) fn nonsense(&self, side: Side, what: &str) -> Stop {
+        self.failed(FailureCode::NonsenseAnswer, &format!("{} does not keep to the contract: {what}.", self.name(side)), true)
+    }
+
+    pub(super) fn job_failed(&self, side: Side, job: &Job) -> Stop {
+        let word = match job.status {
+            JobStatus::Canceled => "called its job off",
+            JobStatus::Expired => "let its job expire",
+            _ => "reported that its job failed",
+        };
+        let detail = job.problem.as_ref().map(|problem| problem.detail.as_deref().unwrap_or(&problem.title));
+        let detail = detail.map(|detail| format!(": {}", sentence(detail))).unwrap_or_else(|| ".".to_owned());
+        self.failed(FailureCode::EndpointFailed, &format!("{} {word}{detail}", self.name(side)), true)
+    }
+
+    fn call_failed(&self, side: Side, error: &CallError, retries: u32) -> Stop {
+        let tries = match retries {
+            0 => String::new(),
+            1 => " It was tried twice.".to_owned(),
+            more => format!(" It was tried {} times.", more + 1),
+        };
+        let message = format!("{}: {}{tries}", self.name(side), sentence(&cause(error)));
+        self.failed(failure_code(error), &message, true)
+    }
+
+    /// A fault of ours: the cause goes into the log, the person is told that there is one.
+    pub(super) fn internal(&self, cause: &str) -> Stop {
+        tracing::error!(run.id = %self.run.id, error = cause, "a run failed through Usher itself");
+        Stop::Failed(internal_failure())
+    }
+
+    pub(super) fn store_failed(&self, error: StoreError) -> Stop {
+        self.internal(&error.to_string())
+    }
+
+    pub(super) fn payload_failed(&self, error: PayloadError) -> Stop {
+        self.internal(&error.to_string())
+    }
+}
+
+/// The text with a full stop at its end.
+pub(super) fn sentence(text: &str) -> String {
+    let text = text.trim();
+    if text.ends_with(['.', '!', '?']) { text.to_owned() } else { format!("{text}.") }
+}
+
+pub(super) fn count_ended(state: RunState) {
+    metrics::counter!("usher_exchange_runs_ended_total", "state" => state.as_str()).increment(1);
+}

@@ -1,0 +1,319 @@
+//! Sending a run's parts to a PUSH consumer: announce the job, send the parts, say that all was sent, wait for the result.
+//!
+//! Everything here can be repeated after a crash: the job's id is stored before it is announced, a part is always the same stored
+//! bytes, and the consumer answers a repeat as it answered the first. What the rows mean is not known here.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt, stream};
+use model::{
+    contract::{Job, JobCategory, JobRequest, JobSegment, JobStatus, PartResult, StatusReport},
+    field::Field,
+    id::JobId,
+    reject::RejectCode,
+    run::{FailureCode, Mode, RejectGroup, RunEvent, RunState},
+    view::DestinationSegment,
+};
+
+use super::{
+    carrier::{Carrier, Side},
+    rejects::refused_file,
+    runs::{Column, PartRow, RejectStage, bounded_text, parts},
+    stop::Stop,
+};
+use crate::{
+    outbound::EndpointClient,
+    store::{SealedObject, identity::new_id},
+};
+
+impl Carrier {
+    /// Sends what is not acknowledged yet, and takes the run to `Completing`.
+    pub(super) async fn deliver(&mut self) -> Result<(), Stop> {
+        if self.run.parts > 0 {
+            let consumer = self.client(Side::Destination).await?;
+            let job_id = self.open_import(&consumer).await?;
+            self.send_parts(&consumer, &job_id).await?;
+        }
+        let mut change = self.held.begin().await?;
+        self.run.state = change.step(RunEvent::Delivered).await?;
+        self.run.counts = change.counts().await?;
+        if self.run.parts > 0 {
+            let rows = self.run.counts.sent;
+            change.note(&format!("{} took all {} parts ({rows} rows).", self.destination_name(), self.run.parts)).await?;
+        }
+        change.commit().await?;
+        Ok(())
+    }
+
+    /// Says that all was sent, waits until the consumer has finished, compares its account with ours and writes the receipt.
+    pub(super) async fn complete(&mut self) -> Result<(), Stop> {
+        if self.run.parts > 0 {
+            let Some(job_id) = self.run.import_job_id.clone() else {
+                return Err(self.internal("the job with the destination is not known"));
+            };
+            let consumer = self.client(Side::Destination).await?;
+            let report = StatusReport {
+                status: JobStatus::Complete,
+                parts: self.run.parts,
+                rows: self.run.counts.sent,
+                reason: None,
+            };
+            // A consumer that finished after the first report may refuse the second, sent after a crash: its job tells.
+            let reported = self.call(Side::Destination, || consumer.report(&job_id, &report)).await;
+            let refusal = match reported {
+                Ok(_) => None,
+                Err(Stop::Failed(failure)) if failure.code == FailureCode::EndpointFailed => Some(failure),
+                Err(other) => return Err(other),
+            };
+            let job = match refusal {
+                None => self.wait_for_job(Side::Destination, &consumer, &job_id, JobStatus::is_final).await?,
+                Some(failure) => {
+                    let job = self.call(Side::Destination, || consumer.job(&job_id)).await?;
+                    if !job.status.is_final() {
+                        return Err(Stop::Failed(failure));
+                    }
+                    job
+                }
+            };
+            self.check_final(&job)?;
+            self.remember_segment(&job).await?;
+        }
+        self.finish().await
+    }
+
+    /// The job to send under: the one that is open with the consumer, or a new one when that was ended there.
+    async fn open_import(&mut self, consumer: &EndpointClient) -> Result<JobId, Stop> {
+        if let Some(job_id) = self.run.import_job_id.clone() {
+            let known = self.call_or_none(Side::Destination, || consumer.job(&job_id)).await?;
+            match known.map(|job| job.status) {
+                // Never announced, because the process ended before; or forgotten since. The same id is announced again below: when
+                // parts had been acknowledged under it, they are not there any more, so that all are sent again.
+                None => self.start_over(None).await?,
+                Some(JobStatus::Failed | JobStatus::Canceled | JobStatus::Expired) => {
+                    let fresh: JobId = new_id(JobId::PREFIX);
+                    self.start_over(Some(&fresh)).await?;
+                }
+                Some(_) => {}
+            }
+        }
+        let job_id = match &self.run.import_job_id {
+            Some(job_id) => job_id.clone(),
+            None => {
+                let fresh: JobId = new_id(JobId::PREFIX);
+                self.held.set_text(Column::ImportJob, Some(fresh.as_str())).await?;
+                self.run.import_job_id = Some(fresh.clone());
+                fresh
+            }
+        };
+        let destination = &self.run.plan.destination;
+        let segment = JobSegment {
+            id: self.run.segment_id.clone().or_else(|| match &destination.segment {
+                DestinationSegment::New { .. } => None,
+                DestinationSegment::Existing { id, .. } => Some(id.clone()),
+            }),
+            name: destination.segment.name().to_owned(),
+        };
+        let request = JobRequest {
+            id: job_id.as_str().to_owned(),
+            category: JobCategory::SegmentImport,
+            segment,
+            mode: Some(self.run.plan.mode.job_mode()),
+            fields: self.sent_fields(),
+            limit: None,
+        };
+        let job = self.call(Side::Destination, || consumer.announce(&request)).await?;
+        if job.id != request.id {
+            return Err(self.nonsense(Side::Destination, "it answered the announcement with another job's id"));
+        }
+        self.remember_segment(&job).await?;
+        let may_send = |status: JobStatus| status.is_final() || matches!(status, JobStatus::WaitingToReceiveData | JobStatus::Running);
+        let job = if may_send(job.status) {
+            job
+        } else {
+            self.wait_for_job(Side::Destination, consumer, &job_id, may_send).await?
+        };
+        if matches!(job.status, JobStatus::Failed | JobStatus::Canceled | JobStatus::Expired) {
+            return Err(self.job_failed(Side::Destination, &job));
+        }
+        Ok(job_id)
+    }
+
+    async fn start_over(&mut self, job_id: Option<&JobId>) -> Result<(), Stop> {
+        let mut change = self.held.begin().await?;
+        change.forget_acknowledgements().await?;
+        if let Some(job_id) = job_id {
+            change.set_text(Column::ImportJob, Some(job_id.as_str())).await?;
+            change.note(&format!("{} had ended the job; all parts are sent again under a new one.", self.destination_name())).await?;
+            self.run.import_job_id = Some(job_id.clone());
+        }
+        change.commit().await?;
+        Ok(())
+    }
+
+    /// The destination's fields that the mapping feeds, in the destination's order: the columns of every part.
+    pub(super) fn sent_fields(&self) -> Vec<Field> {
+        let plan = &self.run.plan;
+        plan.destination.fields.iter().filter(|field| plan.mapping.link(&field.name).is_some()).cloned().collect()
+    }
+
+    async fn remember_segment(&mut self, job: &Job) -> Result<(), Stop> {
+        let made = matches!(self.run.plan.destination.segment, DestinationSegment::New { .. });
+        let Some(segment_id) = job.segment.id.as_deref().filter(|_| made && self.run.segment_id.is_none()) else {
+            return Ok(());
+        };
+        let segment_id = bounded_text(segment_id, 500);
+        let mut change = self.held.begin().await?;
+        change.set_text(Column::Segment, Some(&segment_id)).await?;
+        let name = self.run.plan.destination.segment.name();
+        crate::sharing::segment_made(&mut change.transaction, change.now, &self.run.share_id, &segment_id, name)
+            .await
+            .map_err(super::runs::HeldError::Store)?;
+        change.note(&format!("{} made the segment \u{201c}{name}\u{201d}.", self.destination_name())).await?;
+        change.commit().await?;
+        self.run.segment_id = Some(segment_id);
+        Ok(())
+    }
+
+    async fn send_parts(&mut self, consumer: &EndpointClient, job_id: &JobId) -> Result<(), Stop> {
+        let open = parts(self.hub.database(), &self.run.id, true).await.map_err(|error| self.store_failed(error))?;
+        let carrier = &*self;
+        stream::iter(open)
+            .map(|part| async move { carrier.send_part(consumer, job_id, part).await })
+            .buffer_unordered(self.hub.exchange().settings.parts_in_flight)
+            .try_collect::<()>()
+            .await
+    }
+
+    async fn send_part(&self, consumer: &EndpointClient, job_id: &JobId, part: PartRow) -> Result<(), Stop> {
+        let stored = self.hub.payloads().get(&self.key, &self.part_path(part.number)).await;
+        let bytes = Bytes::from(stored.map_err(|error| self.payload_failed(error))?);
+        let answer = self
+            .call(Side::Destination, || consumer.put_part(job_id, part.number, bytes.clone(), &part.sha256))
+            .await?;
+        self.check_part(&part, &answer)?;
+        let refused = part.rows - answer.accepted;
+        let file = if refused > 0 {
+            let source = self.hub.payloads().get(&self.key, &self.source_path(part.number)).await;
+            let source = source.map_err(|error| self.payload_failed(error))?;
+            let (key, path) = (self.key.clone(), self.reject_path(RejectStage::Refused, part.number));
+            let columns = self.source_header().await?.len();
+            let refusals = answer.refusals.clone();
+            let sealed = tokio::task::spawn_blocking(move || {
+                SealedObject::seal(&key, path, refused_file(&source, columns, &refusals)?).map_err(|error| error.to_string())
+            });
+            let sealed = sealed.await.map_err(|error| self.internal(&error.to_string()))?;
+            Some(sealed.map_err(|error| self.internal(&error))?)
+        } else {
+            None
+        };
+        if let Some(object) = file {
+            self.hub.payloads().put(object).await.map_err(|error| self.payload_failed(error))?;
+        }
+        let mut change = self.held.begin().await?;
+        if refused > 0 {
+            change.add_reject_file(RejectStage::Refused, part.number, refused).await?;
+            change.add_left_out(&refusal_groups(&answer)).await?;
+        }
+        change.acknowledge_part(&part, answer.accepted, refused).await?;
+        change.commit().await?;
+        metrics::counter!("usher_exchange_rows_sent_total").increment(part.rows);
+        metrics::counter!("usher_exchange_bytes_sent_total").increment(part.bytes);
+        metrics::counter!("usher_exchange_parts_sent_total").increment(1);
+        Ok(())
+    }
+
+    /// The consumer's account of one part, before it is believed.
+    fn check_part(&self, part: &PartRow, answer: &PartResult) -> Result<(), Stop> {
+        let number = part.number;
+        let wrong = |what: String| Err(self.failed(FailureCode::AcknowledgementMismatch, &format!("{}'s account of part {number} does not add up: {what}.", self.destination_name()), true));
+        let refusals = u64::try_from(answer.refusals.len()).unwrap_or(u64::MAX);
+        if answer.part != number {
+            return wrong(format!("it answered for part {}", answer.part));
+        }
+        if answer.received != part.rows {
+            return wrong(format!("{} rows were sent, but it received {}", part.rows, answer.received));
+        }
+        if answer.accepted.checked_add(refusals) != Some(answer.received) {
+            return wrong(format!(
+                "it received {} rows, but accepted {} and refused {refusals}",
+                answer.received, answer.accepted
+            ));
+        }
+        let mut rows: Vec<u64> = answer.refusals.iter().map(|refusal| refusal.row).collect();
+        rows.sort_unstable();
+        if let Some(row) = rows.iter().find(|row| **row == 0 || **row > part.rows) {
+            return wrong(format!("it refused row {row}, but the part has the rows 1 to {}", part.rows));
+        }
+        if let Some(pair) = rows.windows(2).find(|pair| pair[0] == pair[1]) {
+            return wrong(format!("it refused row {} twice", pair[0]));
+        }
+        Ok(())
+    }
+
+    /// The consumer's account of the whole, when it gives one.
+    fn check_final(&self, job: &Job) -> Result<(), Stop> {
+        if matches!(job.status, JobStatus::Failed | JobStatus::Canceled | JobStatus::Expired) {
+            return Err(self.job_failed(Side::Destination, job));
+        }
+        let counts = &self.run.counts;
+        let given = job.counts;
+        if given == Default::default() {
+            return Ok(());
+        }
+        for (what, theirs, ours) in [
+            ("rows", given.rows, counts.sent),
+            ("accepted rows", given.accepted, counts.acknowledged),
+            ("refused rows", given.refused, counts.refused),
+        ] {
+            if theirs != ours {
+                let message = format!(
+                    "{}'s account of the whole does not add up: it counts {theirs} {what}, but its answers to the parts add up to {ours}.",
+                    self.destination_name()
+                );
+                return Err(self.failed(FailureCode::AcknowledgementMismatch, &message, false));
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells the consumer that nothing more will come. Best effort: a consumer that can't be told lets the job expire.
+    pub(super) async fn abandon_import(&self, status: JobStatus, reason: &str) {
+        if !matches!(self.run.state, RunState::Delivering | RunState::Completing) {
+            return;
+        }
+        if let Some(job_id) = &self.run.import_job_id {
+            self.tell(Side::Destination, job_id, status, reason).await;
+        }
+    }
+
+    /// What a person should know of the destination after a failure.
+    pub(super) fn what_was_kept(&self) -> String {
+        let name = self.run.plan.destination.segment.name();
+        match (self.run.state, self.run.plan.mode) {
+            (RunState::Completing, _) => format!("Look at the segment \u{201c}{name}\u{201d}: the destination may have finished it."),
+            (RunState::Delivering, Mode::Add) => "Rows that were taken stay added; a retry adds nobody twice.".to_owned(),
+            (RunState::Delivering, Mode::Remove) => "Rows that were taken stay removed; a retry goes on with the others.".to_owned(),
+            _ => format!("The segment \u{201c}{name}\u{201d} is as it was."),
+        }
+    }
+}
+
+/// The refusals of a part as lines of the account.
+fn refusal_groups(answer: &PartResult) -> Vec<RejectGroup> {
+    let mut groups: BTreeMap<(String, String), (String, u64)> = BTreeMap::new();
+    for refusal in &answer.refusals {
+        let key = (bounded_text(&refusal.code, 100), bounded_text(refusal.field.as_deref().unwrap_or(""), 200));
+        groups.entry(key).or_insert_with(|| (bounded_text(&refusal.reason, 300), 0)).1 += 1;
+    }
+    let groups = groups.into_iter();
+    groups
+        .map(|((code, field), (reason, rows))| RejectGroup {
+            code: RejectCode::Refused,
+            destination_code: Some(code),
+            field: Some(field).filter(|field| !field.is_empty()),
+            reason,
+            rows,
+        })
+        .collect()
+}

@@ -1,0 +1,100 @@
+//! What can be set about the carrying out of runs, and what the workers of one process share.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use model::{
+    contract::{PART_BYTES, PART_ROWS},
+    id::RunId,
+};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::retry::RetryPolicy;
+
+/// How this process carries out runs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExchangeSettings {
+    /// Runs that this process carries out at once.
+    pub worker_slots: usize,
+    /// How long a run stays claimed by a worker that gives no sign of life. Renewed at a third of it.
+    pub lease: Duration,
+    /// How calls to endpoints are tried again.
+    pub retry: RetryPolicy,
+    /// How often an idle worker looks for runs that another process asked for, or whose lease ran out.
+    pub idle_poll: Duration,
+    /// How soon a job of an endpoint is asked about again at first; later asks come more rarely, at most 20 times this.
+    pub job_poll: Duration,
+    /// How long an endpoint may take to prepare an export, or to finish an import.
+    pub job_patience: Duration,
+    /// Parts that are sent at once in one run.
+    pub parts_in_flight: usize,
+    /// Rows of a part at most, when the consumer does not want fewer.
+    pub part_rows: u64,
+    /// Bytes of a part at most.
+    pub part_bytes: u64,
+    /// How often counts are written while rows move.
+    pub progress: Duration,
+    /// How long the parts of a failed run are kept for a retry.
+    pub failed_payload_retention: Duration,
+}
+
+impl Default for ExchangeSettings {
+    fn default() -> Self {
+        Self {
+            worker_slots: 2,
+            lease: Duration::from_secs(30),
+            retry: RetryPolicy::default(),
+            idle_poll: Duration::from_secs(1),
+            job_poll: Duration::from_millis(250),
+            job_patience: Duration::from_secs(3600),
+            parts_in_flight: 4,
+            part_rows: PART_ROWS,
+            part_bytes: PART_BYTES,
+            progress: Duration::from_millis(250),
+            failed_payload_retention: Duration::from_secs(7 * 24 * 3600),
+        }
+    }
+}
+
+/// What the workers of one process share.
+#[derive(Debug)]
+pub struct Workshop {
+    pub(crate) settings: ExchangeSettings,
+    /// Rung when there may be something to do.
+    pub(crate) wake: Notify,
+    /// Calls off a run that is carried out in this process.
+    under_way: Mutex<HashMap<RunId, CancellationToken>>,
+}
+
+impl Workshop {
+    /// With nothing under way.
+    pub fn new(settings: ExchangeSettings) -> Self {
+        Self { settings, wake: Notify::new(), under_way: Mutex::default() }
+    }
+
+    /// Registers a run as carried out here; the token tells that it was called off.
+    pub(crate) fn take_up(&self, run_id: &RunId) -> CancellationToken {
+        let token = CancellationToken::new();
+        self.lock().insert(run_id.clone(), token.clone());
+        token
+    }
+
+    pub(crate) fn put_down(&self, run_id: &RunId) {
+        self.lock().remove(run_id);
+    }
+
+    /// Tells the worker, when it is one of this process; others see it when they renew their lease.
+    pub(crate) fn call_off(&self, run_id: &RunId) {
+        if let Some(token) = self.lock().get(run_id) {
+            token.cancel();
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<RunId, CancellationToken>> {
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,42 @@
+//! Why a worker stops carrying out a run before its end.
+
+use model::run::{Failure, FailureCode};
+
+use super::runs::HeldError;
+
+/// Why a worker stops.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// The run is another worker's now; nothing of it may be touched.
+    Lost,
+    /// This process is stopping; the run goes back to whoever comes next.
+    HandBack,
+    /// A person called the run off.
+    Canceled,
+    /// The run can't go on.
+    Failed(Failure),
+    /// What was being read is of no use; it may be read again from the start. The failure is what a person is told when it may not.
+    ReadAgain(Failure),
+}
+
+impl From<HeldError> for Stop {
+    fn from(error: HeldError) -> Self {
+        match error {
+            HeldError::Lost => Self::Lost,
+            HeldError::Canceled => Self::Canceled,
+            HeldError::Illegal(_) | HeldError::Store(_) => {
+                tracing::error!(%error, "a run could not be changed");
+                Self::Failed(internal_failure())
+            }
+        }
+    }
+}
+
+/// What a person is told when Usher itself failed; the cause is in the log.
+pub(super) fn internal_failure() -> Failure {
+    Failure {
+        code: FailureCode::Internal,
+        message: "Usher itself failed: its database or its payload store. The log of the server says why.".to_owned(),
+        retryable: true,
+    }
+}

@@ -1,0 +1,257 @@
+//! Who may change a run, and until when; and what an account is told of its runs. On SQLite and on PostgreSQL.
+
+use std::{sync::Arc, time::Duration};
+
+use model::{
+    id::{AccountId, RunId},
+    reject::RejectCode,
+    run::{Mode, RejectGroup, RunEvent, RunState},
+    view::RunQuery,
+};
+
+use super::plans::new_run;
+use crate::{
+    exchange::{
+        enqueue,
+        requests::{Asked, ask_to_cancel, ask_to_retry},
+        runs::{self, HeldError, PartRow, RejectStage, claim},
+        views,
+    },
+    store::{Clock, Database, ManualClock, new_id, testing::scratch_databases},
+};
+
+const LEASE: Duration = Duration::from_secs(30);
+const START: i64 = 1_790_000_000_000;
+
+struct Bench {
+    database: Database,
+    manual: Arc<ManualClock>,
+    clock: Arc<dyn Clock>,
+    account_id: AccountId,
+}
+
+impl Bench {
+    async fn new(url: &str) -> Self {
+        let manual = Arc::new(ManualClock::at(START));
+        let clock: Arc<dyn Clock> = manual.clone();
+        Self { database: Database::open(url).await.expect("opens"), manual, clock, account_id: new_id("acc_") }
+    }
+
+    async fn enqueue(&self) -> RunId {
+        let mut transaction = self.database.begin().await.expect("begins");
+        let run = new_run(&self.account_id, Mode::Add);
+        let id = enqueue(&mut transaction, self.clock.now_ms(), run).await.expect("enqueues");
+        transaction.commit().await.expect("commits");
+        id
+    }
+
+    async fn claim(&self, owner: &str) -> Option<runs::Claim> {
+        claim(&self.database, &self.clock, owner, LEASE).await.expect("claims")
+    }
+}
+
+#[tokio::test]
+async fn a_run_is_claimed_by_one_worker_only() {
+    for scratch in scratch_databases().await {
+        let bench = Arc::new(Bench::new(scratch.url()).await);
+        let mut asked = Vec::new();
+        for _ in 0..12 {
+            asked.push(bench.enqueue().await);
+            bench.manual.advance(Duration::from_millis(1));
+        }
+        let workers: Vec<_> = (0..6)
+            .map(|number| {
+                let bench = bench.clone();
+                tokio::spawn(async move {
+                    let mut mine = Vec::new();
+                    // On PostgreSQL a claim may come back empty-handed while another is being made; a worker asks again.
+                    for _ in 0..20 {
+                        if let Some(claim) = bench.claim(&format!("worker-{number}")).await {
+                            mine.push(claim.run.id);
+                        }
+                    }
+                    mine
+                })
+            })
+            .collect();
+        let mut taken = Vec::new();
+        for worker in workers {
+            taken.extend(worker.await.expect("ends"));
+        }
+        taken.sort();
+        asked.sort();
+        assert_eq!(taken, asked);
+    }
+}
+
+#[tokio::test]
+async fn an_expired_lease_is_taken_over_and_the_old_worker_is_shut_out() {
+    for scratch in scratch_databases().await {
+        let bench = Bench::new(scratch.url()).await;
+        let run_id = bench.enqueue().await;
+        let first = bench.claim("first").await.expect("there is one");
+        assert_eq!(first.run.id, run_id);
+        bench.manual.advance(LEASE - Duration::from_millis(1));
+        assert!(bench.claim("second").await.is_none(), "the lease still holds");
+        first.held.renew(LEASE).await.expect("renews");
+        bench.manual.advance(LEASE - Duration::from_millis(1));
+        assert!(bench.claim("second").await.is_none(), "the lease was renewed");
+        bench.manual.advance(Duration::from_millis(1));
+        let second = bench.claim("second").await.expect("the lease ran out");
+        assert!(matches!(first.held.renew(LEASE).await, Err(HeldError::Lost)));
+        assert!(matches!(first.held.begin().await.err(), Some(HeldError::Lost)));
+        first.held.release().await.expect("is no error");
+        assert!(bench.claim("third").await.is_none(), "the old worker's release does nothing");
+        // The same owner again is not the same lease.
+        bench.manual.advance(LEASE);
+        let third = bench.claim("second").await.expect("the lease ran out");
+        assert!(matches!(second.held.begin().await.err(), Some(HeldError::Lost)));
+        third.held.release().await.expect("releases");
+        assert!(bench.claim("fourth").await.is_some(), "what is given back can be taken at once");
+    }
+}
+
+#[tokio::test]
+async fn a_change_that_is_not_committed_never_happened_and_a_wrong_step_is_refused() {
+    for scratch in scratch_databases().await {
+        let bench = Bench::new(scratch.url()).await;
+        bench.enqueue().await;
+        let held = bench.claim("worker").await.expect("there is one").held;
+        let mut change = held.begin().await.expect("begins");
+        assert!(matches!(change.step(RunEvent::Delivered).await, Err(HeldError::Illegal(_))));
+        change.step(RunEvent::ExportAsked).await.expect("steps");
+        drop(change);
+        let mut change = held.begin().await.expect("begins");
+        assert_eq!(change.step(RunEvent::ExportAsked).await.expect("steps"), RunState::Exporting);
+        change.commit().await.expect("commits");
+    }
+}
+
+#[tokio::test]
+async fn parts_rejects_and_reasons_add_up_whatever_the_order() {
+    for scratch in scratch_databases().await {
+        let bench = Bench::new(scratch.url()).await;
+        let run_id = bench.enqueue().await;
+        let held = bench.claim("worker").await.expect("there is one").held;
+        let part = |number| PartRow { number, rows: 10, bytes: 200, sha256: "00".repeat(32) };
+        let group = |code: Option<&str>, rows| RejectGroup {
+            code: if code.is_some() { RejectCode::Refused } else { RejectCode::InvalidEmail },
+            destination_code: code.map(str::to_owned),
+            field: Some("email".to_owned()),
+            reason: "No.".to_owned(),
+            rows,
+        };
+        let mut change = held.begin().await.expect("begins");
+        change.add_part(&part(1)).await.expect("adds");
+        change.add_part(&part(2)).await.expect("adds");
+        change.add_reject_file(RejectStage::Read, 1, 3).await.expect("adds");
+        change.add_left_out(&[group(None, 3)]).await.expect("adds");
+        change.add_left_out(&[group(None, 2), group(Some("blocked"), 1)]).await.expect("adds");
+        change.acknowledge_part(&part(2), 9, 1).await.expect("acknowledges");
+        change.commit().await.expect("commits");
+        let open: Vec<u32> =
+            runs::parts(&bench.database, &run_id, true).await.expect("lists").iter().map(|part| part.number).collect();
+        assert_eq!(open, [1]);
+        assert_eq!(
+            runs::left_out(&bench.database, &run_id).await.expect("lists"),
+            [group(None, 5), group(Some("blocked"), 1)]
+        );
+
+        let mut change = held.begin().await.expect("begins");
+        let counts = change.counts().await.expect("counts");
+        assert_eq!((counts.sent, counts.acknowledged, counts.refused), (10, 9, 1));
+        change.forget_acknowledgements().await.expect("forgets");
+        let counts = change.counts().await.expect("counts");
+        assert_eq!((counts.sent, counts.acknowledged, counts.refused), (0, 0, 0));
+        change.commit().await.expect("commits");
+        assert_eq!(runs::left_out(&bench.database, &run_id).await.expect("lists"), [group(None, 5)]);
+        assert_eq!(runs::parts(&bench.database, &run_id, true).await.expect("lists").len(), 2);
+
+        // A destination with a code of its own for every row does not fill the database.
+        let mut change = held.begin().await.expect("begins");
+        let many: Vec<RejectGroup> = (0..500).map(|number| group(Some(&format!("code-{number}")), 1)).collect();
+        change.add_left_out(&many).await.expect("adds");
+        change.add_left_out(&many).await.expect("adds");
+        change.commit().await.expect("commits");
+        let groups = runs::left_out(&bench.database, &run_id).await.expect("lists");
+        assert!(groups.len() <= 101, "{}", groups.len());
+        assert_eq!(groups.iter().map(|group| group.rows).sum::<u64>(), 5 + 1000);
+    }
+}
+
+#[tokio::test]
+async fn what_people_ask_of_a_run_depends_on_its_state_and_their_account() {
+    for scratch in scratch_databases().await {
+        let bench = Bench::new(scratch.url()).await;
+        let (database, account, now) = (&bench.database, &bench.account_id, START);
+        let stranger: AccountId = new_id("acc_");
+
+        let queued = bench.enqueue().await;
+        assert_eq!(ask_to_cancel(database, &stranger, &queued, "Eve", now).await.expect("asks"), Asked::NoSuchRun);
+        assert_eq!(ask_to_retry(database, &stranger, &queued, "Eve", now).await.expect("asks"), Asked::NoSuchRun);
+        assert_eq!(
+            ask_to_retry(database, account, &queued, "Ann", now).await.expect("asks"),
+            Asked::Forbidden(RunState::Queued)
+        );
+        assert_eq!(ask_to_cancel(database, account, &queued, "Ann", now).await.expect("asks"), Asked::Taken);
+        let view = views::run(database, account, &queued).await.expect("reads").expect("is there");
+        assert_eq!(view.summary.state, RunState::Canceled);
+        assert!(view.timeline.iter().any(|entry| entry.message == "Called off by Ann."));
+        assert_eq!(
+            ask_to_cancel(database, account, &queued, "Ann", now).await.expect("asks"),
+            Asked::Forbidden(RunState::Canceled)
+        );
+        assert!(bench.claim("worker").await.is_none(), "nobody takes up what was called off");
+
+        // One that a worker has is ended by the worker: it may take no further step but to end.
+        let held_id = bench.enqueue().await;
+        let held = bench.claim("worker").await.expect("there is one").held;
+        assert_eq!(ask_to_cancel(database, account, &held_id, "Ann", now).await.expect("asks"), Asked::Taken);
+        assert!(held.renew(LEASE).await.expect("renews"), "the worker is told");
+        let mut change = held.begin().await.expect("begins");
+        assert!(matches!(change.step(RunEvent::ExportAsked).await, Err(HeldError::Canceled)));
+        assert_eq!(change.step(RunEvent::Cancel).await.expect("steps"), RunState::Canceled);
+        change.commit().await.expect("commits");
+
+        let failed_id = bench.enqueue().await;
+        let held = bench.claim("worker").await.expect("there is one").held;
+        let mut change = held.begin().await.expect("begins");
+        change.step(RunEvent::Fail).await.expect("steps");
+        change.commit().await.expect("commits");
+        assert_eq!(ask_to_retry(database, account, &failed_id, "Ann", now).await.expect("asks"), Asked::Taken);
+        let again = bench.claim("worker").await.expect("it is queued again");
+        assert_eq!((again.run.id, again.run.state), (failed_id, RunState::Queued));
+    }
+}
+
+#[tokio::test]
+async fn an_account_finds_its_runs_and_no_others() {
+    for scratch in scratch_databases().await {
+        let bench = Bench::new(scratch.url()).await;
+        for _ in 0..53 {
+            bench.enqueue().await;
+        }
+        let other =
+            Bench { account_id: new_id("acc_"), database: bench.database.clone(), ..Bench::new(scratch.url()).await };
+        let foreign = other.enqueue().await;
+        let find = async |text: &str, state, page| {
+            let query = RunQuery { text: text.to_owned(), state, page };
+            views::runs(&bench.database, &bench.account_id, &query).await.expect("lists")
+        };
+        let page = find("", None, 2).await;
+        assert_eq!((page.items.len(), page.total, page.page, page.pages), (3, 53, 2, 2));
+        assert_eq!(find("READERS beacon", None, 0).await.total, 53, "all words, whatever their case and order");
+        assert_eq!(find("readers nobody", None, 1).await.total, 0);
+        assert_eq!(find("100%_", None, 1).await.total, 0, "what LIKE means by % and _ does not count");
+        assert_eq!(find("", Some(RunState::Queued), 1).await.total, 53);
+        assert_eq!(find("", Some(RunState::Failed), 9).await.total, 0);
+        assert!(views::run(&bench.database, &bench.account_id, &foreign).await.expect("reads").is_none());
+        assert!(views::run(&other.database, &other.account_id, &foreign).await.expect("reads").is_some());
+        assert!(views::reject_files(&bench.database, &bench.account_id, &foreign).await.expect("reads").is_none());
+        assert!(views::receipt(&bench.database, &bench.account_id, &foreign).await.expect("reads").is_none());
+        let active = views::newest(&bench.database, &bench.account_id, views::Newest::Active, 10).await.expect("lists");
+        assert_eq!(active.len(), 10);
+        assert!(active.iter().all(|run| run.id != foreign));
+        assert_eq!(views::last_runs(&bench.database, &bench.account_id).await.expect("lists").len(), 53);
+    }
+}

@@ -1,0 +1,178 @@
+//! The worker loop of one process: claims runs, carries out a few at once, renews their leases, hands them back when it stops, and
+//! sweeps away the payload of runs that have ended. What carrying out means is [`super::carrier`]'s matter.
+
+use std::time::Duration;
+
+use model::{id::RunId, run::RunState};
+use tokio::{task::JoinSet, time::Instant};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    carrier::Carrier,
+    runs::{self, Claim, Held, HeldError},
+    stop::Stop,
+};
+use crate::{hub::Hub, store::StoreError};
+
+const SWEEP_INTERVAL: Duration = Duration::from_secs(300);
+/// A run that was called off in another process is noticed within this.
+const LONGEST_RENEWAL: Duration = Duration::from_secs(5);
+
+impl Hub {
+    /// Carries out runs until `stop` is cancelled; then hands back what is under way and returns.
+    pub async fn work(&self, stop: CancellationToken) {
+        let owner = uuid::Uuid::now_v7().simple().to_string();
+        let settings = &self.exchange().settings;
+        let mut slots = JoinSet::new();
+        let mut next_sweep = Instant::now();
+        tracing::info!(worker = owner, slots = settings.worker_slots, "worker started");
+        while !stop.is_cancelled() {
+            // Listening begins before looking, so that what is asked for in between is not missed.
+            let woken = self.exchange().wake.notified();
+            while slots.len() < settings.worker_slots.max(1) {
+                match runs::claim(self.database(), self.clock(), &owner, settings.lease).await {
+                    Ok(Some(claim)) => drop(slots.spawn(carry_out(self.clone(), claim, stop.clone()))),
+                    Ok(None) => break,
+                    Err(error) => {
+                        tracing::error!(%error, "runs could not be claimed");
+                        break;
+                    }
+                }
+            }
+            if Instant::now() >= next_sweep {
+                next_sweep = Instant::now() + SWEEP_INTERVAL;
+                if let Err(error) = self.sweep_payload().await {
+                    tracing::error!(%error, "the payload of ended runs could not be removed");
+                }
+            }
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = woken => {}
+                () = tokio::time::sleep(settings.idle_poll) => {}
+                Some(ended) = slots.join_next(), if !slots.is_empty() => report_panic(ended),
+            }
+        }
+        while let Some(ended) = slots.join_next().await {
+            report_panic(ended);
+        }
+        tracing::info!(worker = owner, "worker stopped");
+    }
+
+    /// Tells the workers of this process that a run was asked for. Call it after the commit; without it they look within a second.
+    pub fn wake_workers(&self) {
+        self.exchange().wake.notify_one();
+    }
+
+    /// Removes what is kept of runs that ended: at once when they ended well or were called off, after the retention when they failed.
+    async fn sweep_payload(&self) -> Result<(), StoreError> {
+        let retention = i64::try_from(self.exchange().settings.failed_payload_retention.as_millis()).unwrap_or(i64::MAX);
+        let before = self.clock().now_ms().saturating_sub(retention);
+        for run_id in runs::ended_with_payload(self.database(), before).await? {
+            self.remove_payload(&run_id).await;
+        }
+        Ok(())
+    }
+
+    /// Removes the parts of a run that has ended; its rejects stay. A failure is logged, and the sweeper tries again.
+    pub(super) async fn remove_payload(&self, run_id: &RunId) {
+        let removed = async {
+            let prefix = super::payload_folder(run_id);
+            match runs::forget_payload(self.database(), run_id, self.clock().now_ms()).await? {
+                None => {}
+                Some(runs::Kept::Rejects) => {
+                    self.payloads().remove_below(&format!("{prefix}/parts")).await?;
+                    self.payloads().remove_below(&format!("{prefix}/source")).await?;
+                }
+                Some(runs::Kept::Nothing) => self.payloads().remove_below(&prefix).await?,
+            }
+            Ok::<_, RemovalError>(())
+        };
+        if let Err(error) = removed.await {
+            tracing::warn!(run.id = %run_id, %error, "the payload of a run could not be removed");
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum RemovalError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Payload(#[from] crate::store::PayloadError),
+}
+
+fn report_panic(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(%error, "a run's task ended abnormally; its lease will run out and it will be taken up again");
+    }
+}
+
+async fn carry_out(hub: Hub, claim: Claim, stop: CancellationToken) {
+    let run_id = claim.run.id.clone();
+    let called_off = hub.exchange().take_up(&run_id);
+    let held = claim.held.clone();
+    tracing::info!(run.id = %run_id, state = claim.run.state.as_str(), "run taken up");
+    let mut carrier = Carrier::new(hub.clone(), claim);
+    // Everything that the run does stops at its next await when one of these comes first: what was not recorded did not happen.
+    let outcome = tokio::select! {
+        biased;
+        lost = keep_lease(&held, hub.exchange().settings.lease, &called_off) => Err(lost),
+        () = stop.cancelled() => Err(Stop::HandBack),
+        () = called_off.cancelled() => Err(Stop::Canceled),
+        outcome = carrier.carry_out() => outcome,
+    };
+    let ended = match outcome {
+        Ok(()) => Ok(()),
+        Err(stop_reason) => {
+            // Ending takes a while when an endpoint has to be told; the lease is kept meanwhile.
+            let never = CancellationToken::new();
+            tokio::select! {
+                biased;
+                lost = keep_lease(&held, hub.exchange().settings.lease, &never) => Err(lost),
+                () = stop.cancelled(), if !matches!(stop_reason, Stop::HandBack) => Err(Stop::HandBack),
+                ended = carrier.end(stop_reason) => ended,
+            }
+        }
+    };
+    match ended {
+        Ok(()) | Err(Stop::Lost) => {}
+        Err(_) => {
+            if let Err(error) = held.release().await {
+                tracing::warn!(run.id = %run_id, %error, "the run could not be handed back; its lease will run out");
+            }
+        }
+    }
+    if matches!(carrier.state(), RunState::Complete | RunState::CompleteWithRejects | RunState::Canceled) {
+        hub.remove_payload(&run_id).await;
+    }
+    hub.exchange().put_down(&run_id);
+    hub.exchange().wake.notify_one();
+}
+
+/// Renews the lease until it is lost; then says so. Rings `called_off` when a person called the run off from another process.
+async fn keep_lease(held: &Held, lease: Duration, called_off: &CancellationToken) -> Stop {
+    let interval = (lease / 3).min(LONGEST_RENEWAL);
+    let mut renewed = Instant::now();
+    loop {
+        tokio::time::sleep(interval).await;
+        match held.renew(lease).await {
+            Ok(canceled) => {
+                renewed = Instant::now();
+                if canceled {
+                    called_off.cancel();
+                }
+            }
+            Err(HeldError::Lost) => {
+                tracing::warn!("a run's lease is lost");
+                return Stop::Lost;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a lease could not be renewed");
+                // Another worker may have it by now, even though the database does not tell.
+                if renewed.elapsed() >= lease {
+                    return Stop::Lost;
+                }
+            }
+        }
+    }
+}
