@@ -1,2 +1,110 @@
-//! x
-fn main() {}
+//! `usher-load`: the end-to-end load driver. Makes an audience of any size, starts a real producer, a real consumer and a real `usher`, shares
+//! it through the program's own forms, and prints rows per second, megabytes per second and the peak resident memory of each process, beside
+//! the time of a plain download and upload of the same bytes on the same machine.
+//!
+//! Figures are meant as ratios within one run. Nothing here asserts a time.
+
+mod browserless;
+mod people;
+mod plain;
+mod processes;
+
+use std::{path::PathBuf, time::Instant};
+
+use anyhow::Context;
+use clap::Parser;
+
+/// What to measure.
+#[derive(Parser)]
+#[command(name = "usher-load", about = "Shares a made-up audience through a real Usher and prints what it cost")]
+struct Arguments {
+    /// How many people.
+    #[arg(long, default_value_t = 1_000_000)]
+    rows: u64,
+    /// The folder with the programs `usher` and `usher-toolkit`, built for release.
+    #[arg(long, default_value = "target/release")]
+    programs: PathBuf,
+    /// Hash the e-mail address (SHA-256) instead of only normalising it.
+    #[arg(long)]
+    hash: bool,
+    /// Keep the folder with databases and payloads, and say where it is.
+    #[arg(long)]
+    keep: bool,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    let folder = tempfile::Builder::new().prefix("usher-load-").tempdir()?;
+    let mut out = Report::default();
+
+    let begun = Instant::now();
+    people::generate(&folder.path().join("people.db"), arguments.rows).await.context("making the people")?;
+    out.line(format!("made {} people in {:.1} s", arguments.rows, begun.elapsed().as_secs_f64()));
+
+    let stack = processes::Stack::start(&arguments.programs, folder.path(), arguments.hash).await?;
+
+    let plain = plain::download_and_upload(&stack.producer_url, processes::KEY).await.context("the plain copy")?;
+    out.line(format!(
+        "plain copy: {:.1} MB, export {:.2} s, download {:.2} s, upload {:.2} s",
+        megabytes(plain.bytes),
+        plain.export_seconds,
+        plain.download_seconds,
+        plain.upload_seconds
+    ));
+
+    let visitor = browserless::Visitor::sign_up(&stack.usher_url).await?;
+    let share = visitor.prepare_share(&stack, arguments.hash).await?;
+    let begun = Instant::now();
+    let run = visitor.share_now(&share).await?;
+    let ended = visitor.wait_for_the_end(&run).await?;
+    let seconds = begun.elapsed().as_secs_f64();
+
+    let counts = ended.summary.counts;
+    anyhow::ensure!(
+        ended.summary.state == model::run::RunState::Complete && counts.acknowledged == arguments.rows,
+        "the run ended as {:?} with {} of {} rows acknowledged: {:?}",
+        ended.summary.state,
+        counts.acknowledged,
+        arguments.rows,
+        ended.failure
+    );
+    #[expect(clippy::cast_precision_loss, reason = "figures for people")]
+    let rows = arguments.rows as f64;
+    out.line(format!(
+        "share: {:.1} MB read, {:.1} MB sent in {seconds:.2} s: {:.0} rows/s, {:.1} MB/s read",
+        megabytes(counts.bytes_read),
+        megabytes(counts.bytes_sent),
+        rows / seconds,
+        megabytes(counts.bytes_read) / seconds
+    ));
+    for entry in &ended.timeline {
+        out.line(format!("  {} {}", entry.at, entry.message));
+    }
+    let plain_seconds = plain.export_seconds + plain.download_seconds + plain.upload_seconds;
+    out.line(format!("ratio: the share took {:.2} times the plain export, download and upload", seconds / plain_seconds));
+    for (name, bytes) in stack.peak_resident()? {
+        out.line(format!("peak resident: {name} {:.1} MB", megabytes(bytes)));
+    }
+    stack.stop().await?;
+    if arguments.keep {
+        out.line(format!("kept: {}", folder.keep().display()));
+    }
+    Ok(())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "figures for people")]
+fn megabytes(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
+}
+
+/// Where the figures go: standard output, as they come.
+#[derive(Default)]
+struct Report;
+
+impl Report {
+    #[expect(clippy::print_stdout, reason = "the figures are this program's output")]
+    fn line(&mut self, text: String) {
+        println!("{text}");
+    }
+}
