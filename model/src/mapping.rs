@@ -1,8 +1,19 @@
-//! Mapping: which source field feeds which destination field, and with what done to it.
+//! Mapping: which source field feeds which destination field, and with what done to it; what speaks against it; and how rows go through it.
+//!
+//! Parsing and writing of CSV is not here, and neither are suggestions (`suggestion`).
+
+mod check;
+mod plan;
+mod row;
+mod value;
+
+pub use check::{check, default_transforms, why_not};
+pub use plan::{Plan, Preview, PreviewCell};
+pub use row::{Row, RowBuffer, RowNotUtf8, TextRow};
 
 use serde::{Deserialize, Serialize};
 
-use crate::transform::Transform;
+use crate::{field::Field, transform::Transform};
 
 /// Where a link's value comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,4 +76,26 @@ pub struct Finding {
     pub severity: Severity,
     /// What is wrong and how to mend it.
     pub message: String,
+}
+
+impl Finding {
+    fn error(target: Option<&Field>, message: impl Into<String>) -> Self {
+        Self { target: target.map(|field| field.name.clone()), severity: Severity::Error, message: message.into() }
+    }
+
+    fn warning(target: Option<&Field>, message: impl Into<String>) -> Self {
+        Self { target: target.map(|field| field.name.clone()), severity: Severity::Warning, message: message.into() }
+    }
+
+    fn unknown_target(name: &str) -> Self {
+        Self {
+            target: Some(name.to_owned()),
+            severity: Severity::Error,
+            message: format!("The destination has no field “{name}” (any more). Remove this link."),
+        }
+    }
+
+    fn two_links(field: &Field) -> Self {
+        Self::error(Some(field), format!("“{}” has two links. Remove one of them.", field.display_name()))
+    }
 }

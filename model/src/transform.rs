@@ -1,6 +1,18 @@
 //! Transforms: what can be done to one value on its way. Chained, pure, and allocation-free where the value does not change.
+//!
+//! A value of nothing but white space counts as empty: it is never normalised, hashed or rejected here. Whether a field may be empty is
+//! the plan's matter.
 
+use std::borrow::Cow;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::{
+    phone::{self, PhoneProblem},
+    reject::RejectCode,
+};
 
 /// One step of a link's chain. An empty chain sends the value as it is, byte for byte.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,4 +38,232 @@ pub enum Transform {
         /// The value to send instead.
         value: String,
     },
+}
+
+/// Why a transform can't be applied to a value. Says nothing of the value itself; each is a clause that follows "the value".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TransformProblem {
+    /// It can't be read as an e-mail address.
+    #[error("is not an e-mail address: {0}")]
+    Email(EmailProblem),
+    /// It can't be read as a telephone number.
+    #[error("is not a telephone number: {0}")]
+    Phone(PhoneProblem),
+    /// It should be normalised, but is a SHA-256 hash.
+    #[error(
+        "is a SHA-256 hash already, so it can't be normalised and hashed; take the steps before the hash away, or share the \
+         audience with readable values in this field"
+    )]
+    AlreadyHashed,
+}
+
+impl TransformProblem {
+    /// The code of a row that is rejected for it.
+    pub fn code(self) -> RejectCode {
+        match self {
+            Self::Email(_) => RejectCode::InvalidEmail,
+            Self::Phone(_) => RejectCode::InvalidPhone,
+            Self::AlreadyHashed => RejectCode::AlreadyHashed,
+        }
+    }
+}
+
+impl Transform {
+    /// Does it to `value`. What does not change is handed back as it came, without a copy.
+    pub fn apply<'v>(&'v self, value: Cow<'v, str>) -> Result<Cow<'v, str>, TransformProblem> {
+        match self {
+            Self::Trim => Ok(trim(value)),
+            Self::Lowercase => Ok(lowercase(value)),
+            Self::NormaliseEmail => {
+                let value = trim(value);
+                if value.is_empty() {
+                    return Ok(value);
+                }
+                if Digest::read(&value).is_some() {
+                    return Err(TransformProblem::AlreadyHashed);
+                }
+                let value = lowercase(value);
+                check_email(&value).map_err(TransformProblem::Email)?;
+                Ok(value)
+            }
+            Self::PhoneE164 { default_country } => {
+                if is_empty(&value) {
+                    return Ok(Cow::Borrowed(""));
+                }
+                if Digest::read(&value).is_some() {
+                    return Err(TransformProblem::AlreadyHashed);
+                }
+                let number = phone::to_e164(&value, default_country.as_deref()).map_err(TransformProblem::Phone)?;
+                Ok(if number == value { value } else { Cow::Owned(number) })
+            }
+            Self::Sha256Hex => Ok(match Digest::of(&value) {
+                Some(Digest(bytes)) => {
+                    let written = hex::encode(bytes);
+                    if written == value { value } else { Cow::Owned(written) }
+                }
+                None => Cow::Borrowed(""),
+            }),
+            Self::Sha256Base64 => Ok(match Digest::of(&value) {
+                Some(Digest(bytes)) => {
+                    let written = STANDARD.encode(bytes);
+                    if written == value { value } else { Cow::Owned(written) }
+                }
+                None => Cow::Borrowed(""),
+            }),
+            Self::DefaultWhenEmpty { value: default } => {
+                Ok(if is_empty(&value) { Cow::Borrowed(default.as_str()) } else { value })
+            }
+        }
+    }
+
+    /// The words for people.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Trim => "Trim",
+            Self::Lowercase => "Lower-case",
+            Self::NormaliseEmail => "Normalise e-mail",
+            Self::PhoneE164 { .. } => "Phone as E.164",
+            Self::Sha256Hex => "SHA-256 as hex",
+            Self::Sha256Base64 => "SHA-256 as Base64",
+            Self::DefaultWhenEmpty { .. } => "Default when empty",
+        }
+    }
+
+    /// Whether its result is a hash.
+    pub fn hashes(&self) -> bool {
+        matches!(self, Self::Sha256Hex | Self::Sha256Base64)
+    }
+
+    /// Whether it reads the value as an e-mail address or a telephone number.
+    pub fn normalises(&self) -> bool {
+        matches!(self, Self::NormaliseEmail | Self::PhoneE164 { .. })
+    }
+}
+
+/// Nothing, or nothing but white space.
+pub(crate) fn is_empty(value: &str) -> bool {
+    value.trim().is_empty()
+}
+
+fn trim(value: Cow<'_, str>) -> Cow<'_, str> {
+    match value {
+        Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
+        Cow::Owned(text) => {
+            let trimmed = text.trim();
+            if trimmed.len() == text.len() { Cow::Owned(text) } else { Cow::Owned(trimmed.to_owned()) }
+        }
+    }
+}
+
+fn lowercase(value: Cow<'_, str>) -> Cow<'_, str> {
+    let unchanged = if value.is_ascii() {
+        !value.bytes().any(|byte| byte.is_ascii_uppercase())
+    } else {
+        // A character whose lower case is itself; the one rule that looks at its neighbours (final sigma) starts from an upper-case letter.
+        value.chars().all(|character| {
+            let mut lower = character.to_lowercase();
+            lower.next() == Some(character) && lower.next().is_none()
+        })
+    };
+    if unchanged { value } else { Cow::Owned(value.to_lowercase()) }
+}
+
+/// The 32 bytes of a SHA-256.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Digest([u8; 32]);
+
+impl Digest {
+    /// The digest that `value` already is, in hexadecimal of either case or in Base64; else the digest of its bytes; none when it is empty.
+    fn of(value: &str) -> Option<Self> {
+        if is_empty(value) {
+            return None;
+        }
+        Some(Self::read(value).unwrap_or_else(|| Self(Sha256::digest(value.as_bytes()).into())))
+    }
+
+    /// The digest that `value` is, when it is one: 64 hexadecimal digits, or the Base64 of 32 bytes.
+    pub(crate) fn read(value: &str) -> Option<Self> {
+        let value = value.trim();
+        let mut bytes = [0; 32];
+        match value.len() {
+            64 => hex::decode_to_slice(value, &mut bytes).ok()?,
+            44 => {
+                let decoded = STANDARD.decode(value).ok()?;
+                bytes.copy_from_slice(decoded.get(..32).filter(|_| decoded.len() == 32)?);
+            }
+            _ => return None,
+        }
+        Some(Self(bytes))
+    }
+
+    /// Whether it is the SHA-256 of nothing: what careless systems write for people without a value.
+    pub(crate) fn is_of_nothing(self) -> bool {
+        const OF_NOTHING: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        hex::encode(self.0) == OF_NOTHING
+    }
+}
+
+/// What is wrong with an e-mail address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum EmailProblem {
+    /// Longer than any mail system takes.
+    #[error("it is longer than 254 characters")]
+    TooLong,
+    /// None, or more than one.
+    #[error("it must have exactly one @")]
+    NotOneAt,
+    /// Nothing in front of the @, or too much.
+    #[error("there must be 1 to 64 characters in front of the @")]
+    LocalPartLength,
+    /// The part behind the @ can't be a domain.
+    #[error("what stands behind the @ is not a domain such as example.com")]
+    Domain,
+    /// White space, control characters, invisible ones, or punctuation that separates addresses.
+    #[error("it has spaces, invisible characters, commas, quotes or brackets in it")]
+    Characters,
+    /// A dot where none may be.
+    #[error("it has a dot at the start, at the end or beside another dot or the @")]
+    Dots,
+}
+
+/// Checks the form of an e-mail address, without asking anyone whether it exists. International domains and local parts are fine; quoted local
+/// parts, comments and addresses in brackets are not, since no application that takes audiences knows them.
+pub(crate) fn check_email(address: &str) -> Result<(), EmailProblem> {
+    if address.chars().any(is_forbidden_in_email) {
+        return Err(EmailProblem::Characters);
+    }
+    let Some((local, domain)) = address.split_once('@').filter(|(_, domain)| !domain.contains('@')) else {
+        return Err(EmailProblem::NotOneAt);
+    };
+    if address.len() > 254 {
+        return Err(EmailProblem::TooLong);
+    }
+    if local.is_empty() || local.len() > 64 {
+        return Err(EmailProblem::LocalPartLength);
+    }
+    for part in [local, domain] {
+        if part.starts_with('.') || part.ends_with('.') || part.contains("..") {
+            return Err(EmailProblem::Dots);
+        }
+    }
+    let labels_fit = domain.split('.').all(|label| {
+        !label.is_empty()
+            && label.len() <= 63
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.chars().all(|c| !c.is_ascii() || c.is_ascii_alphanumeric() || c == '-')
+    });
+    let top = domain.rsplit('.').next().unwrap_or_default();
+    let top_fits = top.len() >= 2 && !top.bytes().all(|byte| byte.is_ascii_digit());
+    if !domain.contains('.') || !labels_fit || !top_fits {
+        return Err(EmailProblem::Domain);
+    }
+    Ok(())
+}
+
+fn is_forbidden_in_email(character: char) -> bool {
+    character.is_whitespace()
+        || character.is_control()
+        || matches!(character, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{feff}')
+        || matches!(character, '"' | '(' | ')' | ',' | ':' | ';' | '<' | '>' | '[' | '\\' | ']')
 }

@@ -1,0 +1,247 @@
+//! The plan: a mapping made ready for rows of one header. The server's pipeline and the browser's preview both go through it.
+
+use std::{borrow::Cow, collections::HashMap};
+
+use super::{
+    Finding, Link, Mapping, RowBuffer, Severity, Source,
+    row::{Row, TextRow},
+    value::check_fit,
+};
+use crate::{
+    field::Field,
+    reject::{Reject, RejectCode},
+    transform::{Transform, is_empty},
+};
+
+/// A mapping, compiled for files with one header and for one destination. Cheap to use for each row; make it once for each file.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    columns: Vec<Column>,
+    targets: Vec<Field>,
+    header: Vec<String>,
+}
+
+#[derive(Debug, Clone)]
+struct Column {
+    target: usize,
+    from: From,
+    transforms: Vec<Transform>,
+}
+
+#[derive(Debug, Clone)]
+enum From {
+    /// The value at this place in the row.
+    Position(usize),
+    /// This, for every row, before the transforms.
+    Constant(String),
+}
+
+impl Plan {
+    /// Makes `mapping` ready for rows with this header. Errors, all of them at once, name what can't be done with it: a mapped column that the
+    /// header lacks or has twice, a destination field that is not there or that has two links, or no link at all.
+    pub fn new(mapping: &Mapping, header: &[String], destination: &[Field]) -> Result<Self, Vec<Finding>> {
+        let mut findings = Vec::new();
+        let mut positions: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (position, name) in header.iter().enumerate() {
+            positions.entry(name.as_str()).or_default().push(position);
+        }
+        if mapping.links.is_empty() {
+            findings.push(Finding::error(None, "Nothing is mapped; map at least one field."));
+        }
+        for link in &mapping.links {
+            if !destination.iter().any(|field| field.name == link.target) {
+                findings.push(Finding::unknown_target(&link.target));
+            }
+        }
+        let mut columns = Vec::new();
+        let mut targets = Vec::new();
+        for field in destination {
+            let mut links = mapping.links.iter().filter(|link| link.target == field.name);
+            let Some(link) = links.next() else { continue };
+            if links.next().is_some() {
+                findings.push(Finding::two_links(field));
+            }
+            match compile_source(link, field, &positions) {
+                Ok(from) => {
+                    columns.push(Column { target: targets.len(), from, transforms: link.transforms.clone() });
+                    targets.push(field.clone());
+                }
+                Err(finding) => findings.push(finding),
+            }
+        }
+        if findings.is_empty() { Ok(Self { columns, targets, header: header.to_vec() }) } else { Err(findings) }
+    }
+
+    /// The destination fields that are sent, in the order of their values in each row made.
+    pub fn targets(&self) -> &[Field] {
+        &self.targets
+    }
+
+    /// The header for which it was made.
+    pub fn header(&self) -> &[String] {
+        &self.header
+    }
+
+    /// Makes the row to be sent from a row as read: checks that it is UTF-8 and has as many values as the header has names, applies the links'
+    /// transforms, and checks what comes out against the destination's fields. `output` is cleared first; it holds the row only on `Ok`.
+    ///
+    /// The error is the first thing wrong; its reason holds no value of the row, and is the same for each row that fails in the same way.
+    pub fn apply(&self, row: Row<'_>, output: &mut RowBuffer) -> Result<(), Reject> {
+        output.clear();
+        let row = self.accept(row)?;
+        for column in &self.columns {
+            let value = self.cell(column, row)?;
+            output.push(value.as_bytes());
+        }
+        Ok(())
+    }
+
+    /// The same for a row to look at: each value before and after, and what is wrong with each one.
+    pub fn preview(&self, row: &[String]) -> Preview {
+        let buffer: RowBuffer = row.iter().collect();
+        let row = match self.accept(buffer.row()) {
+            Ok(row) => row,
+            Err(reject) => return Preview { cells: Vec::new(), reject: Some(reject) },
+        };
+        let mut reject = None;
+        let mut cells = Vec::with_capacity(self.columns.len());
+        for column in &self.columns {
+            let raw = column.raw(row).to_owned();
+            let (sent, problem) = match self.cell(column, row) {
+                Ok(value) => (value.into_owned(), None),
+                Err(cell_reject) => {
+                    let problem = cell_reject.reason.clone();
+                    reject.get_or_insert(cell_reject);
+                    (String::new(), Some(problem))
+                }
+            };
+            cells.push(PreviewCell { target: self.targets[column.target].name.clone(), raw, sent, problem });
+        }
+        Preview { cells, reject }
+    }
+
+    fn accept<'a>(&self, row: Row<'a>) -> Result<TextRow<'a>, Reject> {
+        if row.ends.len() != self.header.len() {
+            return Err(Reject {
+                code: RejectCode::WrongColumnCount,
+                field: None,
+                reason: format!(
+                    "The row has {}, but the header has {}. Look for a separator or a quote that is missing or too much in the source.",
+                    counted(row.ends.len(), "value"),
+                    counted(self.header.len(), "name"),
+                ),
+            });
+        }
+        row.text().map_err(|error| Reject {
+            code: RejectCode::InvalidUtf8,
+            field: self.header.get(error.column).cloned(),
+            reason: "The row holds bytes that are not UTF-8. Have the source write its data in UTF-8.".to_owned(),
+        })
+    }
+
+    fn cell<'a>(&'a self, column: &'a Column, row: TextRow<'a>) -> Result<Cow<'a, str>, Reject> {
+        let target = &self.targets[column.target];
+        finish_value(target, &column.transforms, column.raw(row))
+    }
+}
+
+impl Column {
+    fn raw<'a>(&'a self, row: TextRow<'a>) -> &'a str {
+        match &self.from {
+            From::Position(position) => row.value(*position).unwrap_or_default(),
+            From::Constant(value) => value,
+        }
+    }
+}
+
+/// What `target` gets from `raw`: the transforms, then the checks.
+pub(super) fn finish_value<'a>(
+    target: &Field,
+    transforms: &'a [Transform],
+    raw: &'a str,
+) -> Result<Cow<'a, str>, Reject> {
+    let mut value = Cow::Borrowed(raw);
+    for transform in transforms {
+        value = transform.apply(value).map_err(|problem| Reject {
+            code: problem.code(),
+            field: Some(target.name.clone()),
+            reason: format!("“{}” can't be filled: the value {problem}.", target.display_name()),
+        })?;
+    }
+    if is_empty(&value) {
+        if target.required {
+            return Err(Reject {
+                code: RejectCode::RequiredEmpty,
+                field: Some(target.name.clone()),
+                reason: format!(
+                    "“{}” is required, and there is no value for it. Fill it at the source, or give it a default in the mapping.",
+                    target.display_name()
+                ),
+            });
+        }
+        if value.is_empty() {
+            return Ok(value);
+        }
+    }
+    match check_fit(target, &value) {
+        Ok(()) => Ok(value),
+        Err(misfit) => Err(Reject {
+            code: misfit.code,
+            field: Some(target.name.clone()),
+            reason: format!("“{}” {}.", target.display_name(), misfit.clause),
+        }),
+    }
+}
+
+fn compile_source(link: &Link, field: &Field, positions: &HashMap<&str, Vec<usize>>) -> Result<From, Finding> {
+    match &link.source {
+        Source::Constant { value } => Ok(From::Constant(value.clone())),
+        Source::Field { name } => match positions.get(name.as_str()).map(Vec::as_slice) {
+            Some([position]) => Ok(From::Position(*position)),
+            Some(_) => Err(Finding {
+                target: Some(field.name.clone()),
+                severity: Severity::Error,
+                message: format!(
+                    "The header has the column “{name}” more than once, so it is not clear which one feeds “{}”. Give each column a name of \
+                     its own at the source.",
+                    field.display_name()
+                ),
+            }),
+            None => Err(Finding {
+                target: Some(field.name.clone()),
+                severity: Severity::Error,
+                message: format!(
+                    "The header has no column “{name}”, which feeds “{}”. Add it at the source, or map another field.",
+                    field.display_name()
+                ),
+            }),
+        },
+    }
+}
+
+/// "1 value", "3 values".
+fn counted(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
+/// One row before and after, for the live table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Preview {
+    /// One for each destination field that is sent, in order; none when the row as a whole can't be used.
+    pub cells: Vec<PreviewCell>,
+    /// Why the row would be left out, when it would: the first problem.
+    pub reject: Option<Reject>,
+}
+
+/// One value before and after.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PreviewCell {
+    /// The destination field's name.
+    pub target: String,
+    /// As it was read.
+    pub raw: String,
+    /// As it would be sent; empty when it can't be.
+    pub sent: String,
+    /// Why it can't be, as a sentence.
+    pub problem: Option<String>,
+}

@@ -1,0 +1,113 @@
+//! Rows as the mapping sees them: values in one run of bytes, borrowed on the way in and reused on the way out.
+
+use std::str::Utf8Error;
+
+/// One row of CSV data, already split: the values without their quotes, one after the other, and where each ends. Not yet known to be UTF-8.
+#[derive(Debug, Clone, Copy)]
+pub struct Row<'a> {
+    /// All values, without anything between them.
+    pub bytes: &'a [u8],
+    /// For each value the byte in `bytes` behind its last one; ascending, the last at most `bytes.len()`.
+    pub ends: &'a [usize],
+}
+
+impl<'a> Row<'a> {
+    /// The values in order. One whose `ends` do not fit is empty.
+    pub fn values(self) -> impl Iterator<Item = &'a [u8]> {
+        (0..self.ends.len()).map(move |index| self.value(index).unwrap_or_default())
+    }
+
+    /// The value at `index`, from 0; none behind the last.
+    pub fn value(self, index: usize) -> Option<&'a [u8]> {
+        let end = *self.ends.get(index)?;
+        let start = if index == 0 { 0 } else { self.ends[index - 1] };
+        self.bytes.get(start..end)
+    }
+
+    /// The same row as text. The error says how many bytes from its start on are good; it holds no value.
+    pub fn text(self) -> Result<TextRow<'a>, RowNotUtf8> {
+        let text = std::str::from_utf8(self.bytes).map_err(|error| self.not_utf8(error))?;
+        // Two broken values can look like one good text when they touch: each must end where a character does.
+        for (index, end) in self.ends.iter().enumerate() {
+            if !text.is_char_boundary(*end) {
+                return Err(RowNotUtf8 { column: index });
+            }
+        }
+        Ok(TextRow { text, ends: self.ends })
+    }
+
+    fn not_utf8(self, error: Utf8Error) -> RowNotUtf8 {
+        let column = self.ends.partition_point(|end| *end <= error.valid_up_to());
+        RowNotUtf8 { column: column.min(self.ends.len().saturating_sub(1)) }
+    }
+}
+
+/// A row holds bytes that are not UTF-8.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the value in column {} is not UTF-8", .column + 1)]
+pub struct RowNotUtf8 {
+    /// The column of the first such value, from 0.
+    pub column: usize,
+}
+
+/// A row whose every value is known to be UTF-8.
+#[derive(Debug, Clone, Copy)]
+pub struct TextRow<'a> {
+    text: &'a str,
+    ends: &'a [usize],
+}
+
+impl<'a> TextRow<'a> {
+    /// How many values.
+    pub fn columns(self) -> usize {
+        self.ends.len()
+    }
+
+    /// The value at `index`, from 0; none behind the last.
+    pub fn value(self, index: usize) -> Option<&'a str> {
+        let end = *self.ends.get(index)?;
+        let start = if index == 0 { 0 } else { self.ends[index - 1] };
+        self.text.get(start..end)
+    }
+}
+
+/// A row under construction. Cleared and filled again for each row, so that it allocates only while it grows.
+#[derive(Debug, Clone, Default)]
+pub struct RowBuffer {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl RowBuffer {
+    /// Without a value.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Forgets all values; keeps the memory.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+    }
+
+    /// Adds a value at the end.
+    pub fn push(&mut self, value: &[u8]) {
+        self.bytes.extend_from_slice(value);
+        self.ends.push(self.bytes.len());
+    }
+
+    /// What is in it.
+    pub fn row(&self) -> Row<'_> {
+        Row { bytes: &self.bytes, ends: &self.ends }
+    }
+}
+
+impl<V: AsRef<[u8]>> FromIterator<V> for RowBuffer {
+    fn from_iter<I: IntoIterator<Item = V>>(values: I) -> Self {
+        let mut buffer = Self::new();
+        for value in values {
+            buffer.push(value.as_ref());
+        }
+        buffer
+    }
+}

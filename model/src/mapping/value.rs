@@ -1,0 +1,135 @@
+//! Whether one value is what a destination field takes: its type, and its form.
+
+use chrono::{DateTime, NaiveDate};
+
+use crate::{
+    field::{Field, FieldForm, FieldType},
+    reject::RejectCode,
+    transform::{Digest, check_email},
+};
+
+/// A value that a destination field does not take. The clause follows the field's name: `"E-mail" …`; it says nothing of the value itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Misfit {
+    pub(super) code: RejectCode,
+    pub(super) clause: String,
+}
+
+impl Misfit {
+    fn new(code: RejectCode, clause: impl Into<String>) -> Self {
+        Self { code, clause: clause.into() }
+    }
+}
+
+/// Checks a value that is not empty, as it would be sent.
+pub(super) fn check_fit(field: &Field, value: &str) -> Result<(), Misfit> {
+    match field.form {
+        FieldForm::Raw => check_raw(field.field_type, value),
+        FieldForm::Sha256Hex | FieldForm::Sha256Base64 => check_hash(field.form, value),
+    }
+}
+
+fn check_hash(form: FieldForm, value: &str) -> Result<(), Misfit> {
+    let (length, words, step) = match form {
+        FieldForm::Sha256Base64 => (44, "SHA-256 hashes in Base64 (44 characters)", "SHA-256 as Base64"),
+        FieldForm::Raw | FieldForm::Sha256Hex => {
+            (64, "SHA-256 hashes in lower-case hexadecimal (64 characters)", "SHA-256 as hex")
+        }
+    };
+    let shape = value.len() == length && (length == 44 || !value.bytes().any(|byte| byte.is_ascii_uppercase()));
+    match Digest::read(value) {
+        Some(digest) if digest.is_of_nothing() => Err(Misfit::new(
+            RejectCode::InvalidValue,
+            "got the hash of an empty value, which would match anybody; send nothing instead of it at the source",
+        )),
+        Some(_) if shape => Ok(()),
+        _ => Err(Misfit::new(
+            RejectCode::InvalidValue,
+            format!("takes {words}, and the value is none; end its transforms with “{step}”"),
+        )),
+    }
+}
+
+fn check_raw(field_type: FieldType, value: &str) -> Result<(), Misfit> {
+    let (code, fits, wanted, remedy) = match field_type {
+        FieldType::Email => {
+            let problem = match check_email(value) {
+                Ok(()) => return Ok(()),
+                Err(problem) => problem,
+            };
+            return Err(Misfit::new(
+                RejectCode::InvalidEmail,
+                format!("takes e-mail addresses, and the value is none: {problem}; correct it at the source"),
+            ));
+        }
+        FieldType::Phone => (
+            RejectCode::InvalidPhone,
+            is_plausible_phone(value),
+            "telephone numbers (5 to 15 digits)",
+            "add the step “Phone as E.164”, or correct it at the source",
+        ),
+        FieldType::Integer => {
+            (RejectCode::InvalidValue, is_integer(value), "whole numbers such as 42", "correct it at the source")
+        }
+        FieldType::Decimal => (
+            RejectCode::InvalidValue,
+            is_decimal(value),
+            "numbers such as 12.50, with a point and without thousands separators",
+            "correct it at the source",
+        ),
+        FieldType::Boolean => {
+            let fits = ["true", "false", "1", "0", "yes", "no"].iter().any(|word| value.eq_ignore_ascii_case(word));
+            (RejectCode::InvalidValue, fits, "true or false, 1 or 0, yes or no", "correct it at the source")
+        }
+        FieldType::Date => {
+            (RejectCode::InvalidValue, is_date(value), "dates written as 2027-03-28", "correct it at the source")
+        }
+        FieldType::Timestamp => (
+            RejectCode::InvalidValue,
+            is_timestamp(value),
+            "points in time written as 2027-03-28T09:30:00Z",
+            "correct it at the source",
+        ),
+        FieldType::Country => (
+            RejectCode::InvalidValue,
+            value.len() == 2 && value.bytes().all(|byte| byte.is_ascii_alphabetic()),
+            "countries as two letters, such as DE",
+            "correct it at the source",
+        ),
+        FieldType::MobileAdId
+        | FieldType::CookieId
+        | FieldType::CustomerId
+        | FieldType::String
+        | FieldType::PostalCode
+        | FieldType::Other => return Ok(()),
+    };
+    if fits { Ok(()) } else { Err(Misfit::new(code, format!("takes {wanted}, and the value is none; {remedy}"))) }
+}
+
+/// As people write it: digits with the usual marks between them. Whether such a number exists is checked only by the step that writes E.164.
+fn is_plausible_phone(value: &str) -> bool {
+    let digits = value.bytes().filter(u8::is_ascii_digit).count();
+    let marks_fit =
+        value.chars().all(|c| c.is_ascii_digit() || matches!(c, ' ' | '+' | '(' | ')' | '-' | '.' | '/' | '\u{a0}'));
+    marks_fit && (5..=15).contains(&digits)
+}
+
+fn is_integer(value: &str) -> bool {
+    let digits = value.strip_prefix(['+', '-']).unwrap_or(value);
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn is_decimal(value: &str) -> bool {
+    let characters_fit =
+        value.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.' | b'e' | b'E'));
+    characters_fit && value.parse::<f64>().is_ok_and(f64::is_finite)
+}
+
+fn is_date(value: &str) -> bool {
+    // The length, because the parser also takes 2027-3-8.
+    value.len() == 10 && value.is_ascii() && NaiveDate::parse_from_str(value, "%Y-%m-%d").is_ok()
+}
+
+fn is_timestamp(value: &str) -> bool {
+    DateTime::parse_from_rfc3339(value).is_ok()
+}
