@@ -358,3 +358,6 @@ fn append(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
