@@ -157,7 +157,7 @@ impl Carrier {
     }
 
     pub(super) fn reject_path(&self, stage: RejectStage, number: u32) -> String {
-        super::reject_path(&self.run.id, stage.ordinal(), number)
+        super::reject_path(&payload_folder(&self.run.id), stage.ordinal(), number)
     }
 
     fn name(&self, side: Side) -> &str {

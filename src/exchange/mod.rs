@@ -4,9 +4,13 @@
 //! Nothing outside this room reads or writes the `run` tables. It knows no share beyond the plan that a run was given, opens no
 //! connection of its own (that is `outbound`), and moves a run's state only through `model::run::RunState::step`.
 
+mod cutting;
+mod pipeline;
+mod rejects;
 pub mod plan;
 pub mod requests;
 pub mod retry;
+pub mod rows;
 mod runs;
 pub mod settings;
 mod stop;
@@ -32,9 +36,18 @@ fn payload_folder(run_id: &RunId) -> String {
     format!("runs/{run_id}")
 }
 
-fn reject_path(run_id: &RunId, stage: i64, number: u32) -> String {
+fn reject_path(folder: &str, stage: i64, number: u32) -> String {
     let stage = if stage == runs::RejectStage::Read.ordinal() { "read" } else { "refused" };
-    format!("{}/rejects/{stage}-{number}", payload_folder(run_id))
+    format!("{folder}/rejects/{stage}-{number}")
+}
+
+fn part_path(folder: &str, number: u32) -> String {
+    format!("{folder}/parts/{number}")
+}
+
+/// The rows of a part as they came.
+fn source_path(folder: &str, number: u32) -> String {
+    format!("{folder}/source/{number}")
 }
 
 /// What a run's wrapped key is bound to.

@@ -447,6 +447,16 @@ impl Change {
         Ok(())
     }
 
+    pub(crate) async fn set_source_header(&mut self, header: &[String]) -> Result<(), HeldError> {
+        let text = serde_json::to_string(header).map_err(|_| corrupt("header"))?;
+        sqlx::query("update run set source_header = $2 where id = $1")
+            .bind(self.run_id.as_str())
+            .bind(text)
+            .execute(&mut *self.transaction)
+            .await?;
+        Ok(())
+    }
+
     pub(crate) async fn set_declared(&mut self, declared: Option<u64>) -> Result<(), HeldError> {
         sqlx::query("update run set declared = $2 where id = $1")
             .bind(self.run_id.as_str())

@@ -163,10 +163,7 @@ mod tests {
         let (folder, store) = store();
         let key = PayloadKey::generate();
         store.put(sealed(&key, "runs/run_1/parts/1", b"email\r\nann@example.org\r\n")).await.expect("puts");
-        assert_eq!(
-            store.get(&key, "runs/run_1/parts/1").await.expect("gets"),
-            b"email\r\nann@example.org\r\n"
-        );
+        assert_eq!(store.get(&key, "runs/run_1/parts/1").await.expect("gets"), b"email\r\nann@example.org\r\n");
         let on_disk = std::fs::read(folder.path().join("payload/runs/run_1/parts/1")).expect("a file");
         assert!(!on_disk.windows(3).any(|bytes| bytes == b"ann"));
         store.put(sealed(&key, "runs/run_1/parts/1", b"")).await.expect("replaces");

@@ -1,0 +1,127 @@
+//! What callers of the hub can do with runs: see them, call one off, try a failed one again, download its rejects. Checks who asks; the
+//! work is done elsewhere in this room.
+
+use bytes::Bytes;
+use futures::{Stream, StreamExt, stream};
+use model::{
+    error::HubError,
+    id::RunId,
+    run::{Receipt, RunState},
+    view::{Actor, EndpointHealth, HomeView, Role, RunPage, RunQuery, RunView},
+};
+
+use super::{
+    payload_folder,
+    rejects::download_header,
+    requests::{Asked, ask_to_cancel, ask_to_retry},
+    views::{self, Newest},
+};
+use crate::{
+    hub::{Hub, Result},
+    store::PayloadKey,
+};
+
+const HOME_RUNS: u32 = 10;
+
+impl Hub {
+    /// One page of the account's runs, newest first.
+    pub async fn runs(&self, actor: &Actor, query: &RunQuery) -> Result<RunPage> {
+        Ok(views::runs(self.database(), &actor.account_id, query).await?)
+    }
+
+    /// One run with all that is known of it.
+    pub async fn run(&self, actor: &Actor, run_id: &RunId) -> Result<RunView> {
+        let view = views::run(self.database(), &actor.account_id, run_id).await?;
+        view.ok_or_else(|| HubError::not_found("run"))
+    }
+
+    /// What needs a look, what is under way, and what ended lately.
+    pub async fn home(&self, actor: &Actor) -> Result<HomeView> {
+        let newest = async |kind| views::newest(self.database(), &actor.account_id, kind, HOME_RUNS).await;
+        let endpoints = self.endpoints(actor).await?;
+        Ok(HomeView {
+            failed_runs: newest(Newest::FailedAndNotTriedAgain).await?,
+            active_runs: newest(Newest::Active).await?,
+            recent_runs: newest(Newest::Ended).await?,
+            endpoints: u64::try_from(endpoints.len()).unwrap_or(u64::MAX),
+            audiences: endpoints.iter().map(|endpoint| endpoint.audiences).sum(),
+            failing_endpoints: endpoints.into_iter().filter(|e| e.health == EndpointHealth::Failing).collect(),
+        })
+    }
+
+    /// The receipt of a run that ended well.
+    pub async fn receipt(&self, actor: &Actor, run_id: &RunId) -> Result<Receipt> {
+        let receipt = views::receipt(self.database(), &actor.account_id, run_id).await?;
+        receipt.ok_or_else(|| HubError::not_found("receipt"))
+    }
+
+    /// The rows that a run left out, as CSV: the source's columns, then what was wrong with each. One file of rows is in memory at a time.
+    pub async fn rejects(
+        &self,
+        actor: &Actor,
+        run_id: &RunId,
+    ) -> Result<impl Stream<Item = Result<Bytes>> + Send + 'static + use<>> {
+        let files = views::reject_files(self.database(), &actor.account_id, run_id).await?;
+        let files = files.ok_or_else(|| HubError::not_found("rejects"))?;
+        let key = self.sealing().open(&files.wrapped_key, &super::key_context(run_id)).ok();
+        let key = key.and_then(|bytes| PayloadKey::from_bytes(&bytes));
+        let key = key.ok_or_else(|| self.internal("a run's key does not open"))?;
+        let header = Bytes::from(download_header(&files.header));
+        let folder = payload_folder(run_id);
+        let hub = self.clone();
+        let bodies = stream::iter(files.files).then(move |(stage, number)| {
+            let (hub, key, path) = (hub.clone(), key.clone(), super::reject_path(&folder, stage, number));
+            async move {
+                let bytes = hub.payloads().get(&key, &path).await;
+                bytes.map(Bytes::from).map_err(|error| hub.internal(&error.to_string()))
+            }
+        });
+        Ok(stream::once(async move { Ok(header) }).chain(bodies))
+    }
+
+    /// Calls a run off. What was sent before stays as it is.
+    pub async fn cancel_run(&self, actor: &Actor, run_id: &RunId) -> Result<()> {
+        self.may_share(actor)?;
+        let now = self.clock().now_ms();
+        match ask_to_cancel(self.database(), &actor.account_id, run_id, &actor.user_name, now).await? {
+            Asked::Taken => {
+                self.exchange().call_off(run_id);
+                self.wake_workers();
+                Ok(())
+            }
+            Asked::NoSuchRun => Err(HubError::not_found("run")),
+            Asked::Forbidden(RunState::Completing) => Err(HubError::Conflict {
+                message: "All rows are with the destination, which is finishing; it is too late to call the run off.".to_owned(),
+            }),
+            Asked::Forbidden(state) => {
+                Err(HubError::Conflict { message: format!("The run has ended ({}).", state.label().to_lowercase()) })
+            }
+        }
+    }
+
+    /// Puts a failed run back to work, from where it stopped when all had been read, else from the start.
+    pub async fn retry_run(&self, actor: &Actor, run_id: &RunId) -> Result<()> {
+        self.may_share(actor)?;
+        let now = self.clock().now_ms();
+        match ask_to_retry(self.database(), &actor.account_id, run_id, &actor.user_name, now).await? {
+            Asked::Taken => {
+                self.wake_workers();
+                Ok(())
+            }
+            Asked::NoSuchRun => Err(HubError::not_found("run")),
+            Asked::Forbidden(state) if state.is_final() => {
+                Err(HubError::Conflict { message: "Only a failed run can be tried again; share again instead.".to_owned() })
+            }
+            Asked::Forbidden(_) => Err(HubError::Conflict {
+                message: "A run of this share is under way; wait for its end.".to_owned(),
+            }),
+        }
+    }
+
+    fn may_share(&self, actor: &Actor) -> Result<()> {
+        if actor.role >= Role::Member {
+            return Ok(());
+        }
+        Err(HubError::Forbidden { message: "A viewer only looks. Ask a member or an admin of your account.".to_owned() })
+    }
+}

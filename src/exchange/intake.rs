@@ -1,0 +1,305 @@
+//! Taking in the source's rows: ask the PULL producer for an export, wait until it is ready, and move its bytes through the pipeline
+//! into the payload store.
+//!
+//! Intake is whole before delivery begins. As long as it is not, what was taken in is worth nothing: when it breaks, all of it is
+//! dropped and the source is read again, so that a source that ends early or lies never changes a destination.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::StreamExt;
+use model::{
+    contract::{Job, JobCategory, JobPart, JobRequest, JobSegment, JobStatus},
+    id::JobId,
+    mapping::Source,
+    run::{FailureCode, Mode, RunEvent, RunState},
+};
+use tokio::sync::mpsc;
+
+use super::{
+    carrier::{Carrier, Side},
+    cutting::Limits,
+    payload_folder,
+    pipeline::{Feed, Pipeline, PipelineError, Progress, SealedCut},
+    runs::{Column, RejectStage, bounded_text},
+    stop::Stop,
+};
+use crate::{outbound::EndpointClient, store::identity::new_id};
+
+/// Chunks of bytes between the socket and the pipeline.
+const CHUNKS_IN_FLIGHT: usize = 8;
+/// Finished parts between the pipeline and the payload store.
+const CUTS_IN_FLIGHT: usize = 1;
+
+impl Carrier {
+    /// Reads the source until it was read whole, and takes the run to `Delivering`.
+    pub(super) async fn take_in(&mut self) -> Result<(), Stop> {
+        let policy = self.hub.exchange().settings.retry;
+        let mut reads_again = 0;
+        loop {
+            let failure = match self.take_in_once().await {
+                Err(Stop::ReadAgain(failure)) => failure,
+                outcome => return outcome,
+            };
+            reads_again += 1;
+            let delay = policy.delay(reads_again, Duration::ZERO, None).filter(|_| reads_again <= policy.max_reads_again);
+            let Some(delay) = delay else { return Err(Stop::Failed(failure)) };
+            metrics::counter!("usher_exchange_reads_again_total").increment(1);
+            tracing::warn!(run.id = %self.run.id, code = ?failure.code, "the source is read again");
+            let mut change = self.held.begin().await?;
+            change.waiting_to_retry(&format!("Waiting to read {} again.", self.source_name())).await?;
+            change.note(&format!("{} It is read again from the start.", failure.message)).await?;
+            change.commit().await?;
+            tokio::time::sleep(delay).await;
+        }
+    }
+
+    async fn take_in_once(&mut self) -> Result<(), Stop> {
+        self.abandon_export(JobStatus::Canceled, "Read again under a new job.").await;
+        let job_id: JobId = new_id(JobId::PREFIX);
+        let mut change = self.held.begin().await?;
+        change.forget_reading().await?;
+        change.set_text(Column::ExportJob, Some(job_id.as_str())).await?;
+        let event = if self.run.state == RunState::Queued { RunEvent::ExportAsked } else { RunEvent::ReadAgain };
+        let state = change.step(event).await?;
+        change.commit().await?;
+        self.run.state = state;
+        self.run.export_job_id = Some(job_id.clone());
+        self.run.parts = 0;
+        let left = self.hub.payloads().remove_below(&payload_folder(&self.run.id)).await;
+        left.map_err(|error| self.payload_failed(error))?;
+
+        let producer = self.client(Side::Source).await?;
+        let job = self.export(&producer, &job_id).await?;
+        let expected = self.expected(&job)?;
+        let mut change = self.held.begin().await?;
+        change.set_declared(expected.rows).await?;
+        let state = change.step(RunEvent::ExportReady).await?;
+        let many = expected.rows.map(|rows| format!(": {rows} rows")).unwrap_or_default();
+        change.note(&format!("{} has the audience ready{many}.", self.source_name())).await?;
+        change.commit().await?;
+        self.run.state = state;
+
+        let progress = self.read(&producer, &job_id, &expected).await?;
+        self.read_whole(&expected, &progress).await?;
+        self.tell(Side::Source, &job_id, JobStatus::Complete, "").await;
+        Ok(())
+    }
+
+    async fn export(&self, producer: &EndpointClient, job_id: &JobId) -> Result<Job, Stop> {
+        let plan = &self.run.plan;
+        let mapped = |name: &str| {
+            let mut links = plan.mapping.links.iter();
+            links.any(|link| matches!(&link.source, Source::Field { name: source } if source == name))
+        };
+        let request = JobRequest {
+            id: job_id.as_str().to_owned(),
+            category: JobCategory::SegmentExport,
+            segment: JobSegment { id: Some(plan.segment_id.clone()), name: plan.audience_name.clone() },
+            mode: None,
+            // Only what is mapped leaves the source: the rest is nobody's business.
+            fields: plan.source_fields.iter().filter(|field| mapped(&field.name)).cloned().collect(),
+            limit: None,
+        };
+        let job = self.call(Side::Source, || producer.announce(&request)).await?;
+        if job.id != request.id {
+            return Err(self.nonsense(Side::Source, "it answered the announcement with another job's id"));
+        }
+        let job = if job.status.is_final() {
+            job
+        } else {
+            self.wait_for_job(Side::Source, producer, job_id, JobStatus::is_final).await?
+        };
+        match job.status {
+            JobStatus::Complete | JobStatus::CompleteWithRejects => Ok(job),
+            _ => Err(self.job_failed(Side::Source, &job)),
+        }
+    }
+
+    /// What the producer says of its data, as far as it says something.
+    fn expected(&self, job: &Job) -> Result<Expected, Stop> {
+        let mut parts = job.parts.clone();
+        parts.sort_by_key(|part| part.number);
+        if parts.iter().zip(1..).any(|(part, number)| part.number != number) {
+            return Err(self.nonsense(Side::Source, "the parts of its export are not numbered from 1 without a gap"));
+        }
+        let by_part: Option<u64> = parts.iter().map(|part| part.rows).sum();
+        let by_part = by_part.filter(|_| !parts.is_empty());
+        let rows = if job.counts.rows > 0 { Some(job.counts.rows) } else { by_part };
+        if let (Some(rows), Some(by_part)) = (rows, by_part)
+            && rows != by_part
+        {
+            let message = format!(
+                "{} contradicts itself: it counts {rows} rows, but its parts have {by_part}.",
+                self.source_name()
+            );
+            return Err(self.failed(FailureCode::SourceMismatch, &message, true));
+        }
+        Ok(Expected { rows, parts })
+    }
+
+    async fn read(&self, producer: &EndpointClient, job_id: &JobId, expected: &Expected) -> Result<Arc<Progress>, Stop> {
+        let progress = Arc::new(Progress::default());
+        let settings = &self.hub.exchange().settings;
+        let plan = &self.run.plan;
+        let pipeline = Pipeline {
+            mapping: plan.mapping.clone(),
+            destination_fields: plan.destination.fields.clone(),
+            limits: Limits {
+                rows: plan.destination.delivery.rows_per_part.unwrap_or(u64::MAX).min(settings.part_rows).max(1),
+                bytes: usize::try_from(settings.part_bytes).unwrap_or(usize::MAX),
+            },
+            key: self.key.clone(),
+            run_id: self.run.id.clone(),
+            progress: progress.clone(),
+        };
+        let (feed, feed_out) = mpsc::channel(CHUNKS_IN_FLIGHT);
+        let (cuts_in, cuts) = mpsc::channel(CUTS_IN_FLIGHT);
+        let working = tokio::task::spawn_blocking(move || pipeline.run(feed_out, cuts_in));
+        // Each of the three ends when its neighbour is gone, so that none is left behind, whichever fails.
+        let (fetched, stored, worked) =
+            tokio::join!(self.fetch(producer, job_id, &expected.parts, feed, &progress), self.store_cuts(cuts, &progress), working);
+        stored?;
+        let header = match worked.map_err(|error| self.internal(&error.to_string()))? {
+            Ok(header) => Some(header),
+            Err(PipelineError::FeedEnded) => None,
+            Err(error) => return Err(self.pipeline_failed(error)),
+        };
+        fetched?;
+        if header.is_none() {
+            return Err(self.internal("the pipeline ended before the source did"));
+        }
+        Ok(progress)
+    }
+
+    /// Moves the source's bytes into the pipeline. Ends quietly when the pipeline is gone: it knows better why.
+    async fn fetch(
+        &self,
+        producer: &EndpointClient,
+        job_id: &JobId,
+        parts: &[JobPart],
+        feed: mpsc::Sender<Feed>,
+        progress: &Progress,
+    ) -> Result<(), Stop> {
+        let whole = [None];
+        let listed: Vec<Option<JobPart>> = parts.iter().cloned().map(Some).collect();
+        for part in if listed.is_empty() { whole.as_slice() } else { listed.as_slice() } {
+            let number = part.as_ref().map(|part| part.number);
+            let mut data = self.call(Side::Source, || producer.data(job_id, number)).await?;
+            if feed.send(Feed::Begin(part.clone())).await.is_err() {
+                return Ok(());
+            }
+            let mut bytes: u64 = 0;
+            while let Some(chunk) = data.next().await {
+                let chunk = chunk.map_err(|error| self.broken(&error, number, bytes, progress))?;
+                bytes += u64::try_from(chunk.len()).unwrap_or(u64::MAX);
+                if feed.send(Feed::Bytes(chunk)).await.is_err() {
+                    return Ok(());
+                }
+            }
+            if feed.send(Feed::End).await.is_err() {
+                return Ok(());
+            }
+        }
+        let _pipeline_gone = feed.send(Feed::Whole).await;
+        Ok(())
+    }
+
+    /// Puts finished parts into the payload store and records each in one transaction; writes counts in between.
+    async fn store_cuts(&self, mut cuts: mpsc::Receiver<SealedCut>, progress: &Progress) -> Result<(), Stop> {
+        let mut interval = tokio::time::interval(self.hub.exchange().settings.progress);
+        interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut written = progress.counts();
+        loop {
+            tokio::select! {
+                cut = cuts.recv() => {
+                    let Some(cut) = cut else { return Ok(()) };
+                    self.store_cut(cut, progress).await?;
+                    written = progress.counts();
+                }
+                _ = interval.tick() => {
+                    let counts = progress.counts();
+                    if counts != written {
+                        self.held.set_reading_counts(&counts).await?;
+                        written = counts;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn store_cut(&self, cut: SealedCut, progress: &Progress) -> Result<(), Stop> {
+        for object in cut.objects {
+            self.hub.payloads().put(object).await.map_err(|error| self.payload_failed(error))?;
+        }
+        let mut change = self.held.begin().await?;
+        if let Some(header) = &cut.header {
+            change.set_source_header(header).await?;
+        }
+        if let Some(part) = &cut.part {
+            change.add_part(part).await?;
+        }
+        if let Some(rows) = cut.rejected {
+            change.add_reject_file(RejectStage::Read, cut.number, rows).await?;
+        }
+        change.add_left_out(&cut.groups).await?;
+        change.set_reading_counts(&progress.counts()).await?;
+        change.commit().await?;
+        Ok(())
+    }
+
+    /// All bytes came and all digests agree: compares the counts, and lets delivery begin.
+    async fn read_whole(&mut self, expected: &Expected, progress: &Progress) -> Result<(), Stop> {
+        let counts = progress.counts();
+        if let Some(declared) = expected.rows
+            && declared != counts.read
+        {
+            let message = format!("{} declared {declared} rows, but {} came.", self.source_name(), counts.read);
+            return Err(self.read_again(FailureCode::SourceMismatch, &message));
+        }
+        let nothing = match (self.run.plan.mode, counts.read, counts.valid) {
+            (Mode::Replace, 0, _) => Some("no row came, and the segment would have been emptied"),
+            (Mode::Replace, _, 0) => Some("not one row was fit to be sent, and the segment would have been emptied"),
+            (Mode::Remove, 0, _) => Some("no row came, so that there is nobody to remove"),
+            _ => None,
+        };
+        metrics::counter!("usher_exchange_rows_read_total").increment(counts.read);
+        metrics::counter!("usher_exchange_bytes_read_total").increment(counts.bytes);
+        metrics::counter!("usher_exchange_rows_rejected_total").increment(counts.rejected);
+        let mut change = self.held.begin().await?;
+        change.set_reading_counts(&counts).await?;
+        if let Some(nothing) = nothing {
+            change.commit().await?;
+            let message = format!("There is nothing to send: {nothing}.");
+            return Err(self.failed(FailureCode::NothingToSend, &message, true));
+        }
+        change.set_read_whole().await?;
+        let read = format!("All {} rows were read", counts.read);
+        let sentence = match (counts.valid, counts.rejected) {
+            (0, 0) => "The audience is empty; there is nothing to send.".to_owned(),
+            (0, _) => format!("{read}; none is fit to be sent."),
+            (_, 0) => format!("{read}."),
+            (_, rejected) => format!("{read}; {rejected} of them were rejected."),
+        };
+        change.note(&sentence).await?;
+        let state = change.step(RunEvent::ReadWhole).await?;
+        change.commit().await?;
+        self.run.state = state;
+        let run = super::runs::load(self.hub.database(), &self.run.id).await.map_err(|error| self.store_failed(error))?;
+        self.run.parts = run.parts;
+        self.run.counts = run.counts;
+        Ok(())
+    }
+
+    /// Tells the producer that its export is not wanted any more, when there is one that was not read whole.
+    pub(super) async fn abandon_export(&self, status: JobStatus, reason: &str) {
+        if let (RunState::Exporting | RunState::Reading, Some(job_id)) = (self.run.state, &self.run.export_job_id) {
+            self.tell(Side::Source, job_id, status, reason).await;
+        }
+    }
+}
+
+/// What the producer says of its data.
+struct Expected {
+    rows: Option<u64>,
+    parts: Vec<JobPart>,
+}

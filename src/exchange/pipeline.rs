@@ -1,0 +1,288 @@
+//! The pipeline: bytes of the source in, sealed parts and rejects out. It runs on a thread for blocking work, between two bounded
+//! channels, so that memory depends on the size of a part and never on the audience. It knows no endpoint, no run's state, no database.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use bytes::Bytes;
+use model::{
+    contract::JobPart,
+    field::Field,
+    id::RunId,
+    mapping::{Finding, Mapping, Plan, RowBuffer},
+    run::RejectGroup,
+};
+use sha2::{Digest, Sha256};
+use tokio::sync::mpsc;
+
+use super::{
+    cutting::{Cut, Cutter, Limits},
+    payload_folder,
+    rows::{RawRow, RowError, RowReader},
+    runs::{PartRow, ReadingCounts, RejectStage},
+};
+use crate::store::{PayloadError, PayloadKey, SealedObject};
+
+/// What the async side feeds in.
+#[derive(Debug)]
+pub(super) enum Feed {
+    /// A file of the source begins; what the producer said of it, when it said something.
+    Begin(Option<JobPart>),
+    /// More of it.
+    Bytes(Bytes),
+    /// It ended as it should.
+    End,
+    /// All files came.
+    Whole,
+}
+
+/// Counts that move while rows do; read by the async side.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    read: AtomicU64,
+    valid: AtomicU64,
+    bytes: AtomicU64,
+}
+
+impl Progress {
+    /// What was counted so far.
+    pub(super) fn counts(&self) -> ReadingCounts {
+        // `valid` first: it never runs ahead of `read`.
+        let valid = self.valid.load(Ordering::Acquire);
+        let rejected_or_valid = self.read.load(Ordering::Acquire);
+        ReadingCounts {
+            read: rejected_or_valid,
+            valid,
+            rejected: rejected_or_valid.saturating_sub(valid),
+            bytes: self.bytes.load(Ordering::Acquire),
+        }
+    }
+}
+
+/// A cut, sealed: its objects, and what the database records of it.
+pub(super) struct SealedCut {
+    pub(super) number: u32,
+    pub(super) objects: Vec<SealedObject>,
+    pub(super) part: Option<PartRow>,
+    pub(super) rejected: Option<u64>,
+    pub(super) groups: Vec<RejectGroup>,
+    /// The source's header, with the first cut.
+    pub(super) header: Option<Vec<String>>,
+}
+
+/// Why the pipeline stopped before the end.
+#[derive(Debug)]
+pub(super) enum PipelineError {
+    /// The feed ended without an end, or nobody takes the parts any more: the other side knows why.
+    FeedEnded,
+    /// The data can't be read.
+    Unreadable(RowError, Option<u32>),
+    /// A later file of the source has another header than the first.
+    AnotherHeader(u32),
+    /// The mapping and the header do not fit.
+    Mapping(Vec<Finding>),
+    /// The data is not what the producer said; the sentence says in what.
+    Mismatch(String),
+    /// Sealing failed.
+    Payload(PayloadError),
+}
+
+/// One reading of the source.
+pub(super) struct Pipeline {
+    pub(super) mapping: Mapping,
+    pub(super) destination_fields: Vec<Field>,
+    pub(super) limits: Limits,
+    pub(super) key: PayloadKey,
+    pub(super) run_id: RunId,
+    pub(super) progress: Arc<Progress>,
+}
+
+impl From<RowError> for PipelineError {
+    fn from(error: RowError) -> Self {
+        Self::Unreadable(error, None)
+    }
+}
+
+/// What is known once the first header was read.
+struct Shape {
+    header: Vec<String>,
+    plan: Plan,
+    cutter: Cutter,
+    /// The header was handed over.
+    told: bool,
+}
+
+impl Pipeline {
+    /// Reads all that is fed, until `Feed::Whole`. Blocks.
+    pub(super) fn run(self, mut feed: mpsc::Receiver<Feed>, cuts: mpsc::Sender<SealedCut>) -> Result<(), PipelineError> {
+        let mut shape: Option<Shape> = None;
+        // Lines of the files before, as if all were one with one header.
+        let mut earlier_lines = 0;
+        loop {
+            let expected = match feed.blocking_recv() {
+                Some(Feed::Begin(expected)) => expected,
+                Some(Feed::Whole) => break,
+                Some(Feed::Bytes(_) | Feed::End) | None => return Err(PipelineError::FeedEnded),
+            };
+            let number = expected.as_ref().map(|part| part.number);
+            let read = self.file(&mut feed, &cuts, expected.as_ref(), &mut shape, earlier_lines);
+            earlier_lines += read.map_err(|error| match error {
+                PipelineError::Unreadable(error, _) => PipelineError::Unreadable(error, number),
+                other => other,
+            })?;
+        }
+        let Some(mut shape) = shape else { return Err(PipelineError::FeedEnded) };
+        let left = std::mem::replace(&mut shape.cutter, Cutter::new(self.limits, 0, &[])).finish();
+        if let Some(cut) = left {
+            self.hand_over(&cuts, cut, &mut shape.told, &shape.header)?;
+        }
+        Ok(())
+    }
+
+    /// Reads one file of the source. Gives the number of its lines, without its header's.
+    fn file(
+        &self,
+        feed: &mut mpsc::Receiver<Feed>,
+        cuts: &mpsc::Sender<SealedCut>,
+        expected: Option<&JobPart>,
+        shape: &mut Option<Shape>,
+        earlier_lines: u64,
+    ) -> Result<u64, PipelineError> {
+        let mut reader = RowReader::new();
+        let mut hasher = Sha256::new();
+        let (mut bytes, mut line_feeds, mut last) = (0_u64, 0_u64, b'\n');
+        let mut header_checked = false;
+        let mut output = RowBuffer::new();
+        let mut on_row = |row: RawRow<'_>| {
+            let shape = self.shape_for(shape, row.header, expected, &mut header_checked)?;
+            let line = earlier_lines + row.line;
+            let cut = match shape.plan.apply(row.values, &mut output) {
+                Ok(()) => {
+                    self.progress.valid.fetch_add(1, Ordering::AcqRel);
+                    shape.cutter.send(line, row.values, output.row())
+                }
+                Err(reject) => shape.cutter.reject(line, row.values, &reject),
+            };
+            self.progress.read.fetch_add(1, Ordering::AcqRel);
+            match cut {
+                Some(cut) => self.hand_over(cuts, cut, &mut shape.told, &shape.header),
+                None => Ok(()),
+            }
+        };
+        loop {
+            match feed.blocking_recv() {
+                Some(Feed::Bytes(chunk)) => {
+                    hasher.update(&chunk);
+                    let length = u64::try_from(chunk.len()).unwrap_or(u64::MAX);
+                    bytes += length;
+                    self.progress.bytes.fetch_add(length, Ordering::AcqRel);
+                    let found = chunk.iter().filter(|byte| **byte == b'\n').count();
+                    line_feeds += u64::try_from(found).unwrap_or(u64::MAX);
+                    last = chunk.last().copied().unwrap_or(last);
+                    reader.feed(&chunk, &mut on_row)?;
+                }
+                Some(Feed::End) => break,
+                Some(Feed::Begin(_) | Feed::Whole) | None => return Err(PipelineError::FeedEnded),
+            }
+        }
+        // What the producer said of the bytes is compared first: it tells more about data that was cut off.
+        if let Some(expected) = expected {
+            check_bytes(expected, bytes, &hex::encode(hasher.finalize()))?;
+        }
+        reader.finish(&mut on_row)?;
+        if let Some(header) = reader.header() {
+            // A file without a row has a header all the same.
+            self.shape_for(shape, header, expected, &mut header_checked)?;
+        }
+        if let Some(part) = expected
+            && let Some(declared) = part.rows
+            && declared != reader.rows()
+        {
+            let (number, came) = (part.number, reader.rows());
+            return Err(PipelineError::Mismatch(format!("declared {declared} rows for part {number}, but {came} came")));
+        }
+        let lines = line_feeds + u64::from(last != b'\n');
+        Ok(lines.saturating_sub(1))
+    }
+
+    /// The shape of the first file; later ones must have the same header.
+    fn shape_for<'s>(
+        &self,
+        shape: &'s mut Option<Shape>,
+        header: &[String],
+        expected: Option<&JobPart>,
+        checked: &mut bool,
+    ) -> Result<&'s mut Shape, PipelineError> {
+        let shape = match shape {
+            Some(shape) => shape,
+            None => {
+                let plan = Plan::new(&self.mapping, header, &self.destination_fields).map_err(PipelineError::Mapping)?;
+                let targets: Vec<&str> = plan.targets().iter().map(|field| field.name.as_str()).collect();
+                let cutter = Cutter::new(self.limits, header.len(), &targets);
+                shape.insert(Shape { header: header.to_vec(), plan, cutter, told: false })
+            }
+        };
+        if !*checked && shape.header != header {
+            return Err(PipelineError::AnotherHeader(expected.map_or(1, |part| part.number)));
+        }
+        *checked = true;
+        Ok(shape)
+    }
+
+    /// Hashes and seals a cut, and waits until there is room for it.
+    fn hand_over(
+        &self,
+        cuts: &mpsc::Sender<SealedCut>,
+        cut: Cut,
+        told: &mut bool,
+        header: &[String],
+    ) -> Result<(), PipelineError> {
+        let folder = payload_folder(&self.run_id);
+        let mut objects = Vec::new();
+        let mut seal = |path: String, bytes: Vec<u8>| {
+            objects.push(SealedObject::seal(&self.key, path, bytes).map_err(PipelineError::Payload)?);
+            Ok::<(), PipelineError>(())
+        };
+        let part = match cut.part {
+            None => None,
+            Some(part) => {
+                let row = PartRow {
+                    number: part.number,
+                    rows: part.rows,
+                    bytes: u64::try_from(part.csv.len()).unwrap_or(u64::MAX),
+                    sha256: hex::encode(Sha256::digest(&part.csv)),
+                };
+                seal(super::part_path(&folder, part.number), part.csv)?;
+                seal(super::source_path(&folder, part.number), part.source)?;
+                Some(row)
+            }
+        };
+        let rejected = match cut.rejects {
+            None => None,
+            Some((rows, bytes)) => {
+                seal(super::reject_path(&folder, RejectStage::Read.ordinal(), cut.number), bytes)?;
+                Some(rows)
+            }
+        };
+        let header = (!std::mem::replace(told, true)).then(|| header.to_vec());
+        let sealed = SealedCut { number: cut.number, objects, part, rejected, groups: cut.groups, header };
+        cuts.blocking_send(sealed).map_err(|_| PipelineError::FeedEnded)
+    }
+}
+
+fn check_bytes(expected: &JobPart, bytes: u64, sha256: &str) -> Result<(), PipelineError> {
+    let number = expected.number;
+    if let Some(declared) = expected.bytes
+        && declared != bytes
+    {
+        return Err(PipelineError::Mismatch(format!("declared {declared} bytes for part {number}, but {bytes} came")));
+    }
+    if let Some(declared) = &expected.sha256
+        && !declared.eq_ignore_ascii_case(sha256)
+    {
+        return Err(PipelineError::Mismatch(format!("declared another SHA-256 for part {number} than its {bytes} bytes have")));
+    }
+    Ok(())
+}

@@ -1,0 +1,137 @@
+//! The rows that were left out, as they came, with why: files of CSV without a header in the payload store; the download puts one header
+//! before all of them.
+//!
+//! Also the way in which the source's rows of a part are kept beside it, so that rows that the destination refuses can be given back in
+//! the source's shape.
+
+use model::{contract::Refusal, mapping::Row, reject::RejectCode};
+
+use super::{rows::append_row, runs::bounded_text};
+
+/// The columns that stand after the source's own.
+const ERROR_COLUMNS: [&str; 4] = ["_error_code", "_error_field", "_error_reason", "_error_line"];
+
+/// The header of the download.
+pub(super) fn download_header(source_header: &[String]) -> Vec<u8> {
+    let mut header = Vec::new();
+    append_row(&mut header, source_header.iter().map(String::as_str).chain(ERROR_COLUMNS));
+    header
+}
+
+/// Appends a row that was left out. A row with too few values is filled up so that the reasons stand in their columns; the values that
+/// a row has too many come after them, so that none is lost.
+pub(super) fn append_rejected(
+    file: &mut Vec<u8>,
+    columns: usize,
+    source: Row<'_>,
+    line: u64,
+    code: &str,
+    field: Option<&str>,
+    reason: &str,
+) {
+    let line = line.to_string();
+    let own = (0..columns).map(|index| source.value(index).unwrap_or_default());
+    let why = [code, field.unwrap_or(""), reason, &line].into_iter().map(str::as_bytes);
+    let surplus = (columns..source.ends.len()).map(|index| source.value(index).unwrap_or_default());
+    append_row(file, own.chain(why).chain(surplus));
+}
+
+/// Appends a row as it came: its line, the number of its values, the length of each (all little-endian), then the values.
+pub(super) fn append_source_row(file: &mut Vec<u8>, line: u64, row: Row<'_>) {
+    file.extend_from_slice(&line.to_le_bytes());
+    file.extend_from_slice(&length_bytes(row.ends.len()));
+    for value in row.values() {
+        file.extend_from_slice(&length_bytes(value.len()));
+    }
+    for value in row.values() {
+        file.extend_from_slice(value);
+    }
+}
+
+fn length_bytes(length: usize) -> [u8; 4] {
+    // A row has at most a mebibyte, by the reader's limit.
+    u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes()
+}
+
+/// Reads what [`append_source_row`] wrote; ends early when the file is not whole.
+struct SourceRows<'a> {
+    file: &'a [u8],
+    ends: Vec<usize>,
+}
+
+impl<'a> SourceRows<'a> {
+    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.file.split_at_checked(length)?;
+        self.file = rest;
+        Some(taken)
+    }
+
+    fn length(&mut self) -> Option<usize> {
+        let bytes = self.take(4)?.try_into().ok()?;
+        usize::try_from(u32::from_le_bytes(bytes)).ok()
+    }
+
+    /// The next row's line, and its values; their ends are in `self.ends`.
+    fn next(&mut self) -> Option<(u64, &'a [u8])> {
+        let line = u64::from_le_bytes(self.take(8)?.try_into().ok()?);
+        let columns = self.length()?;
+        self.ends.clear();
+        let mut end = 0;
+        for _ in 0..columns {
+            end += self.length()?;
+            self.ends.push(end);
+        }
+        Some((line, self.take(end)?))
+    }
+}
+
+/// The reject file of the rows of a part that the destination refused. `refusals` name rows from 1; none when `source` has no such row.
+pub(super) fn refused_file(source: &[u8], columns: usize, refusals: &[Refusal]) -> Option<Vec<u8>> {
+    let mut ordered: Vec<&Refusal> = refusals.iter().collect();
+    ordered.sort_by_key(|refusal| refusal.row);
+    let mut rows = SourceRows { file: source, ends: Vec::new() };
+    let mut file = Vec::new();
+    let mut number = 0;
+    for refusal in ordered {
+        let (line, bytes) = loop {
+            let row = rows.next()?;
+            number += 1;
+            if number == refusal.row {
+                break row;
+            }
+        };
+        let reason = format!("{} ({})", bounded_text(refusal.reason.trim(), 300), bounded_text(&refusal.code, 100));
+        let field = refusal.field.as_deref().map(|field| bounded_text(field, 200));
+        let row = Row { bytes, ends: &rows.ends };
+        append_rejected(&mut file, columns, row, line, RejectCode::Refused.as_str(), field.as_deref(), &reason);
+    }
+    Some(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use model::mapping::RowBuffer;
+
+    use super::*;
+
+    #[test]
+    fn refused_rows_are_found_by_their_number_and_given_back_byte_for_byte() {
+        let rows: [&[&[u8]]; 3] = [&[b"a", b"", b"\xff\"\r\n"], &[b"b", b"two", b"3"], &[b"", b"", b""]];
+        let mut source = Vec::new();
+        for (line, row) in (10..).zip(rows) {
+            let buffer: RowBuffer = row.iter().collect();
+            append_source_row(&mut source, line, buffer.row());
+        }
+        let refusal = |row, field: Option<&str>| Refusal {
+            row,
+            code: "bad".to_owned(),
+            field: field.map(str::to_owned),
+            reason: "No.".to_owned(),
+        };
+        let file = refused_file(&source, 3, &[refusal(3, None), refusal(1, Some("x"))]).expect("a file");
+        let expected = b"a,,\"\xff\"\"\r\n\",refused,x,No. (bad),10\r\n,,,refused,,No. (bad),12\r\n";
+        assert_eq!(file, expected);
+        assert_eq!(refused_file(&source, 3, &[refusal(4, None)]), None);
+        assert_eq!(refused_file(&source[..source.len() - 1], 3, &[refusal(3, None)]), None);
+    }
+}

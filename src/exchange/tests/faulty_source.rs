@@ -1,0 +1,301 @@
+//! What a run does when its source is not as it should be: it ends in a clear state that names the cause, and the destination is as it
+//! was; or what can be mended by trying again is.
+
+use std::time::Duration;
+
+use model::{
+    contract::JobStatus,
+    reject::RejectCode,
+    run::{FailureCode, Mode, RunState},
+    view::RunView,
+};
+
+use super::{
+    consumer::Temper,
+    producer::Manner,
+    scene::{Scene, people_csv},
+};
+
+const BEFORE: [(&str, &str); 1] = [("old@example.org", "Old")];
+
+fn giving(data: impl Into<Vec<u8>>) -> Manner {
+    Manner { data: vec![data.into()], ..Manner::default() }
+}
+
+/// Runs a replacement that must fail and leave the destination alone.
+async fn fails(manner: Manner) -> RunView {
+    let scene = Scene::new(manner, Temper::default()).await;
+    scene.consumer.keep("seg-1", &BEFORE);
+    let view = scene.share_and_settle(Mode::Replace).await;
+    assert_eq!(view.summary.state, RunState::Failed, "{view:?}");
+    assert_eq!(scene.consumer.segment("seg-1"), [("old@example.org".to_owned(), "Old".to_owned())]);
+    assert_eq!(scene.consumer.puts(), (0, 0), "nothing was sent");
+    assert!(message(&view).contains("The segment \u{201c}Readers\u{201d} is as it was."), "{}", message(&view));
+    view
+}
+
+fn code(view: &RunView) -> FailureCode {
+    view.failure.as_ref().expect("a failure").code
+}
+
+fn message(view: &RunView) -> &str {
+    &view.failure.as_ref().expect("a failure").message
+}
+
+#[tokio::test]
+async fn one_that_is_down_is_tried_again_and_then_named() {
+    let mut scene = Scene::new(giving(people_csv(3)), Temper::default()).await;
+    scene.stop_producer();
+    let view = scene.share_and_settle(Mode::Add).await;
+    assert_eq!((view.summary.state, code(&view)), (RunState::Failed, FailureCode::EndpointUnreachable));
+    assert!(view.retries > 0);
+    assert!(message(&view).starts_with("Harbor CRM"), "{}", message(&view));
+}
+
+#[tokio::test]
+async fn one_that_refuses_the_key_is_not_asked_again() {
+    let view = fails(Manner { refuses_key: true, ..giving(people_csv(3)) }).await;
+    assert_eq!((code(&view), view.retries), (FailureCode::KeyRefused, 0));
+}
+
+#[tokio::test]
+async fn one_that_answers_nonsense_is_named() {
+    let view = fails(Manner { nonsense: Some("<html>Welcome!</html>".to_owned()), ..giving(people_csv(3)) }).await;
+    assert_eq!(code(&view), FailureCode::NonsenseAnswer);
+}
+
+#[tokio::test]
+async fn one_whose_export_fails_is_quoted() {
+    let view =
+        fails(Manner { job_fails: Some("The table is locked".to_owned()), pending_polls: 3, ..giving(people_csv(3)) })
+            .await;
+    assert_eq!(code(&view), FailureCode::EndpointFailed);
+    assert!(message(&view).contains("The table is locked."), "{}", message(&view));
+}
+
+#[tokio::test]
+async fn one_that_stops_sending_without_ending_runs_into_the_time_limit() {
+    let view = fails(Manner { stalls_after: Some(30), ..giving(people_csv(3)) }).await;
+    assert_eq!(code(&view), FailureCode::EndpointTimeout);
+    assert!(message(&view).contains("byte 30"), "{}", message(&view));
+}
+
+#[tokio::test]
+async fn data_that_breaks_off_names_the_byte() {
+    let view = fails(Manner { breaks_off: Some((99, 40)), piece: 7, ..giving(people_csv(30)) }).await;
+    assert_eq!(code(&view), FailureCode::SourceTruncated);
+    assert!(message(&view).contains("byte 40"), "{}", message(&view));
+}
+
+#[tokio::test]
+async fn data_that_breaks_off_once_is_read_again_from_the_start() {
+    let scene =
+        Scene::new(Manner { breaks_off: Some((1, 400)), ..giving(people_csv(50)) }, Temper::default()).await;
+    let view = scene.share_and_settle(Mode::Replace).await;
+    assert_eq!(view.summary.state, RunState::Complete, "{view:?}");
+    assert_eq!(scene.producer.downloads(), 2);
+    assert_eq!(view.summary.counts.read, 50, "what was read before does not count twice");
+    assert_eq!(scene.consumer.segment("seg-1").len(), 50);
+}
+
+#[tokio::test]
+async fn data_that_ends_inside_quotes_names_the_line() {
+    let view = fails(giving("email,name\r\na@example.org,Ann\r\nb@example.org,\"Ben")).await;
+    assert_eq!(code(&view), FailureCode::SourceTruncated);
+    assert!(message(&view).contains("line 3"), "{}", message(&view));
+}
+
+#[tokio::test]
+async fn data_that_ends_before_the_last_value_names_the_line() {
+    let view = fails(giving("email,name\r\na@example.org,Ann\r\nb@exam")).await;
+    assert_eq!(code(&view), FailureCode::SourceTruncated);
+    assert!(message(&view).contains("line 3"), "{}", message(&view));
+}
+
+#[tokio::test]
+async fn a_last_row_without_a_line_end_is_a_row() {
+    let scene = Scene::new(giving("email,name\na@example.org,Ann\nb@example.org,Ben"), Temper::default()).await;
+    let view = scene.share_and_settle(Mode::Add).await;
+    assert_eq!((view.summary.state, view.summary.counts.acknowledged), (RunState::Complete, 2));
+}
+
+#[tokio::test]
+async fn wrong_counts_are_named() {
+    let view = fails(Manner { declares: Some(5), ..giving(people_csv(3)) }).await;
+    assert_eq!(code(&view), FailureCode::SourceMismatch);
+    assert!(message(&view).contains("declared 5 rows, but 3 came"), "{}", message(&view));
+}
+
+#[tokio::test]
+async fn a_wrong_digest_is_named() {
+    let manner = Manner { lists_parts: true, digest: Some("ab".repeat(32)), ..giving(people_csv(3)) };
+    let view = fails(manner).await;
+    assert_eq!(code(&view), FailureCode::SourceMismatch);
+    assert!(message(&view).contains("part 1"), "{}", message(&view));
+}
+
+#[tokio::test]
+async fn a_header_without_a_mapped_column_names_the_column() {
+    let view = fails(giving("email,full name\r\na@example.org,Ann\r\n")).await;
+    assert_eq!(code(&view), FailureCode::HeaderUnusable);
+    assert!(message(&view).contains("\u{201c}name\u{201d}"), "{}", message(&view));
+}
+
+#[tokio::test]
+async fn no_data_at_all_is_no_header() {
+    let view = fails(giving("")).await;
+    assert_eq!(code(&view), FailureCode::HeaderUnusable);
+}
+
+#[tokio::test]
+async fn an_empty_audience_never_empties_a_destination() {
+    let view = fails(giving("email,name\r\n")).await;
+    assert_eq!(code(&view), FailureCode::NothingToSend);
+    let scene = Scene::new(giving("email,name\r\n"), Temper::default()).await;
+    let view = scene.share_and_settle(Mode::Remove).await;
+    assert_eq!(code(&view), FailureCode::NothingToSend);
+    let view = scene.share_and_settle(Mode::Add).await;
+    assert_eq!((view.summary.state, view.summary.counts.read), (RunState::Complete, 0));
+    assert!(view.timeline.iter().any(|entry| entry.message.contains("The audience is empty")));
+    assert!(scene.consumer.announced().is_empty());
+}
+
+#[tokio::test]
+async fn an_audience_of_rejects_never_empties_a_destination() {
+    let view = fails(giving("email,name\r\n,Ann\r\n,Ben\r\n")).await;
+    assert_eq!(code(&view), FailureCode::NothingToSend);
+    assert_eq!(view.summary.counts.rejected, 2);
+    assert!(view.has_rejects, "the rows that were left out can be looked at");
+}
+
+#[tokio::test]
+async fn too_many_columns_and_too_long_rows_pass_a_limit() {
+    let wide: Vec<String> = (0..600).map(|number| format!("column{number}")).collect();
+    let view = fails(giving(format!("email,name,{}\r\n", wide.join(",")))).await;
+    assert_eq!(code(&view), FailureCode::LimitPassed);
+    let long = format!("email,name\r\na@example.org,Ann\r\nb@example.org,{}\r\n", "x".repeat(1_100_000));
+    let view = fails(giving(long)).await;
+    assert_eq!(code(&view), FailureCode::LimitPassed);
+    assert!(message(&view).contains("line 3"), "{}", message(&view));
+}
+
+#[tokio::test]
+async fn bom_and_line_ends_do_not_matter_whatever_the_pieces() {
+    for text in [
+        "\u{feff}email,name\r\na@example.org,\"Ann, \"\"A\"\"\"\r\nb@example.org,Zoë\r\n",
+        "email,name\na@example.org,\"Ann, \"\"A\"\"\"\nb@example.org,Zoë\n",
+        "\u{feff}\"email\",\"name\"\n\"a@example.org\",\"Ann, \"\"A\"\"\"\n\"b@example.org\",\"Zoë\"",
+    ] {
+        for piece in [1, 2, 3, 0] {
+            let scene = Scene::new(Manner { piece, ..giving(text) }, Temper::default()).await;
+            let view = scene.share_and_settle(Mode::Replace).await;
+            assert_eq!(view.summary.state, RunState::Complete, "{view:?}");
+            assert_eq!(
+                scene.consumer.segment("seg-1"),
+                [
+                    ("a@example.org".to_owned(), "Ann, \"A\"".to_owned()),
+                    ("b@example.org".to_owned(), "Zoë".to_owned())
+                ]
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn ragged_rows_and_broken_characters_are_rejected_with_their_line_and_their_bytes() {
+    let mut data = b"email,name\r\na@example.org,Ann\r\nb@example.org\r\nc@example.org,Cy,extra\r\n".to_vec();
+    data.extend_from_slice(b"d@example.org,D\xff\xfe\r\n\"e@example.org\",\"two\r\nlines\"\r\n,nobody\r\n");
+    let scene = Scene::new(giving(data), Temper::default()).await;
+    let view = scene.share_and_settle(Mode::Replace).await;
+    assert_eq!(view.summary.state, RunState::CompleteWithRejects, "{view:?}");
+    let counts = view.summary.counts;
+    assert_eq!((counts.read, counts.valid, counts.rejected, counts.acknowledged), (6, 2, 4, 2));
+    let names: Vec<String> = scene.consumer.segment("seg-1").into_iter().map(|(_, name)| name).collect();
+    assert_eq!(names, ["Ann", "two\r\nlines"]);
+
+    let rejects = scene.rejects(&view.summary.id).await;
+    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(rejects.as_slice());
+    assert_eq!(
+        reader.headers().expect("a header"),
+        vec!["email", "name", "_error_code", "_error_field", "_error_reason", "_error_line"]
+    );
+    let rows: Vec<Vec<Vec<u8>>> = reader
+        .byte_records()
+        .map(|row| row.expect("well-formed").iter().map(<[u8]>::to_vec).collect())
+        .collect();
+    let told: Vec<(&[u8], &[u8], &[u8], &[u8])> =
+        rows.iter().map(|row| (&*row[0], &*row[1], &*row[2], &*row[5])).collect();
+    assert_eq!(
+        told,
+        [
+            (&b"b@example.org"[..], &b""[..], &b"wrong_column_count"[..], &b"3"[..]),
+            (b"c@example.org", b"Cy", b"wrong_column_count", b"4"),
+            (b"d@example.org", b"D\xff\xfe", b"invalid_utf8", b"5"),
+            (b"", b"nobody", b"required_empty", b"8"),
+        ]
+    );
+    assert_eq!(rows[1][6], b"extra", "no value is lost");
+    let codes: Vec<(RejectCode, u64)> = view.left_out.iter().map(|group| (group.code, group.rows)).collect();
+    assert!(codes.contains(&(RejectCode::InvalidUtf8, 1)), "{codes:?}");
+    assert_eq!(view.left_out.iter().map(|group| group.rows).sum::<u64>(), 4);
+    scene.receipt(&view.summary.id).await.check().expect("adds up");
+}
+
+#[tokio::test]
+async fn one_that_is_busy_is_waited_for() {
+    let scene =
+        Scene::new(Manner { unavailable: 3, pending_polls: 2, ..giving(people_csv(3)) }, Temper::default()).await;
+    let view = scene.share_and_settle(Mode::Add).await;
+    assert_eq!((view.summary.state, view.retries), (RunState::Complete, 3));
+    let waited = view.timeline.iter().find(|entry| entry.message.starts_with("Waiting for Harbor CRM"));
+    assert!(waited.expect("an entry").message.contains("503"), "{view:?}");
+    assert!(view.waiting.is_none());
+}
+
+#[tokio::test]
+async fn an_export_in_parts_is_read_in_order_and_told_complete() {
+    let parts: Vec<Vec<u8>> = vec![
+        b"email,name\r\na@example.org,Ann\r\n".to_vec(),
+        b"email,name\r\n,Nobody\r\nb@example.org,Ben\r\n".to_vec(),
+        b"email,name\r\nc@example.org,Cy\r\n,Nobody\r\n".to_vec(),
+    ];
+    let scene =
+        Scene::new(Manner { data: parts, lists_parts: true, declares: Some(5), ..Manner::default() }, Temper::default())
+            .await;
+    let view = scene.share_and_settle(Mode::Add).await;
+    assert_eq!(view.summary.state, RunState::CompleteWithRejects, "{view:?}");
+    assert_eq!(view.summary.counts.declared, Some(5));
+    assert_eq!(scene.producer.reports(), [JobStatus::Complete]);
+    let asked = &scene.producer.requests()[0];
+    assert_eq!(asked.segment.id.as_deref(), Some("customers"));
+    let names: Vec<&str> = asked.fields.iter().map(|field| field.name.as_str()).collect();
+    assert_eq!(names, ["email", "name"]);
+    // Lines are counted as if the parts were one file with one header.
+    let rejects = scene.rejects(&view.summary.id).await;
+    let lines: Vec<String> = csv::Reader::from_reader(rejects.as_slice())
+        .records()
+        .map(|row| row.expect("well-formed")[5].to_owned())
+        .collect();
+    assert_eq!(lines, ["3", "6"]);
+}
+
+#[tokio::test]
+async fn parts_with_another_header_are_not_guessed_at() {
+    let parts = vec![b"email,name\r\na@example.org,Ann\r\n".to_vec(), b"name,email\r\nBen,b@example.org\r\n".to_vec()];
+    let view = fails(Manner { data: parts, lists_parts: true, ..Manner::default() }).await;
+    assert_eq!(code(&view), FailureCode::HeaderUnusable);
+    assert!(message(&view).contains("part 2"), "{}", message(&view));
+}
+
+#[tokio::test]
+async fn a_failed_reading_starts_anew_when_it_is_tried_again() {
+    let scene = Scene::new(Manner { declares: Some(5), ..giving(people_csv(3)) }, Temper::default()).await;
+    let view = scene.share_and_settle(Mode::Add).await;
+    assert_eq!(code(&view), FailureCode::SourceMismatch);
+    scene.producer.change(|manner| manner.declares = Some(3));
+    let view = scene.retry_and_settle(&view.summary.id).await;
+    assert_eq!((view.summary.state, view.summary.counts.acknowledged), (RunState::Complete, 3));
+    assert!(view.failure.is_none());
+    scene.receipt(&view.summary.id).await.check().expect("adds up");
+    scene.wait_until(Duration::from_secs(5), async || !scene.has_payload(&view.summary.id)).await;
+}

@@ -1,0 +1,89 @@
+//! Processes end at any moment, with or without a word; the run is finished by whoever comes next, and nobody is doubled.
+
+use std::time::Duration;
+
+use model::{
+    contract::JobStatus,
+    run::{Mode, RunState},
+};
+
+use super::{
+    consumer::Temper,
+    producer::Manner,
+    scene::{Scene, people_csv},
+};
+
+#[tokio::test]
+async fn a_worker_that_stops_hands_its_run_back_at_once() {
+    let manner = Manner { data: vec![people_csv(3)], ..Manner::default() };
+    let mut scene = Scene::new(manner, Temper { too_many: Some((u32::MAX, 3600)), ..Temper::default() }).await;
+    scene.be_patient();
+    let run_id = scene.enqueue(scene.plan(Mode::Add)).await;
+    scene.wait_until(Duration::from_secs(10), async || scene.view(&run_id).await.waiting.is_some()).await;
+    tokio::time::timeout(Duration::from_secs(5), scene.stop_worker()).await.expect("it stops though the run waits");
+    assert_eq!(scene.view(&run_id).await.summary.state, RunState::Delivering);
+    scene.consumer.change(|temper| temper.too_many = None);
+    // The lease is long: only a run that was given back can be taken up.
+    scene.start_worker(Duration::from_secs(3600)).await;
+    let view = scene.settle(&run_id).await;
+    assert_eq!(view.summary.state, RunState::Complete, "{view:?}");
+    assert_eq!(scene.consumer.announced().len(), 2, "announced again under the same id");
+    assert_eq!(scene.consumer.announced()[0], scene.consumer.announced()[1]);
+}
+
+#[tokio::test]
+async fn a_worker_that_vanishes_while_sending_is_replaced_and_nobody_is_doubled() {
+    let manner = Manner { data: vec![people_csv(40)], ..Manner::default() };
+    let mut scene = Scene::with_lease(manner, Temper::default(), Duration::from_millis(300)).await;
+    scene.consumer.change(|temper| temper.takes_and_hangs = 3);
+    let mut plan = scene.plan(Mode::Replace);
+    plan.destination.delivery.rows_per_part = Some(4);
+    let run_id = scene.enqueue(plan).await;
+    scene.wait_until(Duration::from_secs(10), async || scene.consumer.puts().1 >= 3).await;
+    scene.kill_worker().await;
+    scene.consumer.change(|temper| temper.takes_and_hangs = 0);
+    scene.start_worker(Duration::from_millis(300)).await;
+    let view = scene.settle(&run_id).await;
+    assert_eq!(view.summary.state, RunState::Complete, "{view:?}");
+    assert_eq!(scene.consumer.segment("seg-1").len(), 40);
+    assert_eq!(scene.consumer.puts().1, 10, "each part was taken once");
+    assert_eq!(scene.producer.downloads(), 1, "what was read whole is not read again");
+    scene.receipt(&run_id).await.check().expect("adds up");
+}
+
+#[tokio::test]
+async fn a_worker_that_vanishes_while_reading_is_replaced_and_the_source_is_read_again() {
+    let manner = Manner { data: vec![people_csv(400)], stalls_after: Some(3000), ..Manner::default() };
+    let mut scene = Scene::with_lease(manner, Temper::default(), Duration::from_millis(300)).await;
+    let mut plan = scene.plan(Mode::Replace);
+    plan.destination.delivery.rows_per_part = Some(10);
+    let run_id = scene.enqueue(plan).await;
+    scene.wait_until(Duration::from_secs(10), async || scene.view(&run_id).await.parts >= 3).await;
+    scene.kill_worker().await;
+    scene.producer.change(|manner| manner.stalls_after = None);
+    scene.start_worker(Duration::from_millis(300)).await;
+    let view = scene.settle(&run_id).await;
+    assert_eq!(view.summary.state, RunState::Complete, "{view:?}");
+    let counts = view.summary.counts;
+    assert_eq!((counts.read, counts.acknowledged, view.parts), (400, 400, 40));
+    assert_eq!(scene.consumer.segment("seg-1").len(), 400);
+    assert_eq!(scene.producer.reports(), [JobStatus::Canceled, JobStatus::Complete], "the first export is called off");
+}
+
+#[tokio::test]
+async fn a_worker_that_vanishes_while_the_destination_finishes_is_replaced() {
+    let manner = Manner { data: vec![people_csv(5)], ..Manner::default() };
+    let temper = Temper { finishing_polls: 1_000_000, ..Temper::default() };
+    let mut scene = Scene::with_lease(manner, temper, Duration::from_millis(300)).await;
+    let run_id = scene.enqueue(scene.plan(Mode::Replace)).await;
+    scene
+        .wait_until(Duration::from_secs(10), async || scene.view(&run_id).await.summary.state == RunState::Completing)
+        .await;
+    assert!(scene.hub.cancel_run(&scene.actor, &run_id).await.is_err(), "it is too late to call it off");
+    scene.kill_worker().await;
+    scene.consumer.finish_now();
+    scene.start_worker(Duration::from_millis(300)).await;
+    let view = scene.settle(&run_id).await;
+    assert_eq!(view.summary.state, RunState::Complete, "{view:?}");
+    assert_eq!(scene.consumer.segment("seg-1").len(), 5);
+}
