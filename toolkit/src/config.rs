@@ -1,0 +1,674 @@
+//! The configuration file: TOML as people write it in, checked values out. `docs/TOOLKIT.md` is its manual.
+//!
+//! Only what can be told from the text is checked here; whether tables and columns are there is for [`crate::producer`] and
+//! [`crate::consumer`], who open the database. Every error names the key and the remedy.
+
+use std::collections::HashSet;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use model::contract::{DeliveryOptions, JobMode, PART_ROWS};
+use model::field::{Field, FieldForm, FieldKind, FieldType};
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use crate::database::Identifier;
+
+/// Where the authentication key is looked for when the file does not say.
+pub const KEY_VARIABLE: &str = "USHER_TOOLKIT_AUTHENTICATION_KEY";
+
+/// Why a configuration is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A file that cannot be read.
+    #[error("cannot read {}: {source}. Check the path and its permissions.", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// Not TOML, or a key that is unknown, missing or of the wrong type.
+    #[error("{} is not a configuration: {source}", path.display())]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// Names the line and the key.
+        source: Box<toml::de::Error>,
+    },
+    /// A database that cannot be used as it is.
+    #[error("cannot use the database {}: {source}. {remedy}", path.display())]
+    Database {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite says.
+        source: rusqlite::Error,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// A value that cannot be used.
+    #[error("`{key}` {problem}. {remedy}")]
+    Value {
+        /// The key in the file, with its sections.
+        key: String,
+        /// What is wrong.
+        problem: String,
+        /// What to write instead.
+        remedy: String,
+    },
+}
+
+/// A value of the configuration that cannot be used.
+pub fn wrong(key: impl Into<String>, problem: impl Into<String>, remedy: impl Into<String>) -> ConfigError {
+    ConfigError::Value { key: key.into(), problem: problem.into(), remedy: remedy.into() }
+}
+
+/// SHA-256 of the authentication key: the key itself is forgotten when the configuration is read.
+#[derive(Clone, PartialEq, Eq)]
+pub struct KeyDigest(pub [u8; 32]);
+
+impl KeyDigest {
+    /// The digest of a key as it came.
+    pub fn of(key: &str) -> Self {
+        Self(Sha256::digest(key.as_bytes()).into())
+    }
+}
+
+impl std::fmt::Debug for KeyDigest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("KeyDigest(..)")
+    }
+}
+
+/// A checked configuration. Paths are absolute or relative to the working directory.
+#[derive(Debug)]
+pub struct Config {
+    /// Where to listen; port 0 lets the system choose.
+    pub listen: SocketAddr,
+    /// What callers must show.
+    pub key: KeyDigest,
+    /// The endpoint's name for people.
+    pub name: String,
+    /// What it is, for people.
+    pub description: Option<String>,
+    /// The SQLite file that holds the people.
+    pub database: PathBuf,
+    /// The folder for what the Toolkit itself remembers.
+    pub state: PathBuf,
+    /// Present when audiences are offered.
+    pub producer: Option<ProducerConfig>,
+    /// Present when audiences are taken.
+    pub consumer: Option<ConsumerConfig>,
+}
+
+/// The audiences that are offered.
+#[derive(Debug)]
+pub struct ProducerConfig {
+    /// At least one, ids and names unique.
+    pub segments: Vec<SegmentConfig>,
+}
+
+/// One audience.
+#[derive(Debug, Clone)]
+pub struct SegmentConfig {
+    /// Its id for Usher.
+    pub id: String,
+    /// Its name for people.
+    pub name: String,
+    /// What it holds, for people.
+    pub description: Option<String>,
+    /// Words to find it by.
+    pub tags: Vec<String>,
+    /// A whole `select` without a semicolon at its end.
+    pub query: String,
+    /// The column that tells people apart; exports are sorted by it.
+    pub key: Option<Identifier>,
+    /// Its fields; derived from the query's columns when `None`.
+    pub fields: Option<Vec<Field>>,
+}
+
+/// Where audiences are taken into.
+#[derive(Debug)]
+pub struct ConsumerConfig {
+    /// The table of people.
+    pub table: Identifier,
+    /// The field that tells people apart.
+    pub key: Identifier,
+    /// The table of segments.
+    pub segments_table: Identifier,
+    /// The table of who is in which segment.
+    pub members_table: Identifier,
+    /// What is taken; the key is among them and required.
+    pub fields: Vec<Field>,
+    /// Modes and limits.
+    pub delivery: DeliveryOptions,
+}
+
+impl ConsumerConfig {
+    /// The field of this name.
+    pub fn field(&self, name: &str) -> Option<&Field> {
+        self.fields.iter().find(|field| field.name == name)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawConfig {
+    listen: String,
+    authentication_key: Option<String>,
+    authentication_key_file: Option<PathBuf>,
+    name: String,
+    description: Option<String>,
+    database: String,
+    state: PathBuf,
+    producer: Option<RawProducer>,
+    consumer: Option<RawConsumer>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawProducer {
+    #[serde(default)]
+    segments: Vec<RawSegment>,
+    #[serde(default)]
+    fields: Vec<RawField>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawSegment {
+    id: String,
+    name: String,
+    description: Option<String>,
+    #[serde(default)]
+    tags: Vec<String>,
+    table: Option<String>,
+    query: Option<String>,
+    key: Option<String>,
+    #[serde(default)]
+    fields: Vec<RawField>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawConsumer {
+    table: String,
+    key: String,
+    segments_table: String,
+    members_table: String,
+    #[serde(default)]
+    fields: Vec<RawField>,
+    #[serde(default = "every_mode")]
+    modes: Vec<String>,
+    #[serde(default = "yes")]
+    new_segment: bool,
+    #[serde(default = "yes")]
+    existing_segment: bool,
+    #[serde(default = "usual_rows_per_part")]
+    rows_per_part: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawField {
+    name: String,
+    label: Option<String>,
+    kind: Option<String>,
+    #[serde(rename = "type")]
+    field_type: Option<String>,
+    #[serde(default)]
+    required: bool,
+    #[serde(default)]
+    recommended: bool,
+    form: Option<String>,
+    description: Option<String>,
+    example: Option<String>,
+}
+
+fn every_mode() -> Vec<String> {
+    ["add", "replace", "remove"].map(str::to_owned).into()
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn usual_rows_per_part() -> u64 {
+    PART_ROWS
+}
+
+/// Reads and checks a configuration file. Paths in it are relative to its own folder.
+///
+/// # Errors
+/// [`ConfigError`], whose text names the key and the remedy.
+pub fn load(path: &Path) -> Result<Config, ConfigError> {
+    let text =
+        std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+    let raw: RawConfig = toml::from_str(&text)
+        .map_err(|source| ConfigError::Syntax { path: path.to_owned(), source: Box::new(source) })?;
+    let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+    check(raw, &folder, std::env::var(KEY_VARIABLE).ok())
+}
+
+fn check(raw: RawConfig, folder: &Path, key_of_environment: Option<String>) -> Result<Config, ConfigError> {
+    let listen = raw
+        .listen
+        .parse()
+        .map_err(|_| wrong("listen", "is not an address with a port", "Write for instance \"127.0.0.1:4010\"."))?;
+    if raw.name.trim().is_empty() {
+        return Err(wrong("name", "is empty", "Write the name that people know the application by."));
+    }
+    let database = raw.database.strip_prefix("sqlite:").filter(|path| !path.is_empty()).ok_or_else(|| {
+        wrong("database", "is not a database that can be served", "Write \"sqlite:\" and the path of an SQLite file.")
+    })?;
+    if raw.state.as_os_str().is_empty() {
+        return Err(wrong("state", "is empty", "Write the path of a folder; it is made when it is not there."));
+    }
+    if raw.producer.is_none() && raw.consumer.is_none() {
+        return Err(wrong(
+            "producer",
+            "and `consumer` are both missing",
+            "Write a [producer] section, a [consumer] section, or both.",
+        ));
+    }
+    let config = Config {
+        listen,
+        key: authentication_key(&raw, folder, key_of_environment)?,
+        database: folder.join(database),
+        state: folder.join(&raw.state),
+        name: raw.name,
+        description: raw.description,
+        producer: raw.producer.map(producer).transpose()?,
+        consumer: raw.consumer.map(consumer).transpose()?,
+    };
+    Ok(config)
+}
+
+fn authentication_key(
+    raw: &RawConfig,
+    folder: &Path,
+    of_environment: Option<String>,
+) -> Result<KeyDigest, ConfigError> {
+    let remedy = "Give at least 16 characters without spaces, for instance from `openssl rand -hex 24`.";
+    let (key_name, key) = match (&raw.authentication_key, &raw.authentication_key_file, of_environment) {
+        (Some(_), Some(_), _) => {
+            return Err(wrong(
+                "authentication_key",
+                "and `authentication_key_file` are both there",
+                "Keep one of the two.",
+            ));
+        }
+        (Some(key), None, _) => ("authentication_key", key.clone()),
+        (None, Some(file), _) => {
+            let path = folder.join(file);
+            let text = std::fs::read_to_string(&path)
+                .map_err(|source| ConfigError::Unreadable { path: path.clone(), source })?;
+            ("authentication_key_file", text.trim().to_owned())
+        }
+        (None, None, Some(key)) => (KEY_VARIABLE, key),
+        (None, None, None) => {
+            return Err(wrong(
+                "authentication_key",
+                "is missing",
+                format!("Write it, or `authentication_key_file`, or set {KEY_VARIABLE} in the environment."),
+            ));
+        }
+    };
+    if key.len() < 16 {
+        return Err(wrong(key_name, "is shorter than 16 characters", remedy));
+    }
+    if !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(wrong(key_name, "has spaces or characters that cannot stand in an HTTP header", remedy));
+    }
+    Ok(KeyDigest::of(&key))
+}
+
+fn producer(raw: RawProducer) -> Result<ProducerConfig, ConfigError> {
+    if raw.segments.is_empty() {
+        return Err(wrong("producer.segments", "is empty", "Write at least one [[producer.segments]]."));
+    }
+    let shared = fields("producer.fields", raw.fields)?;
+    let mut ids = HashSet::new();
+    let mut segments = Vec::new();
+    for (index, segment) in raw.segments.into_iter().enumerate() {
+        let at = |key: &str| format!("producer.segments[{index}].{key}");
+        let legal = !segment.id.is_empty()
+            && segment.id.len() <= 64
+            && segment.id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        if !legal {
+            return Err(wrong(at("id"), "is not an id", "Use 1 to 64 letters, digits, '-' and '_'."));
+        }
+        if !ids.insert(segment.id.clone()) {
+            return Err(wrong(
+                at("id"),
+                format!("is \"{}\" once more", segment.id),
+                "Give each segment an id of its own.",
+            ));
+        }
+        if segment.name.trim().is_empty() {
+            return Err(wrong(at("name"), "is empty", "Write the name that people shall see."));
+        }
+        let query = match (segment.table, segment.query) {
+            (Some(table), None) => format!("select * from {}", identifier(&at("table"), &table)?.quoted()),
+            (None, Some(query)) => {
+                let query = query.trim().trim_end_matches(';').trim_end().to_owned();
+                if query.is_empty() {
+                    return Err(wrong(at("query"), "is empty", "Write a select statement."));
+                }
+                query
+            }
+            _ => {
+                return Err(wrong(
+                    at("query"),
+                    "or `table` is needed, and only one of them",
+                    "Write `table` or `query`.",
+                ));
+            }
+        };
+        let own = fields(&at("fields"), segment.fields)?;
+        segments.push(SegmentConfig {
+            key: segment.key.map(|key| identifier(&at("key"), &key)).transpose()?,
+            fields: [own, shared.clone()].into_iter().find(|fields| !fields.is_empty()),
+            id: segment.id,
+            name: segment.name,
+            description: segment.description,
+            tags: segment.tags,
+            query,
+        });
+    }
+    Ok(ProducerConfig { segments })
+}
+
+fn consumer(raw: RawConsumer) -> Result<ConsumerConfig, ConfigError> {
+    let table = own_table("consumer.table", &raw.table)?;
+    let segments_table = own_table("consumer.segments_table", &raw.segments_table)?;
+    let members_table = own_table("consumer.members_table", &raw.members_table)?;
+    let names: HashSet<String> =
+        [&table, &segments_table, &members_table].iter().map(|t| t.as_str().to_lowercase()).collect();
+    if names.len() < 3 {
+        return Err(wrong(
+            "consumer.table",
+            "and the other tables have the same name",
+            "Give each of the three tables its own.",
+        ));
+    }
+    let key = identifier("consumer.key", &raw.key)?;
+    let mut fields = fields("consumer.fields", raw.fields)?;
+    if let Some(field) = fields.iter().find(|field| field.name.to_lowercase().starts_with("usher_")) {
+        return Err(wrong(
+            "consumer.fields",
+            format!("has \"{}\"", field.name),
+            "Names with \"usher_\" are the Toolkit's own.",
+        ));
+    }
+    match fields.iter_mut().find(|field| field.name == key.as_str()) {
+        Some(field) if field.kind == FieldKind::Identifier => field.required = true,
+        Some(_) => {
+            return Err(wrong("consumer.key", "is a field of kind \"attribute\"", "Choose one that is an identifier."));
+        }
+        None => {
+            return Err(wrong(
+                "consumer.key",
+                "is not one of `consumer.fields`",
+                "Name a field of [[consumer.fields]].",
+            ));
+        }
+    }
+    let mut modes = Vec::new();
+    for mode in &raw.modes {
+        let mode = match mode.as_str() {
+            "add" => JobMode::Add,
+            "replace" => JobMode::Replace,
+            "remove" => JobMode::Remove,
+            other => {
+                return Err(wrong(
+                    "consumer.modes",
+                    format!("has \"{other}\""),
+                    "Use \"add\", \"replace\" and \"remove\".",
+                ));
+            }
+        };
+        if !modes.contains(&mode) {
+            modes.push(mode);
+        }
+    }
+    if modes.is_empty() {
+        return Err(wrong(
+            "consumer.modes",
+            "is empty",
+            "Use \"add\", \"replace\" and \"remove\", or leave it out for all three.",
+        ));
+    }
+    if !raw.new_segment && !raw.existing_segment {
+        return Err(wrong(
+            "consumer.new_segment",
+            "and `existing_segment` are both false",
+            "Let at least one of them be true.",
+        ));
+    }
+    if raw.rows_per_part == 0 {
+        return Err(wrong(
+            "consumer.rows_per_part",
+            "is 0",
+            format!("Write the rows that a part may have, or leave it out for {PART_ROWS}."),
+        ));
+    }
+    Ok(ConsumerConfig {
+        table,
+        key,
+        segments_table,
+        members_table,
+        fields,
+        delivery: DeliveryOptions {
+            modes,
+            new_segment: raw.new_segment,
+            existing_segment: raw.existing_segment,
+            rows_per_part: Some(raw.rows_per_part),
+        },
+    })
+}
+
+fn identifier(key: &str, name: &str) -> Result<Identifier, ConfigError> {
+    Identifier::parse(name)
+        .map_err(|problem| wrong(key, "is not a name of a table or column", format!("Mend it: {problem}.")))
+}
+
+/// A table that the Toolkit writes to: neither SQLite's nor the Toolkit's own records.
+fn own_table(key: &str, name: &str) -> Result<Identifier, ConfigError> {
+    let table = identifier(key, name)?;
+    let lower = table.as_str().to_lowercase();
+    if lower.starts_with("sqlite_") || lower.starts_with("usher_") {
+        return Err(wrong(key, "starts with \"sqlite_\" or \"usher_\"", "Those names are taken; choose another."));
+    }
+    Ok(table)
+}
+
+fn fields(key: &str, raw: Vec<RawField>) -> Result<Vec<Field>, ConfigError> {
+    let mut names = HashSet::new();
+    let mut fields = Vec::new();
+    for (index, field) in raw.into_iter().enumerate() {
+        let at = |part: &str| format!("{key}[{index}].{part}");
+        identifier(&at("name"), &field.name)?;
+        // SQL does not tell columns apart by case.
+        if !names.insert(field.name.to_lowercase()) {
+            return Err(wrong(at("name"), format!("is \"{}\" once more", field.name), "Name each field once."));
+        }
+        let guessed = guess(&field.name);
+        let field_type = match field.field_type.as_deref() {
+            None => guessed.field_type,
+            Some(word) => field_type(word).ok_or_else(|| {
+                wrong(
+                    at("type"),
+                    format!("is \"{word}\""),
+                    format!("Use one of {}.", FIELD_TYPES.map(|(word, _)| word).join(", ")),
+                )
+            })?,
+        };
+        let kind = match field.kind.as_deref() {
+            None => guessed.kind,
+            Some("identifier") => FieldKind::Identifier,
+            Some("attribute") => FieldKind::Attribute,
+            Some(word) => {
+                return Err(wrong(at("kind"), format!("is \"{word}\""), "Use \"identifier\" or \"attribute\"."));
+            }
+        };
+        let form = match field.form.as_deref() {
+            None | Some("raw") => FieldForm::Raw,
+            Some("sha256_hex") => FieldForm::Sha256Hex,
+            Some("sha256_base64") => FieldForm::Sha256Base64,
+            Some(word) => {
+                return Err(wrong(
+                    at("form"),
+                    format!("is \"{word}\""),
+                    "Use \"raw\", \"sha256_hex\" or \"sha256_base64\".",
+                ));
+            }
+        };
+        fields.push(Field {
+            name: field.name,
+            label: field.label,
+            kind,
+            field_type,
+            required: field.required,
+            recommended: field.recommended,
+            form,
+            description: field.description,
+            example: field.example,
+        });
+    }
+    Ok(fields)
+}
+
+const FIELD_TYPES: [(&str, FieldType); 13] = [
+    ("email", FieldType::Email),
+    ("phone", FieldType::Phone),
+    ("mobile_ad_id", FieldType::MobileAdId),
+    ("cookie_id", FieldType::CookieId),
+    ("customer_id", FieldType::CustomerId),
+    ("string", FieldType::String),
+    ("integer", FieldType::Integer),
+    ("decimal", FieldType::Decimal),
+    ("boolean", FieldType::Boolean),
+    ("date", FieldType::Date),
+    ("timestamp", FieldType::Timestamp),
+    ("country", FieldType::Country),
+    ("postal_code", FieldType::PostalCode),
+];
+
+fn field_type(word: &str) -> Option<FieldType> {
+    FIELD_TYPES.iter().find(|(name, _)| *name == word).map(|(_, field_type)| *field_type)
+}
+
+/// The field that a column probably is, by its name alone: identifiers that are usual, and text for all else.
+pub fn guess(column: &str) -> Field {
+    let plain: String = column.to_lowercase().chars().filter(char::is_ascii_alphanumeric).collect();
+    let (kind, field_type) = match plain.as_str() {
+        "email" | "mail" | "emailaddress" => (FieldKind::Identifier, FieldType::Email),
+        "phone" | "phonenumber" | "mobile" | "mobilenumber" | "telephone" | "tel" => {
+            (FieldKind::Identifier, FieldType::Phone)
+        }
+        "id" | "customerid" | "customernumber" | "externalid" | "personid" | "userid" | "contactid" => {
+            (FieldKind::Identifier, FieldType::CustomerId)
+        }
+        "mobileadid" | "maid" | "idfa" | "gaid" => (FieldKind::Identifier, FieldType::MobileAdId),
+        "cookieid" | "cookie" => (FieldKind::Identifier, FieldType::CookieId),
+        _ => (FieldKind::Attribute, FieldType::String),
+    };
+    Field::new(column, kind, field_type)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    const HEAD: &str = "listen = \"127.0.0.1:0\"\nauthentication_key = \"0123456789abcdef\"\nname = \"CRM\"\n\
+                        database = \"sqlite:crm.db\"\nstate = \"state\"\n";
+    const CONSUMER: &str = "[consumer]\ntable = \"contacts\"\nkey = \"email\"\nsegments_table = \"lists\"\n\
+                            members_table = \"list_members\"\n";
+
+    fn read(text: &str) -> Result<Config, ConfigError> {
+        let raw = toml::from_str(text)
+            .map_err(|source| ConfigError::Syntax { path: "crm.toml".into(), source: Box::new(source) })?;
+        check(raw, Path::new("/etc/usher"), None)
+    }
+
+    fn error(text: &str) -> String {
+        read(text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_table_is_enough_to_offer_an_audience() {
+        let config =
+            read(&format!("{HEAD}[[producer.segments]]\nid = \"all\"\nname = \"All\"\ntable = \"peo\\\"ple\"\n"))
+                .unwrap();
+        assert_eq!(config.database, Path::new("/etc/usher/crm.db"));
+        assert_eq!(config.state, Path::new("/etc/usher/state"));
+        let segment = &config.producer.unwrap().segments[0];
+        assert_eq!(segment.query, "select * from \"peo\"\"ple\"");
+        assert!(segment.fields.is_none());
+    }
+
+    #[test]
+    fn shared_fields_hold_unless_a_segment_has_its_own() {
+        let config = read(&format!(
+            "{HEAD}[[producer.fields]]\nname = \"email\"\n[[producer.segments]]\nid = \"a\"\nname = \"A\"\ntable = \"t\"\n\
+             [[producer.segments]]\nid = \"b\"\nname = \"B\"\nquery = \"select 1 as n;\"\n[[producer.segments.fields]]\n\
+             name = \"n\"\ntype = \"integer\"\n"
+        ))
+        .unwrap();
+        let segments = config.producer.unwrap().segments;
+        assert_eq!(segments[0].fields.as_ref().unwrap()[0].field_type, FieldType::Email);
+        assert_eq!(segments[1].fields.as_ref().unwrap()[0].field_type, FieldType::Integer);
+        assert_eq!(segments[1].query, "select 1 as n");
+    }
+
+    #[test]
+    fn the_key_of_a_consumer_is_always_required() {
+        let config =
+            read(&format!("{HEAD}{CONSUMER}[[consumer.fields]]\nname = \"email\"\n")).unwrap().consumer.unwrap();
+        assert!(config.fields[0].required);
+        assert_eq!(config.delivery.modes, [JobMode::Add, JobMode::Replace, JobMode::Remove]);
+        assert_eq!(config.delivery.rows_per_part, Some(PART_ROWS));
+    }
+
+    #[test]
+    fn errors_name_the_key_and_the_remedy() {
+        let segment = "[[producer.segments]]\nid = \"all\"\nname = \"All\"\ntable = \"people\"\n";
+        let cases = [
+            (HEAD.to_owned(), "`producer` and `consumer` are both missing. Write a [producer]"),
+            (format!("{HEAD}{segment}").replace("127.0.0.1:0", "localhost"), "`listen` is not an address"),
+            (format!("{HEAD}{segment}").replace("sqlite:crm.db", "mysql://x"), "Write \"sqlite:\""),
+            (
+                format!("{HEAD}{segment}").replace("0123456789abcdef", "short"),
+                "`authentication_key` is shorter than 16",
+            ),
+            (format!("{HEAD}{segment}").replace("authentication_key = \"0123456789abcdef\"\n", ""), KEY_VARIABLE),
+            (format!("{HEAD}{segment}{segment}"), "`producer.segments[1].id` is \"all\" once more"),
+            (format!("{HEAD}{segment}query = \"select 1\"\n"), "Write `table` or `query`"),
+            (format!("{HEAD}{segment}colour = \"red\"\n"), "colour"),
+            (
+                format!("{HEAD}{segment}[[producer.fields]]\nname = \"x\"\ntype = \"emial\"\n"),
+                "`producer.fields[0].type` is \"emial\"",
+            ),
+            (format!("{HEAD}{CONSUMER}[[consumer.fields]]\nname = \"phone\"\n"), "`consumer.key` is not one of"),
+            (format!("{HEAD}{CONSUMER}").replace("\"lists\"", "\"contacts\""), "same name"),
+            (format!("{HEAD}{CONSUMER}").replace("\"lists\"", "\"usher_parts\""), "choose another"),
+            (
+                format!("{HEAD}{CONSUMER}modes = [\"ADD\"]\n[[consumer.fields]]\nname = \"email\"\n"),
+                "`consumer.modes` has \"ADD\"",
+            ),
+        ];
+        for (text, expected) in cases {
+            let error = error(&text);
+            assert!(error.contains(expected), "expected {expected:?} in {error:?}");
+        }
+    }
+
+    #[test]
+    fn the_key_appears_nowhere_in_the_configuration() {
+        let config =
+            read(&format!("{HEAD}[[producer.segments]]\nid = \"all\"\nname = \"All\"\ntable = \"people\"\n")).unwrap();
+        assert!(!format!("{config:?}").contains("0123456789abcdef"));
+    }
+}

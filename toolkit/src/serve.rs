@@ -1,0 +1,149 @@
+//! Starting and ending the service: configuration in, sockets open, a clean end on SIGTERM or Ctrl-C.
+
+use std::future::IntoFuture;
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::api::Endpoint;
+use crate::config::{self, Config};
+use crate::consumer::Consumer;
+use crate::producer::Producer;
+use crate::producer::exports::Exports;
+use crate::state::State;
+
+/// How often old files and records are looked for.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(10 * 60);
+/// How long requests that are under way may take to end, once the service is told to stop.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Serves until it is told to stop.
+///
+/// # Errors
+/// When the configuration or the database cannot be used, or the address is taken.
+pub fn serve(path: &Path) -> anyhow::Result<()> {
+    let config = config::load(path)?;
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(run(config))
+}
+
+/// Says what a configuration would serve, without serving it.
+///
+/// # Errors
+/// When the configuration or the database cannot be used.
+pub fn check(path: &Path) -> anyhow::Result<()> {
+    let config = config::load(path)?;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{}: the configuration is good.", config.name)?;
+    if let Some(producer) = &config.producer {
+        let producer = Producer::open(&config, &producer.segments)?;
+        for id in producer.ids() {
+            if let Some(segment) = producer.segment(id)? {
+                writeln!(
+                    out,
+                    "Offers \"{}\": {} people, {} fields.",
+                    segment.name,
+                    segment.size.unwrap_or(0),
+                    segment.fields.len()
+                )?;
+            }
+        }
+    }
+    if let Some(consumer) = &config.consumer {
+        writeln!(
+            out,
+            "Takes {} fields into the table \"{}\", by \"{}\".",
+            consumer.fields.len(),
+            consumer.table,
+            consumer.key
+        )?;
+    }
+    Ok(())
+}
+
+async fn run(mut config: Config) -> anyhow::Result<()> {
+    // Before anything is announced, so that no signal is missed.
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    // The consumer first: it makes the database when it is not there, and the producer may read the same one.
+    let consumer = match config.consumer.take() {
+        Some(consumer) => Some(Arc::new(Consumer::open(&config, consumer)?)),
+        None => None,
+    };
+    let stop = CancellationToken::new();
+    std::fs::create_dir_all(&config.state).with_context(|| {
+        format!("`state`: cannot make the folder {}. Check the path and its permissions.", config.state.display())
+    })?;
+    let offering = match config.producer.take() {
+        Some(producer) => {
+            let producer = Arc::new(Producer::open(&config, &producer.segments)?);
+            let state = State::open(&config.state).with_context(|| {
+                format!("`state`: cannot use the folder {}. Check its permissions.", config.state.display())
+            })?;
+            let exports = Exports::start(producer.clone(), state, stop.clone()).context("cannot read state.db")?;
+            Some((producer, exports))
+        }
+        None => None,
+    };
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .with_context(|| format!("`listen`: cannot listen on {}. Is another program there already?", config.listen))?;
+    let address = listener.local_addr()?;
+    let sweeper =
+        tokio::spawn(sweep(offering.as_ref().map(|(_, exports)| exports.clone()), consumer.clone(), stop.clone()));
+    let exports = offering.as_ref().map(|(_, exports)| exports.clone());
+    let router = Endpoint::new(config.name.clone(), config.description, config.key, offering, consumer).router();
+    {
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "{} listens on http://{address}", config.name)?;
+        out.flush()?;
+    }
+    tracing::info!(%address, "listening");
+
+    let told = stop.clone();
+    let server =
+        tokio::spawn(axum::serve(listener, router).with_graceful_shutdown(told.cancelled_owned()).into_future());
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("told to stop; requests under way are ended first");
+    stop.cancel();
+    match tokio::time::timeout(PATIENCE, server).await {
+        Ok(ended) => ended??,
+        Err(_) => tracing::warn!("some requests did not end in time"),
+    }
+    if let Some(exports) = exports {
+        exports.stop().await;
+    }
+    sweeper.await?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn sweep(exports: Option<Exports>, consumer: Option<Arc<Consumer>>, stop: CancellationToken) {
+    let mut interval = tokio::time::interval(SWEEP_INTERVAL);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = interval.tick() => {}
+        }
+        let (exports, consumer) = (exports.clone(), consumer.clone());
+        let swept = tokio::task::spawn_blocking(move || {
+            exports.map_or(Ok(()), |exports| exports.sweep())?;
+            consumer.map_or(Ok(()), |consumer| consumer.sweep())
+        });
+        match swept.await {
+            Ok(Ok(())) => {}
+            Ok(Err(fault)) => {
+                tracing::warn!(error = %fault, source = ?fault.source, "old files and records could not be removed")
+            }
+            Err(error) => tracing::error!(%error, "the removal of old files and records broke off"),
+        }
+    }
+}
