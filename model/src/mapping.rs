@@ -99,3 +99,6 @@ impl Finding {
         Self::error(Some(field), format!("“{}” has two links. Remove one of them.", field.display_name()))
     }
 }
+
+#[cfg(test)]
+mod tests;
