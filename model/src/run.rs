@@ -329,3 +329,161 @@ pub struct Failure {
     /// Trying again may help, without changing anything.
     pub retryable: bool,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use proptest::{collection::vec, prelude::*, sample::select};
+
+    use super::*;
+
+    const EVENTS: [RunEvent; 11] = [
+        RunEvent::ExportAsked,
+        RunEvent::ExportReady,
+        RunEvent::ReadAgain,
+        RunEvent::ReadWhole,
+        RunEvent::Delivered,
+        RunEvent::Finished,
+        RunEvent::FinishedWithRejects,
+        RunEvent::Fail,
+        RunEvent::Cancel,
+        RunEvent::RetryFromStart,
+        RunEvent::RetryDelivery,
+    ];
+
+    fn is_done(state: RunState) -> bool {
+        matches!(state, RunState::Complete | RunState::CompleteWithRejects)
+    }
+
+    /// Sequences that get somewhere: most steps are among those that the state allows.
+    fn events() -> impl Strategy<Value = Vec<RunEvent>> {
+        vec((any::<prop::sample::Index>(), prop::bool::weighted(0.8), select(EVENTS.to_vec())), 0..40).prop_map(
+            |choices| {
+                let mut state = RunState::Queued;
+                let mut events = Vec::new();
+                for (index, follow, other) in choices {
+                    let allowed: Vec<RunEvent> =
+                        EVENTS.into_iter().filter(|event| state.step(*event).is_ok()).collect();
+                    let event = if follow && !allowed.is_empty() { *index.get(&allowed) } else { other };
+                    state = state.step(event).unwrap_or(state);
+                    events.push(event);
+                }
+                events
+            },
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        #[test]
+        fn nothing_is_complete_that_was_not_read_whole_and_delivered(events in events()) {
+            let mut state = RunState::Queued;
+            let (mut read_whole, mut delivered) = (false, false);
+            for event in events {
+                let before = state;
+                match state.step(event) {
+                    Ok(after) => {
+                        state = after;
+                        match event {
+                            // What is asked for again counts for nothing.
+                            RunEvent::RetryFromStart | RunEvent::ReadAgain => (read_whole, delivered) = (false, false),
+                            RunEvent::ReadWhole => read_whole = true,
+                            // Who asks for it vouches that all had been read: a failed run does not remember by itself.
+                            RunEvent::RetryDelivery => (read_whole, delivered) = (true, false),
+                            RunEvent::Delivered => delivered = true,
+                            _ => {}
+                        }
+                    }
+                    Err(step) => prop_assert_eq!(step, IllegalStep { state: before, event }),
+                }
+                if before.is_final() && state != before {
+                    prop_assert_eq!(before, RunState::Failed);
+                    prop_assert!(matches!(event, RunEvent::RetryFromStart | RunEvent::RetryDelivery));
+                }
+                if is_done(state) {
+                    prop_assert!(read_whole && delivered);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_state_can_be_reached_and_left_as_it_should() {
+        let mut reached = HashSet::from([RunState::Queued]);
+        loop {
+            let next: HashSet<RunState> = reached
+                .iter()
+                .flat_map(|state| EVENTS.into_iter().filter_map(|event| state.step(event).ok()))
+                .collect();
+            if next.is_subset(&reached) {
+                break;
+            }
+            reached.extend(next);
+        }
+        assert_eq!(reached.len(), RunState::ALL.len());
+        for state in RunState::ALL {
+            assert_eq!(RunState::parse(state.as_str()), Some(state));
+            for event in [RunEvent::Fail, RunEvent::Cancel] {
+                assert_eq!(state.step(event).is_err(), state.is_final(), "{state:?} and {event:?}");
+            }
+            let leaves = EVENTS.into_iter().any(|event| state.step(event).is_ok());
+            assert_eq!(leaves, !state.is_final() || state == RunState::Failed, "{state:?}");
+        }
+    }
+
+    fn receipt(counts: RunCounts, left_out: Vec<(RejectCode, u64)>) -> Receipt {
+        let group = |(code, rows)| RejectGroup {
+            code,
+            destination_code: None,
+            field: None,
+            reason: "a reason".to_owned(),
+            rows,
+        };
+        Receipt {
+            run_id: "run_1".to_owned(),
+            share_id: "shr_1".to_owned(),
+            source: "All people of Harbor CRM".to_owned(),
+            destination: "News of Beacon Mail".to_owned(),
+            mode: Mode::Add,
+            mapping_version: 1,
+            started_at: "2027-03-28T09:30:00Z".to_owned(),
+            finished_at: "2027-03-28T09:31:00Z".to_owned(),
+            counts,
+            left_out: left_out.into_iter().map(group).collect(),
+            parts: 1,
+            sha256: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_receipt_adds_up_or_names_the_gap() {
+        let counts = RunCounts {
+            declared: Some(10),
+            read: 10,
+            valid: 7,
+            rejected: 3,
+            sent: 7,
+            acknowledged: 6,
+            refused: 1,
+            ..RunCounts::default()
+        };
+        let left_out = vec![(RejectCode::InvalidEmail, 2), (RejectCode::InvalidPhone, 1), (RejectCode::Refused, 1)];
+        assert_eq!(receipt(counts, left_out.clone()).check(), Ok(()));
+        assert_eq!(receipt(RunCounts { declared: None, ..counts }, left_out.clone()).check(), Ok(()));
+        for (wrong, names) in [
+            (RunCounts { declared: Some(11), ..counts }, ("declared", "read")),
+            (RunCounts { rejected: 2, ..counts }, ("read", "valid plus rejected")),
+            (RunCounts { sent: 6, ..counts }, ("valid", "sent")),
+            (RunCounts { acknowledged: 7, ..counts }, ("sent", "acknowledged plus refused")),
+        ] {
+            let gap = receipt(wrong, left_out.clone()).check().expect_err("a gap");
+            assert_eq!((gap.left_name.as_str(), gap.right_name.as_str()), names);
+        }
+        let gap = receipt(counts, left_out[1..].to_vec()).check().expect_err("a gap");
+        assert_eq!((gap.left_name.as_str(), gap.left, gap.right), ("rejected", 3, 1));
+        let gap = receipt(counts, left_out[..2].to_vec()).check().expect_err("a gap");
+        assert_eq!((gap.left_name.as_str(), gap.left, gap.right), ("refused", 1, 0));
+    }
+}
