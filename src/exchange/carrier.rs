@@ -1,7 +1,7 @@
 //! Carrying out one claimed run, from whatever state it is found in to its end; and how calls to its two endpoints are made, tried
 //! again and turned into a failure that a person understands.
 
-use std::{fmt::Display, future::Future, time::Duration};
+use std::{future::Future, time::Duration};
 
 use model::{
     contract::{Job, JobStatus, StatusReport},
@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::{
     payload_folder,
-    runs::{self, Claim, Held, RejectStage, RunRow, bounded_text},
+    runs::{self, Claim, Held, RunRow, bounded_text},
     stop::{Stop, internal_failure},
 };
 use crate::{
@@ -148,18 +148,6 @@ impl Carrier {
         &self.run.plan.destination.endpoint_name
     }
 
-    pub(super) fn part_path(&self, number: u32) -> String {
-        format!("{}/parts/{number}", payload_folder(&self.run.id))
-    }
-
-    pub(super) fn source_path(&self, number: u32) -> String {
-        format!("{}/source/{number}", payload_folder(&self.run.id))
-    }
-
-    pub(super) fn reject_path(&self, stage: RejectStage, number: u32) -> String {
-        super::reject_path(&payload_folder(&self.run.id), stage.ordinal(), number)
-    }
-
     fn name(&self, side: Side) -> &str {
         match side {
             Side::Source => self.source_name(),
@@ -225,7 +213,7 @@ impl Carrier {
             Some(asked) => format!(" and asked for {} s", asked.as_secs()),
             None => String::new(),
         };
-        let sentence = bounded_text(&format!("Waiting for {}: {}{asked}.", self.name(side), cause(error)), 500);
+        let sentence = bounded_text(&format!("Waiting for {}: {}{asked}.", self.name(side), error), 500);
         let mut change = self.held.begin().await?;
         change.waiting_to_retry(&sentence).await?;
         if retries == 1 {
@@ -335,8 +323,13 @@ impl Carrier {
             1 => " It was tried twice.".to_owned(),
             more => format!(" It was tried {} times.", more + 1),
         };
-        let message = format!("{}: {}{tries}", self.name(side), sentence(&cause(error)));
+        let message = format!("{}: {}{tries}", self.name(side), sentence(&error.to_string()));
         self.failed(failure_code(error), &message, true)
+    }
+
+    /// As [`Self::failed`], but reading the source again may help.
+    pub(super) fn read_again(&self, code: FailureCode, message: &str) -> Stop {
+        Stop::ReadAgain(Failure { code, message: bounded_text(message, 1000), retryable: true })
     }
 
     /// A fault of ours: the cause goes into the log, the person is told that there is one.
@@ -351,6 +344,16 @@ impl Carrier {
 
     pub(super) fn payload_failed(&self, error: PayloadError) -> Stop {
         self.internal(&error.to_string())
+    }
+}
+
+fn failure_code(error: &CallError) -> FailureCode {
+    match error {
+        CallError::Unreachable | CallError::AddressNotAllowed | CallError::Broken => FailureCode::EndpointUnreachable,
+        CallError::Timeout => FailureCode::EndpointTimeout,
+        CallError::KeyRefused => FailureCode::KeyRefused,
+        CallError::Busy { .. } | CallError::Refused { .. } => FailureCode::EndpointFailed,
+        CallError::Nonsense { .. } => FailureCode::NonsenseAnswer,
     }
 }
 

@@ -3,7 +3,7 @@
 //! Everything here can be repeated after a crash: the job's id is stored before it is announced, a part is always the same stored
 //! bytes, and the consumer answers a repeat as it answered the first. What the rows mean is not known here.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -19,7 +19,8 @@ use model::{
 use super::{
     carrier::{Carrier, Side},
     rejects::refused_file,
-    runs::{Column, PartRow, RejectStage, bounded_text, parts},
+    payload_folder,
+    runs::{Column, PartRow, RejectStage, bounded_text, parts, source_header},
     stop::Stop,
 };
 use crate::{
@@ -186,29 +187,16 @@ impl Carrier {
     }
 
     async fn send_part(&self, consumer: &EndpointClient, job_id: &JobId, part: PartRow) -> Result<(), Stop> {
-        let stored = self.hub.payloads().get(&self.key, &self.part_path(part.number)).await;
+        let folder = payload_folder(&self.run.id);
+        let stored = self.hub.payloads().get(&self.key, &super::part_path(&folder, part.number)).await;
         let bytes = Bytes::from(stored.map_err(|error| self.payload_failed(error))?);
         let answer = self
             .call(Side::Destination, || consumer.put_part(job_id, part.number, bytes.clone(), &part.sha256))
             .await?;
         self.check_part(&part, &answer)?;
         let refused = part.rows - answer.accepted;
-        let file = if refused > 0 {
-            let source = self.hub.payloads().get(&self.key, &self.source_path(part.number)).await;
-            let source = source.map_err(|error| self.payload_failed(error))?;
-            let (key, path) = (self.key.clone(), self.reject_path(RejectStage::Refused, part.number));
-            let columns = self.source_header().await?.len();
-            let refusals = answer.refusals.clone();
-            let sealed = tokio::task::spawn_blocking(move || {
-                SealedObject::seal(&key, path, refused_file(&source, columns, &refusals)?).map_err(|error| error.to_string())
-            });
-            let sealed = sealed.await.map_err(|error| self.internal(&error.to_string()))?;
-            Some(sealed.map_err(|error| self.internal(&error))?)
-        } else {
-            None
-        };
-        if let Some(object) = file {
-            self.hub.payloads().put(object).await.map_err(|error| self.payload_failed(error))?;
+        if refused > 0 {
+            self.keep_refused(&folder, part.number, &answer).await?;
         }
         let mut change = self.held.begin().await?;
         if refused > 0 {
@@ -221,6 +209,23 @@ impl Carrier {
         metrics::counter!("usher_exchange_bytes_sent_total").increment(part.bytes);
         metrics::counter!("usher_exchange_parts_sent_total").increment(1);
         Ok(())
+    }
+
+    /// Puts the rows that the consumer refused into a reject file, in the source's shape.
+    async fn keep_refused(&self, folder: &str, number: u32, answer: &PartResult) -> Result<(), Stop> {
+        let header = source_header(self.hub.database(), &self.run.id).await.map_err(|error| self.store_failed(error))?;
+        let columns = header.unwrap_or_default().len();
+        let source = self.hub.payloads().get(&self.key, &super::source_path(folder, number)).await;
+        let source = source.map_err(|error| self.payload_failed(error))?;
+        let path = super::reject_path(folder, RejectStage::Refused.ordinal(), number);
+        let (key, refusals) = (self.key.clone(), answer.refusals.clone());
+        let sealing = tokio::task::spawn_blocking(move || {
+            refused_file(&source, columns, &refusals).map(|file| SealedObject::seal(&key, path, file))
+        });
+        let sealed = sealing.await.map_err(|error| self.internal(&error.to_string()))?;
+        let sealed = sealed.ok_or_else(|| self.internal("a part's rows as they came are not whole"))?;
+        let object = sealed.map_err(|error| self.payload_failed(error))?;
+        self.hub.payloads().put(object).await.map_err(|error| self.payload_failed(error))
     }
 
     /// The consumer's account of one part, before it is believed.

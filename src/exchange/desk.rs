@@ -17,8 +17,8 @@ use super::{
     views::{self, Newest},
 };
 use crate::{
-    hub::{Hub, Result},
-    store::PayloadKey,
+    hub::{Hub, Result, internal},
+    store::{PayloadKey, sealing::Unopenable},
 };
 
 const HOME_RUNS: u32 = 10;
@@ -26,12 +26,12 @@ const HOME_RUNS: u32 = 10;
 impl Hub {
     /// One page of the account's runs, newest first.
     pub async fn runs(&self, actor: &Actor, query: &RunQuery) -> Result<RunPage> {
-        Ok(views::runs(self.database(), &actor.account_id, query).await?)
+        Ok(views::runs(self.database(), &actor.account_id, query).await.map_err(internal)?)
     }
 
     /// One run with all that is known of it.
     pub async fn run(&self, actor: &Actor, run_id: &RunId) -> Result<RunView> {
-        let view = views::run(self.database(), &actor.account_id, run_id).await?;
+        let view = views::run(self.database(), &actor.account_id, run_id).await.map_err(internal)?;
         view.ok_or_else(|| HubError::not_found("run"))
     }
 
@@ -40,9 +40,9 @@ impl Hub {
         let newest = async |kind| views::newest(self.database(), &actor.account_id, kind, HOME_RUNS).await;
         let endpoints = self.endpoints(actor).await?;
         Ok(HomeView {
-            failed_runs: newest(Newest::FailedAndNotTriedAgain).await?,
-            active_runs: newest(Newest::Active).await?,
-            recent_runs: newest(Newest::Ended).await?,
+            failed_runs: newest(Newest::FailedAndNotTriedAgain).await.map_err(internal)?,
+            active_runs: newest(Newest::Active).await.map_err(internal)?,
+            recent_runs: newest(Newest::Ended).await.map_err(internal)?,
             endpoints: u64::try_from(endpoints.len()).unwrap_or(u64::MAX),
             audiences: endpoints.iter().map(|endpoint| endpoint.audiences).sum(),
             failing_endpoints: endpoints.into_iter().filter(|e| e.health == EndpointHealth::Failing).collect(),
@@ -51,7 +51,7 @@ impl Hub {
 
     /// The receipt of a run that ended well.
     pub async fn receipt(&self, actor: &Actor, run_id: &RunId) -> Result<Receipt> {
-        let receipt = views::receipt(self.database(), &actor.account_id, run_id).await?;
+        let receipt = views::receipt(self.database(), &actor.account_id, run_id).await.map_err(internal)?;
         receipt.ok_or_else(|| HubError::not_found("receipt"))
     }
 
@@ -61,11 +61,11 @@ impl Hub {
         actor: &Actor,
         run_id: &RunId,
     ) -> Result<impl Stream<Item = Result<Bytes>> + Send + 'static + use<>> {
-        let files = views::reject_files(self.database(), &actor.account_id, run_id).await?;
+        let files = views::reject_files(self.database(), &actor.account_id, run_id).await.map_err(internal)?;
         let files = files.ok_or_else(|| HubError::not_found("rejects"))?;
         let key = self.sealing().open(&files.wrapped_key, &super::key_context(run_id)).ok();
         let key = key.and_then(|bytes| PayloadKey::from_bytes(&bytes));
-        let key = key.ok_or_else(|| self.internal("a run's key does not open"))?;
+        let key = key.ok_or_else(|| internal(Unopenable))?;
         let header = Bytes::from(download_header(&files.header));
         let folder = payload_folder(run_id);
         let hub = self.clone();
@@ -73,7 +73,7 @@ impl Hub {
             let (hub, key, path) = (hub.clone(), key.clone(), super::reject_path(&folder, stage, number));
             async move {
                 let bytes = hub.payloads().get(&key, &path).await;
-                bytes.map(Bytes::from).map_err(|error| hub.internal(&error.to_string()))
+                bytes.map(Bytes::from).map_err(internal)
             }
         });
         Ok(stream::once(async move { Ok(header) }).chain(bodies))
@@ -82,8 +82,8 @@ impl Hub {
     /// Calls a run off. What was sent before stays as it is.
     pub async fn cancel_run(&self, actor: &Actor, run_id: &RunId) -> Result<()> {
         self.may_share(actor)?;
-        let now = self.clock().now_ms();
-        match ask_to_cancel(self.database(), &actor.account_id, run_id, &actor.user_name, now).await? {
+        let now = self.now_ms();
+        match ask_to_cancel(self.database(), &actor.account_id, run_id, &actor.user_name, now).await.map_err(internal)? {
             Asked::Taken => {
                 self.exchange().call_off(run_id);
                 self.wake_workers();
@@ -102,8 +102,8 @@ impl Hub {
     /// Puts a failed run back to work, from where it stopped when all had been read, else from the start.
     pub async fn retry_run(&self, actor: &Actor, run_id: &RunId) -> Result<()> {
         self.may_share(actor)?;
-        let now = self.clock().now_ms();
-        match ask_to_retry(self.database(), &actor.account_id, run_id, &actor.user_name, now).await? {
+        let now = self.now_ms();
+        match ask_to_retry(self.database(), &actor.account_id, run_id, &actor.user_name, now).await.map_err(internal)? {
             Asked::Taken => {
                 self.wake_workers();
                 Ok(())

@@ -19,11 +19,15 @@ use super::{
     carrier::{Carrier, Side},
     cutting::Limits,
     payload_folder,
-    pipeline::{Feed, Pipeline, PipelineError, Progress, SealedCut},
-    runs::{Column, RejectStage, bounded_text},
+    pipeline::{Expectation, Feed, Pipeline, PipelineError, Progress, SealedCut},
+    rows::RowError,
+    runs::{Column, RejectStage},
     stop::Stop,
 };
-use crate::{outbound::EndpointClient, store::identity::new_id};
+use crate::{
+    outbound::{CallError, EndpointClient},
+    store::identity::new_id,
+};
 
 /// Chunks of bytes between the socket and the pipeline.
 const CHUNKS_IN_FLIGHT: usize = 8;
@@ -157,18 +161,59 @@ impl Carrier {
         let working = tokio::task::spawn_blocking(move || pipeline.run(feed_out, cuts_in));
         // Each of the three ends when its neighbour is gone, so that none is left behind, whichever fails.
         let (fetched, stored, worked) =
-            tokio::join!(self.fetch(producer, job_id, &expected.parts, feed, &progress), self.store_cuts(cuts, &progress), working);
+            tokio::join!(self.fetch(producer, job_id, &expected.parts, feed), self.store_cuts(cuts, &progress), working);
         stored?;
-        let header = match worked.map_err(|error| self.internal(&error.to_string()))? {
-            Ok(header) => Some(header),
-            Err(PipelineError::FeedEnded) => None,
-            Err(error) => return Err(self.pipeline_failed(error)),
-        };
-        fetched?;
-        if header.is_none() {
-            return Err(self.internal("the pipeline ended before the source did"));
+        match worked.map_err(|error| self.internal(&error.to_string()))? {
+            // It was not fed to the end: whoever fed it knows why.
+            Err(PipelineError::FeedEnded) => {
+                fetched?;
+                Err(self.internal("the pipeline ended before the source did"))
+            }
+            Err(error) => Err(self.pipeline_failed(error)),
+            Ok(()) => fetched.map(|()| progress),
         }
-        Ok(progress)
+    }
+
+    fn broke_off(&self, error: &CallError, part: Option<u32>, bytes: u64) -> Stop {
+        let code = match error {
+            CallError::Timeout => FailureCode::EndpointTimeout,
+            CallError::Nonsense { .. } => FailureCode::NonsenseAnswer,
+            _ => FailureCode::SourceTruncated,
+        };
+        let part = part.map(|part| format!(" of part {part}")).unwrap_or_default();
+        let message = format!("The data of {} broke off after byte {bytes}{part}: {error}.", self.source_name());
+        self.read_again(code, &message)
+    }
+
+    fn pipeline_failed(&self, error: PipelineError) -> Stop {
+        let source = self.source_name();
+        match error {
+            PipelineError::FeedEnded => self.internal("the pipeline ended before the source did"),
+            PipelineError::Payload(error) => self.payload_failed(error),
+            PipelineError::Mismatch(what) => self.read_again(FailureCode::SourceMismatch, &format!("{source} {what}.")),
+            PipelineError::AnotherHeader(part) => {
+                let message = format!("The data of {source} can't be read: part {part} has another header than part 1.");
+                self.failed(FailureCode::HeaderUnusable, &message, false)
+            }
+            PipelineError::Mapping(findings) => {
+                let what: Vec<&str> = findings.iter().map(|finding| finding.message.as_str()).collect();
+                let message = format!("The data of {source} does not fit the mapping. {}", what.join(" "));
+                self.failed(FailureCode::HeaderUnusable, &message, false)
+            }
+            PipelineError::Unreadable(error, part) => {
+                let part = part.map(|part| format!(" in part {part}")).unwrap_or_default();
+                let message = format!("The data of {source} can't be read{part}: {error}.");
+                match error {
+                    RowError::Truncated { .. } => self.read_again(FailureCode::SourceTruncated, &message),
+                    RowError::TooManyColumns { .. } | RowError::RowTooLong { .. } => {
+                        self.failed(FailureCode::LimitPassed, &message, false)
+                    }
+                    RowError::NoHeader | RowError::HeaderNotUtf8 { .. } | RowError::UnnamedColumn { .. } => {
+                        self.failed(FailureCode::HeaderUnusable, &message, false)
+                    }
+                }
+            }
+        }
     }
 
     /// Moves the source's bytes into the pipeline. Ends quietly when the pipeline is gone: it knows better why.
@@ -178,19 +223,25 @@ impl Carrier {
         job_id: &JobId,
         parts: &[JobPart],
         feed: mpsc::Sender<Feed>,
-        progress: &Progress,
     ) -> Result<(), Stop> {
         let whole = [None];
         let listed: Vec<Option<JobPart>> = parts.iter().cloned().map(Some).collect();
         for part in if listed.is_empty() { whole.as_slice() } else { listed.as_slice() } {
             let number = part.as_ref().map(|part| part.number);
             let mut data = self.call(Side::Source, || producer.data(job_id, number)).await?;
-            if feed.send(Feed::Begin(part.clone())).await.is_err() {
+            let listed = part.as_ref().and_then(|part| part.sha256.as_deref());
+            let expectation = Expectation {
+                number,
+                rows: part.as_ref().and_then(|part| part.rows),
+                bytes: part.as_ref().and_then(|part| part.bytes),
+                sha256: listed.into_iter().chain(data.sha256()).map(str::to_owned).collect(),
+            };
+            if feed.send(Feed::Begin(expectation)).await.is_err() {
                 return Ok(());
             }
             let mut bytes: u64 = 0;
             while let Some(chunk) = data.next().await {
-                let chunk = chunk.map_err(|error| self.broken(&error, number, bytes, progress))?;
+                let chunk = chunk.map_err(|error| self.broke_off(&error, number, bytes))?;
                 bytes += u64::try_from(chunk.len()).unwrap_or(u64::MAX);
                 if feed.send(Feed::Bytes(chunk)).await.is_err() {
                     return Ok(());

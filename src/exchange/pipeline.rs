@@ -8,7 +8,6 @@ use std::sync::{
 
 use bytes::Bytes;
 use model::{
-    contract::JobPart,
     field::Field,
     id::RunId,
     mapping::{Finding, Mapping, Plan, RowBuffer},
@@ -28,14 +27,32 @@ use crate::store::{PayloadError, PayloadKey, SealedObject};
 /// What the async side feeds in.
 #[derive(Debug)]
 pub(super) enum Feed {
-    /// A file of the source begins; what the producer said of it, when it said something.
-    Begin(Option<JobPart>),
+    /// A file of the source begins; what the producer said of it.
+    Begin(Expectation),
     /// More of it.
     Bytes(Bytes),
     /// It ended as it should.
     End,
     /// All files came.
     Whole,
+}
+
+/// What the producer said of a file before it came.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Expectation {
+    /// The number of the part; none when there is only the whole.
+    pub(super) number: Option<u32>,
+    pub(super) rows: Option<u64>,
+    pub(super) bytes: Option<u64>,
+    /// Hexadecimal; each must be right.
+    pub(super) sha256: Vec<String>,
+}
+
+impl Expectation {
+    /// "part 2", or "the data".
+    fn name(&self) -> String {
+        self.number.map_or_else(|| "the data".to_owned(), |number| format!("part {number}"))
+    }
 }
 
 /// Counts that move while rows do; read by the async side.
@@ -126,10 +143,9 @@ impl Pipeline {
                 Some(Feed::Whole) => break,
                 Some(Feed::Bytes(_) | Feed::End) | None => return Err(PipelineError::FeedEnded),
             };
-            let number = expected.as_ref().map(|part| part.number);
-            let read = self.file(&mut feed, &cuts, expected.as_ref(), &mut shape, earlier_lines);
+            let read = self.file(&mut feed, &cuts, &expected, &mut shape, earlier_lines);
             earlier_lines += read.map_err(|error| match error {
-                PipelineError::Unreadable(error, _) => PipelineError::Unreadable(error, number),
+                PipelineError::Unreadable(error, _) => PipelineError::Unreadable(error, expected.number),
                 other => other,
             })?;
         }
@@ -146,7 +162,7 @@ impl Pipeline {
         &self,
         feed: &mut mpsc::Receiver<Feed>,
         cuts: &mpsc::Sender<SealedCut>,
-        expected: Option<&JobPart>,
+        expected: &Expectation,
         shape: &mut Option<Shape>,
         earlier_lines: u64,
     ) -> Result<u64, PipelineError> {
@@ -188,20 +204,17 @@ impl Pipeline {
             }
         }
         // What the producer said of the bytes is compared first: it tells more about data that was cut off.
-        if let Some(expected) = expected {
-            check_bytes(expected, bytes, &hex::encode(hasher.finalize()))?;
-        }
+        check_bytes(expected, bytes, &hex::encode(hasher.finalize()))?;
         reader.finish(&mut on_row)?;
         if let Some(header) = reader.header() {
             // A file without a row has a header all the same.
             self.shape_for(shape, header, expected, &mut header_checked)?;
         }
-        if let Some(part) = expected
-            && let Some(declared) = part.rows
+        if let Some(declared) = expected.rows
             && declared != reader.rows()
         {
-            let (number, came) = (part.number, reader.rows());
-            return Err(PipelineError::Mismatch(format!("declared {declared} rows for part {number}, but {came} came")));
+            let (name, came) = (expected.name(), reader.rows());
+            return Err(PipelineError::Mismatch(format!("declared {declared} rows for {name}, but {came} came")));
         }
         let lines = line_feeds + u64::from(last != b'\n');
         Ok(lines.saturating_sub(1))
@@ -212,7 +225,7 @@ impl Pipeline {
         &self,
         shape: &'s mut Option<Shape>,
         header: &[String],
-        expected: Option<&JobPart>,
+        expected: &Expectation,
         checked: &mut bool,
     ) -> Result<&'s mut Shape, PipelineError> {
         let shape = match shape {
@@ -225,7 +238,7 @@ impl Pipeline {
             }
         };
         if !*checked && shape.header != header {
-            return Err(PipelineError::AnotherHeader(expected.map_or(1, |part| part.number)));
+            return Err(PipelineError::AnotherHeader(expected.number.unwrap_or(1)));
         }
         *checked = true;
         Ok(shape)
@@ -272,17 +285,15 @@ impl Pipeline {
     }
 }
 
-fn check_bytes(expected: &JobPart, bytes: u64, sha256: &str) -> Result<(), PipelineError> {
-    let number = expected.number;
+fn check_bytes(expected: &Expectation, bytes: u64, sha256: &str) -> Result<(), PipelineError> {
+    let name = expected.name();
     if let Some(declared) = expected.bytes
         && declared != bytes
     {
-        return Err(PipelineError::Mismatch(format!("declared {declared} bytes for part {number}, but {bytes} came")));
+        return Err(PipelineError::Mismatch(format!("declared {declared} bytes for {name}, but {bytes} came")));
     }
-    if let Some(declared) = &expected.sha256
-        && !declared.eq_ignore_ascii_case(sha256)
-    {
-        return Err(PipelineError::Mismatch(format!("declared another SHA-256 for part {number} than its {bytes} bytes have")));
+    if expected.sha256.iter().any(|declared| !declared.eq_ignore_ascii_case(sha256)) {
+        return Err(PipelineError::Mismatch(format!("declared another SHA-256 for {name} than its {bytes} bytes have")));
     }
     Ok(())
 }

@@ -142,6 +142,13 @@ impl Consumer {
         self.lock().reports.clone()
     }
 
+    /// Ends every wait for it to finish.
+    pub(super) fn finish_now(&self) {
+        for import in self.lock().imports.values_mut() {
+            import.polls_left = 0;
+        }
+    }
+
     fn unavailable(&self) -> Option<Response> {
         let mut inner = self.lock();
         let temper = &mut inner.temper;
@@ -311,7 +318,7 @@ async fn part(State(consumer): State<Consumer>, Path((id, number)): Path<(String
             Err(response) => return *response,
         };
         let breaks = inner.temper.takes_and_breaks > 0;
-        let hangs = inner.temper.takes_and_hangs > 0;
+        let hangs = !breaks && inner.temper.takes_and_hangs > 0;
         inner.temper.takes_and_breaks -= u32::from(breaks);
         inner.temper.takes_and_hangs -= u32::from(hangs);
         (answer, breaks, hangs)

@@ -202,8 +202,8 @@ async fn one_that_answers_nonsense_is_named() {
 
 #[tokio::test]
 async fn a_run_that_waits_can_be_called_off() {
-    let scene = Scene::new(giving(3), Temper { finishing_polls: 0, too_many: Some((u32::MAX, 3600)), ..Temper::default() }).await;
-    scene.be_patient();
+    let temper = Temper { too_many: Some((u32::MAX, 3600)), ..Temper::default() };
+    let scene = Scene::patient(giving(3), temper).await;
     let run_id = scene.enqueue(scene.plan(Mode::Replace)).await;
     scene.wait_until(Duration::from_secs(10), async || scene.view(&run_id).await.waiting.is_some()).await;
     scene.hub.cancel_run(&scene.actor, &run_id).await.expect("cancels");

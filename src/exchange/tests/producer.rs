@@ -15,7 +15,7 @@ use axum::{
     routing::{get, post, put},
 };
 use bytes::Bytes;
-use futures::stream;
+use futures::{StreamExt, stream};
 use model::contract::{Job, JobCounts, JobPart, JobRequest, JobStatus, Problem, StatusReport};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -196,18 +196,23 @@ impl Producer {
         };
         let stalls = inner.manner.stalls_after;
         let end = broken.or(stalls).unwrap_or(data.len()).min(data.len());
-        let mut items: Vec<Result<Bytes, std::io::Error>> =
+        let items: Vec<Result<Bytes, std::io::Error>> =
             data[..end].chunks(piece).map(|chunk| Ok(Bytes::copy_from_slice(chunk))).collect();
-        if broken.is_some() {
-            items.push(Err(std::io::Error::other("told to break off")));
-        }
         let head = [(header::CONTENT_TYPE, "text/csv; charset=utf-8; header=present")];
-        if stalls.is_some() {
-            use futures::StreamExt;
-            let never = stream::pending::<Result<Bytes, std::io::Error>>();
-            return (head, Body::from_stream(stream::iter(items).chain(never))).into_response();
-        }
-        (head, Body::from_stream(stream::iter(items))).into_response()
+        let items = stream::iter(items);
+        let body = if broken.is_some() {
+            // What came before goes out when the stream makes the server wait for once.
+            let breaking = stream::once(async {
+                tokio::task::yield_now().await;
+                Err(std::io::Error::other("told to break off"))
+            });
+            Body::from_stream(items.chain(breaking))
+        } else if stalls.is_some() {
+            Body::from_stream(items.chain(stream::pending()))
+        } else {
+            Body::from_stream(items)
+        };
+        (head, body).into_response()
     }
 }
 

@@ -16,8 +16,8 @@ use super::{
 #[tokio::test]
 async fn a_worker_that_stops_hands_its_run_back_at_once() {
     let manner = Manner { data: vec![people_csv(3)], ..Manner::default() };
-    let mut scene = Scene::new(manner, Temper { too_many: Some((u32::MAX, 3600)), ..Temper::default() }).await;
-    scene.be_patient();
+    let temper = Temper { too_many: Some((u32::MAX, 3600)), ..Temper::default() };
+    let mut scene = Scene::patient(manner, temper).await;
     let run_id = scene.enqueue(scene.plan(Mode::Add)).await;
     scene.wait_until(Duration::from_secs(10), async || scene.view(&run_id).await.waiting.is_some()).await;
     tokio::time::timeout(Duration::from_secs(5), scene.stop_worker()).await.expect("it stops though the run waits");

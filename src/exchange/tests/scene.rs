@@ -1,0 +1,217 @@
+//! A hub with a worker, a producer and a consumer, all on this machine: the stage of most tests of this room.
+
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
+
+use futures::TryStreamExt;
+use model::{
+    id::{EndpointId, RunId, ShareId},
+    run::{Mode, Receipt},
+    view::{Actor, Role, RunView},
+};
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    consumer::{Consumer, Temper},
+    hubs::{connect, open},
+    plans,
+    producer::{Manner, Producer},
+    served::Served,
+};
+use crate::{
+    exchange::{ExchangeSettings, NewRun, RetryPolicy, RunPlan, enqueue},
+    hub::Hub,
+    store::new_id,
+};
+
+/// Longer than anything takes that goes well.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(super) struct Scene {
+    pub(super) hub: Hub,
+    pub(super) actor: Actor,
+    pub(super) producer: Producer,
+    pub(super) consumer: Consumer,
+    producer_id: EndpointId,
+    consumer_id: EndpointId,
+    producer_served: Option<Served>,
+    consumer_served: Option<Served>,
+    consumer_address: SocketAddr,
+    folder: TempDir,
+    worker: Option<(JoinHandle<()>, CancellationToken)>,
+}
+
+/// So many people, header and CRLF.
+pub(super) fn people_csv(rows: usize) -> Vec<u8> {
+    let mut csv = b"email,name\r\n".to_vec();
+    for number in 1..=rows {
+        csv.extend_from_slice(format!("person{number}@example.org,Person {number}\r\n").as_bytes());
+    }
+    csv
+}
+
+fn settings(lease: Duration) -> ExchangeSettings {
+    ExchangeSettings {
+        lease,
+        retry: RetryPolicy::fast(),
+        idle_poll: Duration::from_millis(20),
+        job_poll: Duration::from_millis(2),
+        progress: Duration::from_millis(10),
+        ..ExchangeSettings::default()
+    }
+}
+
+impl Scene {
+    pub(super) async fn new(manner: Manner, temper: Temper) -> Self {
+        Self::with_settings(manner, temper, settings(Duration::from_secs(10))).await
+    }
+
+    pub(super) async fn with_lease(manner: Manner, temper: Temper, lease: Duration) -> Self {
+        Self::with_settings(manner, temper, settings(lease)).await
+    }
+
+    /// Calls are tried again for as long as the test lasts.
+    pub(super) async fn patient(manner: Manner, temper: Temper) -> Self {
+        let mut settings = settings(Duration::from_secs(3600));
+        settings.retry.max_retries = u32::MAX;
+        Self::with_settings(manner, temper, settings).await
+    }
+
+    async fn with_settings(manner: Manner, temper: Temper, settings: ExchangeSettings) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let hub = open(folder.path(), settings).await;
+        let actor = Actor {
+            user_id: new_id("usr_"),
+            user_name: "Ann".to_owned(),
+            email: "ann@example.org".to_owned(),
+            account_id: new_id("acc_"),
+            account_name: "Example".to_owned(),
+            role: Role::Member,
+        };
+        let (producer, consumer) = (Producer::new(manner), Consumer::new(temper));
+        let (producer_served, consumer_served) = (producer.serve().await, consumer.serve().await);
+        let mut scene = Self {
+            producer_id: connect(&hub, &actor, &producer_served.url()).await,
+            consumer_id: connect(&hub, &actor, &consumer_served.url()).await,
+            consumer_address: consumer_served.address(),
+            producer_served: Some(producer_served),
+            consumer_served: Some(consumer_served),
+            hub,
+            actor,
+            producer,
+            consumer,
+            folder,
+            worker: None,
+        };
+        scene.work();
+        scene
+    }
+
+    fn work(&mut self) {
+        let stop = CancellationToken::new();
+        let (hub, token) = (self.hub.clone(), stop.clone());
+        self.worker = Some((tokio::spawn(async move { hub.work(token).await }), stop));
+    }
+
+    /// As a signal to end would.
+    pub(super) async fn stop_worker(&mut self) {
+        if let Some((worker, stop)) = self.worker.take() {
+            stop.cancel();
+            worker.await.expect("ends in order");
+        }
+    }
+
+    /// As `kill -9` would: nothing is handed back, nothing is written any more.
+    pub(super) async fn kill_worker(&mut self) {
+        if let Some((worker, _)) = self.worker.take() {
+            worker.abort();
+            assert!(worker.await.expect_err("was killed").is_cancelled());
+        }
+    }
+
+    /// Another process on the same database and folder.
+    pub(super) async fn start_worker(&mut self, lease: Duration) {
+        self.hub = open(self.folder.path(), settings(lease)).await;
+        self.work();
+    }
+
+    pub(super) fn stop_producer(&mut self) {
+        self.producer_served = None;
+    }
+
+    pub(super) fn stop_consumer(&mut self) {
+        self.consumer_served = None;
+    }
+
+    pub(super) async fn start_consumer(&mut self) {
+        self.consumer_served = Some(Served::at(self.consumer_address, self.consumer.router()).await);
+    }
+
+    pub(super) fn plan(&self, mode: Mode) -> RunPlan {
+        plans::plan(&self.producer_id, &self.consumer_id, mode)
+    }
+
+    pub(super) async fn enqueue(&self, plan: RunPlan) -> RunId {
+        let share_id: ShareId = new_id("shr_");
+        let run = NewRun { account_id: self.actor.account_id.clone(), share_id, mapping_version: 1, plan };
+        let mut transaction = self.hub.database().begin().await.expect("begins");
+        let run_id = enqueue(&mut transaction, self.hub.now_ms(), run).await.expect("enqueues");
+        transaction.commit().await.expect("commits");
+        self.hub.wake_workers();
+        run_id
+    }
+
+    pub(super) async fn view(&self, run_id: &RunId) -> RunView {
+        self.hub.run(&self.actor, run_id).await.expect("is there")
+    }
+
+    /// The run at its end.
+    pub(super) async fn settle(&self, run_id: &RunId) -> RunView {
+        self.wait_until(PATIENCE, async || self.view(run_id).await.summary.state.is_final()).await;
+        self.view(run_id).await
+    }
+
+    pub(super) async fn share_and_settle(&self, mode: Mode) -> RunView {
+        self.settle(&self.enqueue(self.plan(mode)).await).await
+    }
+
+    pub(super) async fn retry_and_settle(&self, run_id: &RunId) -> RunView {
+        self.hub.retry_run(&self.actor, run_id).await.expect("may be tried again");
+        self.settle(run_id).await
+    }
+
+    pub(super) async fn receipt(&self, run_id: &RunId) -> Receipt {
+        self.hub.receipt(&self.actor, run_id).await.expect("has a receipt")
+    }
+
+    pub(super) async fn rejects(&self, run_id: &RunId) -> Vec<u8> {
+        let stream = self.hub.rejects(&self.actor, run_id).await.expect("has rejects");
+        let chunks: Vec<bytes::Bytes> = stream.try_collect().await.expect("opens");
+        chunks.concat()
+    }
+
+    /// Whether anything of the run lies in the payload folder.
+    pub(super) fn has_payload(&self, run_id: &RunId) -> bool {
+        self.folder.path().join("payload/runs").join(run_id.as_str()).exists()
+    }
+
+    /// Waits for a condition; fails the test when it does not come.
+    pub(super) async fn wait_until(&self, most: Duration, condition: impl AsyncFn() -> bool) {
+        let waiting = async {
+            while !condition().await {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        tokio::time::timeout(most, waiting).await.expect("it comes about in time");
+    }
+}
+
+/// A clock is only asked for by the hub.
+pub(super) fn clock() -> Arc<dyn crate::store::Clock> {
+    Arc::new(crate::store::SystemClock)
+}
