@@ -1,4 +1,11 @@
 //! The hub of Usher: registry, catalogue, sharing and exchange behind one [`Hub`] handle. Native only; no HTTP server and no pages in it.
 
+pub mod catalogue;
 pub mod exchange;
+pub mod hub;
+pub mod outbound;
+pub mod registry;
+pub mod sharing;
 pub mod store;
+
+pub use hub::{Hub, HubSettings, OpenError};

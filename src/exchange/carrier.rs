@@ -59,7 +59,9 @@ impl Carrier {
                 RunState::Queued | RunState::Exporting | RunState::Reading => self.take_in().await?,
                 RunState::Delivering => self.deliver().await?,
                 RunState::Completing => self.complete().await?,
-                RunState::Complete | RunState::CompleteWithRejects | RunState::Failed | RunState::Canceled => return Ok(()),
+                RunState::Complete | RunState::CompleteWithRejects | RunState::Failed | RunState::Canceled => {
+                    return Ok(());
+                }
             }
         }
     }
@@ -303,7 +305,11 @@ impl Carrier {
     }
 
     pub(super) fn nonsense(&self, side: Side, what: &str) -> Stop {
-        self.failed(FailureCode::NonsenseAnswer, &format!("{} does not keep to the contract: {what}.", self.name(side)), true)
+        self.failed(
+            FailureCode::NonsenseAnswer,
+            &format!("{} does not keep to the contract: {what}.", self.name(side)),
+            true,
+        )
     }
 
     pub(super) fn job_failed(&self, side: Side, job: &Job) -> Stop {

@@ -164,10 +164,15 @@ mod tests {
         let mut cutter = Cutter::new(limits, 2, &["email", "name"]);
         let mut reader = RowReader::new();
         let mut cuts = Vec::new();
-        let reject = Reject { code: RejectCode::RequiredEmpty, field: Some("email".to_owned()), reason: "Empty.".to_owned() };
+        let reject =
+            Reject { code: RejectCode::RequiredEmpty, field: Some("email".to_owned()), reason: "Empty.".to_owned() };
         let mut on_row = |row: crate::exchange::rows::RawRow<'_>| {
             let empty = row.values.value(0).is_some_and(<[u8]>::is_empty);
-            cuts.extend(if empty { cutter.reject(row.line, row.values, &reject) } else { cutter.send(row.line, row.values, row.values) });
+            cuts.extend(if empty {
+                cutter.reject(row.line, row.values, &reject)
+            } else {
+                cutter.send(row.line, row.values, row.values)
+            });
             Ok::<(), RowError>(())
         };
         let mut rest = csv;

@@ -18,8 +18,8 @@ use model::{
 
 use super::{
     carrier::{Carrier, Side},
-    rejects::refused_file,
     payload_folder,
+    rejects::refused_file,
     runs::{Column, PartRow, RejectStage, bounded_text, parts, source_header},
     stop::Stop,
 };
@@ -41,7 +41,9 @@ impl Carrier {
         self.run.counts = change.counts().await?;
         if self.run.parts > 0 {
             let rows = self.run.counts.sent;
-            change.note(&format!("{} took all {} parts ({rows} rows).", self.destination_name(), self.run.parts)).await?;
+            change
+                .note(&format!("{} took all {} parts ({rows} rows).", self.destination_name(), self.run.parts))
+                .await?;
         }
         change.commit().await?;
         Ok(())
@@ -128,7 +130,9 @@ impl Carrier {
             return Err(self.nonsense(Side::Destination, "it answered the announcement with another job's id"));
         }
         self.remember_segment(&job).await?;
-        let may_send = |status: JobStatus| status.is_final() || matches!(status, JobStatus::WaitingToReceiveData | JobStatus::Running);
+        let may_send = |status: JobStatus| {
+            status.is_final() || matches!(status, JobStatus::WaitingToReceiveData | JobStatus::Running)
+        };
         let job = if may_send(job.status) {
             job
         } else {
@@ -145,7 +149,12 @@ impl Carrier {
         change.forget_acknowledgements().await?;
         if let Some(job_id) = job_id {
             change.set_text(Column::ImportJob, Some(job_id.as_str())).await?;
-            change.note(&format!("{} had ended the job; all parts are sent again under a new one.", self.destination_name())).await?;
+            change
+                .note(&format!(
+                    "{} had ended the job; all parts are sent again under a new one.",
+                    self.destination_name()
+                ))
+                .await?;
             self.run.import_job_id = Some(job_id.clone());
         }
         change.commit().await?;
@@ -213,7 +222,8 @@ impl Carrier {
 
     /// Puts the rows that the consumer refused into a reject file, in the source's shape.
     async fn keep_refused(&self, folder: &str, number: u32, answer: &PartResult) -> Result<(), Stop> {
-        let header = source_header(self.hub.database(), &self.run.id).await.map_err(|error| self.store_failed(error))?;
+        let header =
+            source_header(self.hub.database(), &self.run.id).await.map_err(|error| self.store_failed(error))?;
         let columns = header.unwrap_or_default().len();
         let source = self.hub.payloads().get(&self.key, &super::source_path(folder, number)).await;
         let source = source.map_err(|error| self.payload_failed(error))?;
@@ -231,7 +241,13 @@ impl Carrier {
     /// The consumer's account of one part, before it is believed.
     fn check_part(&self, part: &PartRow, answer: &PartResult) -> Result<(), Stop> {
         let number = part.number;
-        let wrong = |what: String| Err(self.failed(FailureCode::AcknowledgementMismatch, &format!("{}'s account of part {number} does not add up: {what}.", self.destination_name()), true));
+        let wrong = |what: String| {
+            Err(self.failed(
+                FailureCode::AcknowledgementMismatch,
+                &format!("{}'s account of part {number} does not add up: {what}.", self.destination_name()),
+                true,
+            ))
+        };
         let refusals = u64::try_from(answer.refusals.len()).unwrap_or(u64::MAX);
         if answer.part != number {
             return wrong(format!("it answered for part {}", answer.part));
@@ -296,9 +312,15 @@ impl Carrier {
     pub(super) fn what_was_kept(&self) -> String {
         let name = self.run.plan.destination.segment.name();
         match (self.run.state, self.run.plan.mode) {
-            (RunState::Completing, _) => format!("Look at the segment \u{201c}{name}\u{201d}: the destination may have finished it."),
-            (RunState::Delivering, Mode::Add) => "Rows that were taken stay added; a retry adds nobody twice.".to_owned(),
-            (RunState::Delivering, Mode::Remove) => "Rows that were taken stay removed; a retry goes on with the others.".to_owned(),
+            (RunState::Completing, _) => {
+                format!("Look at the segment \u{201c}{name}\u{201d}: the destination may have finished it.")
+            }
+            (RunState::Delivering, Mode::Add) => {
+                "Rows that were taken stay added; a retry adds nobody twice.".to_owned()
+            }
+            (RunState::Delivering, Mode::Remove) => {
+                "Rows that were taken stay removed; a retry goes on with the others.".to_owned()
+            }
             _ => format!("The segment \u{201c}{name}\u{201d} is as it was."),
         }
     }

@@ -83,7 +83,10 @@ impl Hub {
     pub async fn cancel_run(&self, actor: &Actor, run_id: &RunId) -> Result<()> {
         self.may_share(actor)?;
         let now = self.now_ms();
-        match ask_to_cancel(self.database(), &actor.account_id, run_id, &actor.user_name, now).await.map_err(internal)? {
+        match ask_to_cancel(self.database(), &actor.account_id, run_id, &actor.user_name, now)
+            .await
+            .map_err(internal)?
+        {
             Asked::Taken => {
                 self.exchange().call_off(run_id);
                 self.wake_workers();
@@ -91,7 +94,8 @@ impl Hub {
             }
             Asked::NoSuchRun => Err(HubError::not_found("run")),
             Asked::Forbidden(RunState::Completing) => Err(HubError::Conflict {
-                message: "All rows are with the destination, which is finishing; it is too late to call the run off.".to_owned(),
+                message: "All rows are with the destination, which is finishing; it is too late to call the run off."
+                    .to_owned(),
             }),
             Asked::Forbidden(state) => {
                 Err(HubError::Conflict { message: format!("The run has ended ({}).", state.label().to_lowercase()) })
@@ -109,12 +113,12 @@ impl Hub {
                 Ok(())
             }
             Asked::NoSuchRun => Err(HubError::not_found("run")),
-            Asked::Forbidden(state) if state.is_final() => {
-                Err(HubError::Conflict { message: "Only a failed run can be tried again; share again instead.".to_owned() })
-            }
-            Asked::Forbidden(_) => Err(HubError::Conflict {
-                message: "A run of this share is under way; wait for its end.".to_owned(),
+            Asked::Forbidden(state) if state.is_final() => Err(HubError::Conflict {
+                message: "Only a failed run can be tried again; share again instead.".to_owned(),
             }),
+            Asked::Forbidden(_) => {
+                Err(HubError::Conflict { message: "A run of this share is under way; wait for its end.".to_owned() })
+            }
         }
     }
 
@@ -122,6 +126,8 @@ impl Hub {
         if actor.role >= Role::Member {
             return Ok(());
         }
-        Err(HubError::Forbidden { message: "A viewer only looks. Ask a member or an admin of your account.".to_owned() })
+        Err(HubError::Forbidden {
+            message: "A viewer only looks. Ask a member or an admin of your account.".to_owned(),
+        })
     }
 }

@@ -45,7 +45,8 @@ impl Carrier {
                 outcome => return outcome,
             };
             reads_again += 1;
-            let delay = policy.delay(reads_again, Duration::ZERO, None).filter(|_| reads_again <= policy.max_reads_again);
+            let delay =
+                policy.delay(reads_again, Duration::ZERO, None).filter(|_| reads_again <= policy.max_reads_again);
             let Some(delay) = delay else { return Err(Stop::Failed(failure)) };
             metrics::counter!("usher_exchange_reads_again_total").increment(1);
             tracing::warn!(run.id = %self.run.id, code = ?failure.code, "the source is read again");
@@ -141,7 +142,12 @@ impl Carrier {
         Ok(Expected { rows, parts })
     }
 
-    async fn read(&self, producer: &EndpointClient, job_id: &JobId, expected: &Expected) -> Result<Arc<Progress>, Stop> {
+    async fn read(
+        &self,
+        producer: &EndpointClient,
+        job_id: &JobId,
+        expected: &Expected,
+    ) -> Result<Arc<Progress>, Stop> {
         let progress = Arc::new(Progress::default());
         let settings = &self.hub.exchange().settings;
         let plan = &self.run.plan;
@@ -160,8 +166,11 @@ impl Carrier {
         let (cuts_in, cuts) = mpsc::channel(CUTS_IN_FLIGHT);
         let working = tokio::task::spawn_blocking(move || pipeline.run(feed_out, cuts_in));
         // Each of the three ends when its neighbour is gone, so that none is left behind, whichever fails.
-        let (fetched, stored, worked) =
-            tokio::join!(self.fetch(producer, job_id, &expected.parts, feed), self.store_cuts(cuts, &progress), working);
+        let (fetched, stored, worked) = tokio::join!(
+            self.fetch(producer, job_id, &expected.parts, feed),
+            self.store_cuts(cuts, &progress),
+            working
+        );
         stored?;
         match worked.map_err(|error| self.internal(&error.to_string()))? {
             // It was not fed to the end: whoever fed it knows why.
@@ -192,7 +201,8 @@ impl Carrier {
             PipelineError::Payload(error) => self.payload_failed(error),
             PipelineError::Mismatch(what) => self.read_again(FailureCode::SourceMismatch, &format!("{source} {what}.")),
             PipelineError::AnotherHeader(part) => {
-                let message = format!("The data of {source} can't be read: part {part} has another header than part 1.");
+                let message =
+                    format!("The data of {source} can't be read: part {part} has another header than part 1.");
                 self.failed(FailureCode::HeaderUnusable, &message, false)
             }
             PipelineError::Mapping(findings) => {
@@ -335,7 +345,8 @@ impl Carrier {
         let state = change.step(RunEvent::ReadWhole).await?;
         change.commit().await?;
         self.run.state = state;
-        let run = super::runs::load(self.hub.database(), &self.run.id).await.map_err(|error| self.store_failed(error))?;
+        let run =
+            super::runs::load(self.hub.database(), &self.run.id).await.map_err(|error| self.store_failed(error))?;
         self.run.parts = run.parts;
         self.run.counts = run.counts;
         Ok(())

@@ -4,10 +4,15 @@
 //! Nothing outside this room reads or writes the `run` tables. It knows no share beyond the plan that a run was given, opens no
 //! connection of its own (that is `outbound`), and moves a run's state only through `model::run::RunState::step`.
 
+mod carrier;
 mod cutting;
+mod delivery;
+mod desk;
+mod intake;
 mod pipeline;
-mod rejects;
 pub mod plan;
+mod receipt;
+mod rejects;
 pub mod requests;
 pub mod retry;
 pub mod rows;
@@ -15,6 +20,7 @@ mod runs;
 pub mod settings;
 mod stop;
 pub mod views;
+mod worker;
 
 use model::{id::RunId, run::RunState};
 

@@ -133,7 +133,11 @@ struct Shape {
 
 impl Pipeline {
     /// Reads all that is fed, until `Feed::Whole`. Blocks.
-    pub(super) fn run(self, mut feed: mpsc::Receiver<Feed>, cuts: mpsc::Sender<SealedCut>) -> Result<(), PipelineError> {
+    pub(super) fn run(
+        self,
+        mut feed: mpsc::Receiver<Feed>,
+        cuts: mpsc::Sender<SealedCut>,
+    ) -> Result<(), PipelineError> {
         let mut shape: Option<Shape> = None;
         // Lines of the files before, as if all were one with one header.
         let mut earlier_lines = 0;
@@ -231,7 +235,8 @@ impl Pipeline {
         let shape = match shape {
             Some(shape) => shape,
             None => {
-                let plan = Plan::new(&self.mapping, header, &self.destination_fields).map_err(PipelineError::Mapping)?;
+                let plan =
+                    Plan::new(&self.mapping, header, &self.destination_fields).map_err(PipelineError::Mapping)?;
                 let targets: Vec<&str> = plan.targets().iter().map(|field| field.name.as_str()).collect();
                 let cutter = Cutter::new(self.limits, header.len(), &targets);
                 shape.insert(Shape { header: header.to_vec(), plan, cutter, told: false })
@@ -293,7 +298,9 @@ fn check_bytes(expected: &Expectation, bytes: u64, sha256: &str) -> Result<(), P
         return Err(PipelineError::Mismatch(format!("declared {declared} bytes for {name}, but {bytes} came")));
     }
     if expected.sha256.iter().any(|declared| !declared.eq_ignore_ascii_case(sha256)) {
-        return Err(PipelineError::Mismatch(format!("declared another SHA-256 for {name} than its {bytes} bytes have")));
+        return Err(PipelineError::Mismatch(format!(
+            "declared another SHA-256 for {name} than its {bytes} bytes have"
+        )));
     }
     Ok(())
 }

@@ -57,7 +57,9 @@ impl Carrier {
         let (event, word) = match rejects {
             0 => (RunEvent::Finished, "Complete.".to_owned()),
             1 => (RunEvent::FinishedWithRejects, "Complete; 1 row was left out and is in the rejects.".to_owned()),
-            more => (RunEvent::FinishedWithRejects, format!("Complete; {more} rows were left out and are in the rejects.")),
+            more => {
+                (RunEvent::FinishedWithRejects, format!("Complete; {more} rows were left out and are in the rejects."))
+            }
         };
         change.note(&word).await?;
         let state = change.step(event).await?;

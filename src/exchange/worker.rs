@@ -65,7 +65,8 @@ impl Hub {
 
     /// Removes what is kept of runs that ended: at once when they ended well or were called off, after the retention when they failed.
     async fn sweep_payload(&self) -> Result<(), StoreError> {
-        let retention = i64::try_from(self.exchange().settings.failed_payload_retention.as_millis()).unwrap_or(i64::MAX);
+        let retention =
+            i64::try_from(self.exchange().settings.failed_payload_retention.as_millis()).unwrap_or(i64::MAX);
         let before = self.clock().now_ms().saturating_sub(retention);
         for run_id in runs::ended_with_payload(self.database(), before).await? {
             self.remove_payload(&run_id).await;

@@ -36,7 +36,12 @@ impl From<sqlx::Error> for StoreError {
 }
 
 /// The migrations, in order. Never changed once released; a new one is added at the end.
-const MIGRATIONS: &[(&str, &str)] = &[("0004_exchange", include_str!("migrations/0004_exchange.sql"))];
+const MIGRATIONS: &[(&str, &str)] = &[
+    ("0001_registry", include_str!("migrations/0001_registry.sql")),
+    ("0002_catalogue", include_str!("migrations/0002_catalogue.sql")),
+    ("0003_sharing", include_str!("migrations/0003_sharing.sql")),
+    ("0004_exchange", include_str!("migrations/0004_exchange.sql")),
+];
 
 /// A handle on the database; cheap to clone.
 #[derive(Clone, Debug)]

@@ -1,0 +1,9 @@
+//! Catalogue: the audiences that producers offer, kept fresh, searchable, with a few sealed sample rows each.
+//!
+//! It asks producers through `outbound`, and knows no share beyond the names of destinations that the sharing room tells it.
+
+mod refresh;
+mod sample;
+mod search;
+
+pub(crate) use search::{AudienceRow, folded};

@@ -1,0 +1,154 @@
+//! Refresh: asking a producer which audiences it has, and noting what came, what changed and what is gone.
+
+use std::time::{Duration, Instant};
+
+use model::{
+    contract::{MAX_COLUMNS, Segment},
+    error::HubError,
+    id::{AccountId, AudienceId, EndpointId},
+    view::{Actor, Role},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::folded;
+use crate::{
+    hub::{Hub, Result, internal},
+    registry::require,
+    store::{StoreError, new_id},
+};
+
+const REFRESH_AFTER: Duration = Duration::from_secs(15 * 60);
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+const LONGEST_TEXT: usize = 2000;
+const LONGEST_SEGMENT_ID: usize = 200;
+
+impl Hub {
+    /// Asks the producer for its audiences again; how many there are now.
+    pub async fn refresh_audiences(&self, actor: &Actor, id: &EndpointId) -> Result<u64> {
+        require(actor, Role::Member)?;
+        self.refresh_endpoint(&actor.account_id, id).await
+    }
+
+    /// Keeps the catalogue fresh until `stop` is cancelled: each producer is asked again every quarter of an hour.
+    pub async fn keep_audiences_fresh(&self, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            self.refresh_due(REFRESH_AFTER).await;
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+            }
+        }
+    }
+
+    /// Refreshes the producers that were not asked for longer than `age`, at most one process each.
+    pub async fn refresh_due(&self, age: Duration) {
+        let before = self.now_ms() - i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
+        let claimed = match self.claim_refresh(before).await {
+            Ok(claimed) => claimed,
+            Err(error) => return tracing::error!(%error, "endpoints due for a refresh could not be claimed"),
+        };
+        for (account_id, endpoint_id) in claimed {
+            if let Err(error) = self.refresh_endpoint(&account_id, &endpoint_id).await {
+                tracing::warn!(endpoint.id = %endpoint_id, %error, "an endpoint could not be refreshed");
+            }
+        }
+    }
+
+    async fn refresh_endpoint(&self, account_id: &AccountId, id: &EndpointId) -> Result<u64> {
+        let endpoint = self.connected_endpoint(account_id, id).await?;
+        if endpoint.description.producer.is_none() {
+            return Ok(0);
+        }
+        let client = self.endpoint_client(account_id, id).await?;
+        let begun = Instant::now();
+        let answer = client.segments().await;
+        self.note_call(id, answer.as_ref().map(|_| begun.elapsed()).map_err(Clone::clone)).await;
+        let segments = answer.map_err(|error| HubError::Endpoint {
+            message: format!(
+                "{} could not be asked for its audiences: {error}. What was known before is kept.",
+                endpoint.name
+            ),
+        })?;
+        self.note_segments(account_id, id, &endpoint.name, &segments).await.map_err(internal)
+    }
+
+    async fn note_segments(
+        &self,
+        account_id: &AccountId,
+        id: &EndpointId,
+        endpoint_name: &str,
+        segments: &[Segment],
+    ) -> std::result::Result<u64, StoreError> {
+        let now = self.now_ms();
+        let mut usable = 0;
+        let mut transaction = self.database().begin().await?;
+        for segment in segments {
+            // An audience that can't be kept to the limits is left out, and said so in the log; the others go on.
+            if segment.id.is_empty()
+                || segment.id.len() > LONGEST_SEGMENT_ID
+                || segment.fields.len() > MAX_COLUMNS
+                || segment.name.trim().is_empty()
+            {
+                tracing::warn!(endpoint.id = %id, "an audience is beyond the limits and was left out");
+                continue;
+            }
+            usable += 1;
+            let audience_id: AudienceId = new_id(AudienceId::PREFIX);
+            let name = bounded(&segment.name);
+            let description = segment.description.as_deref().map(bounded);
+            let fields = serde_json::to_string(&segment.fields).map_err(encode)?;
+            let tags = serde_json::to_string(&segment.tags).map_err(encode)?;
+            sqlx::query(
+                "insert into audience (id, account_id, endpoint_id, segment_id, name, description, size, size_is_estimate, fields, tags,
+                    search, updated_at, seen_at, withdrawn_at)
+                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, null)
+                 on conflict (endpoint_id, segment_id) do update set name = excluded.name, description = excluded.description,
+                    size = excluded.size, size_is_estimate = excluded.size_is_estimate, fields = excluded.fields, tags = excluded.tags,
+                    search = excluded.search, updated_at = excluded.updated_at, seen_at = excluded.seen_at, withdrawn_at = null",
+            )
+            .bind(audience_id.as_str())
+            .bind(account_id.as_str())
+            .bind(id.as_str())
+            .bind(segment.id.as_str())
+            .bind(name.as_str())
+            .bind(description)
+            .bind(segment.size.and_then(|size| i64::try_from(size).ok()))
+            .bind(i64::from(segment.size_is_estimate))
+            .bind(fields)
+            .bind(tags)
+            .bind(search_text(segment, endpoint_name))
+            .bind(segment.updated_at.as_deref())
+            .bind(now)
+            .execute(&mut *transaction)
+            .await?;
+        }
+        sqlx::query("update audience set withdrawn_at = $1 where account_id = $2 and endpoint_id = $3 and seen_at < $1 and withdrawn_at is null")
+            .bind(now)
+            .bind(account_id.as_str())
+            .bind(id.as_str())
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(usable)
+    }
+}
+
+/// Everything that an audience is found by, folded.
+fn search_text(segment: &Segment, endpoint_name: &str) -> String {
+    let mut text = vec![segment.name.as_str(), endpoint_name];
+    text.extend(segment.description.as_deref());
+    text.extend(segment.tags.iter().map(String::as_str));
+    for field in &segment.fields {
+        text.push(&field.name);
+        text.extend(field.label.as_deref());
+    }
+    folded(&text.join("\n"))
+}
+
+fn bounded(text: &str) -> String {
+    text.trim().chars().take(LONGEST_TEXT).collect()
+}
+
+fn encode(error: serde_json::Error) -> StoreError {
+    StoreError::Sqlx(sqlx::Error::Encode(Box::new(error)))
+}

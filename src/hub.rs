@@ -1,0 +1,139 @@
+//! The one handle on the hub: what it is made of, how it is opened. Every room adds its methods to [`Hub`] in its own module.
+
+use std::{path::PathBuf, sync::Arc};
+
+use ipnet::IpNet;
+use model::error::HubError;
+
+use crate::{
+    exchange::{ExchangeSettings, Workshop},
+    outbound::{AddressGuard, Outbound, Timeouts},
+    registry::SessionRows,
+    store::{Clock, Database, PayloadError, PayloadStore, StoreError, sealing::Sealing},
+};
+
+/// What every method of the hub returns.
+pub type Result<T> = std::result::Result<T, HubError>;
+
+/// What an installation can set.
+pub struct HubSettings {
+    /// `sqlite:FILE` or `postgres://...`.
+    pub database_url: String,
+    /// Where parts and rejects wait, sealed.
+    pub payload_folder: PathBuf,
+    /// The 32 bytes that seal everything at rest.
+    pub master_key: [u8; 32],
+    /// Private networks in which endpoints may live.
+    pub allowed_networks: Vec<IpNet>,
+    /// How long to wait for endpoints.
+    pub timeouts: Timeouts,
+    /// How runs are carried out.
+    pub exchange: ExchangeSettings,
+}
+
+/// Why the hub does not open.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The payload folder.
+    #[error(transparent)]
+    Payload(#[from] PayloadError),
+    /// The machine's TLS.
+    #[error("connections to endpoints can't be set up: {0}")]
+    Outbound(#[from] reqwest::Error),
+    /// A definition that comes with the installation is wrong.
+    #[error("the built-in application {0} is not well defined")]
+    Application(String),
+}
+
+/// The hub: registry, catalogue, sharing and exchange. Cheap to clone; every clone is the same hub.
+#[derive(Clone)]
+pub struct Hub(Arc<Parts>);
+
+struct Parts {
+    database: Database,
+    payloads: PayloadStore,
+    sealing: Sealing,
+    outbound: Outbound,
+    clock: Arc<dyn Clock>,
+    workshop: Workshop,
+    sessions: SessionRows,
+    hashing: tokio::sync::Semaphore,
+}
+
+impl Hub {
+    /// Opens the database (and migrates it) and the payload folder, and installs the built-in applications.
+    pub async fn open(settings: HubSettings, clock: Arc<dyn Clock>) -> std::result::Result<Self, OpenError> {
+        let database = Database::open(&settings.database_url).await?;
+        let hub = Self(Arc::new(Parts {
+            payloads: PayloadStore::open(&settings.payload_folder)?,
+            sealing: Sealing::new(&settings.master_key),
+            outbound: Outbound::new(AddressGuard::new(settings.allowed_networks), settings.timeouts)?,
+            workshop: Workshop::new(settings.exchange),
+            sessions: SessionRows::new(database.clone(), clock.clone()),
+            hashing: tokio::sync::Semaphore::new(2),
+            clock,
+            database,
+        }));
+        hub.install_applications().await?;
+        Ok(hub)
+    }
+
+    /// Whether the database answers; for `/readyz`.
+    pub async fn ready(&self) -> Result<()> {
+        sqlx::query("select 1").execute(self.database().reader()).await.map_err(internal)?;
+        Ok(())
+    }
+
+    /// Closes the database, after what is under way.
+    pub async fn close(&self) {
+        self.database().close().await;
+    }
+
+    /// The rows of people's sessions, for the server's session layer.
+    pub fn sessions(&self) -> &SessionRows {
+        &self.0.sessions
+    }
+
+    pub(crate) fn database(&self) -> &Database {
+        &self.0.database
+    }
+
+    pub(crate) fn payloads(&self) -> &PayloadStore {
+        &self.0.payloads
+    }
+
+    pub(crate) fn sealing(&self) -> &Sealing {
+        &self.0.sealing
+    }
+
+    pub(crate) fn outbound(&self) -> &Outbound {
+        &self.0.outbound
+    }
+
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.0.clock
+    }
+
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.0.clock.now_ms()
+    }
+
+    pub(crate) fn exchange(&self) -> &Workshop {
+        &self.0.workshop
+    }
+
+    /// Argon2 takes a core and 19 MiB for each: only so many at once.
+    pub(crate) fn hashing(&self) -> &tokio::sync::Semaphore {
+        &self.0.hashing
+    }
+}
+
+/// Our own fault: logged once here, with the id that the person is shown.
+pub(crate) fn internal(error: impl std::error::Error) -> HubError {
+    let request_id = uuid::Uuid::now_v7().simple().to_string();
+    tracing::error!(request.id = request_id, %error, "internal error");
+    HubError::Internal { request_id }
+}

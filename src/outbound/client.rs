@@ -1,0 +1,353 @@
+//! One client for all endpoints, and the contract's calls for one endpoint.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use bytes::{Bytes, BytesMut};
+use futures::{Stream, StreamExt};
+use model::{
+    contract::{
+        CSV_MEDIA_TYPE, EndpointDescription, Health, Job, JobRequest, MAX_COLUMNS, Page, PartResult, Problem, Segment,
+        StatusReport,
+    },
+    id::JobId,
+};
+use reqwest::{
+    Method, RequestBuilder, Response, StatusCode,
+    header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER},
+    redirect::Policy,
+};
+use serde::de::DeserializeOwned;
+use url::Url;
+
+use super::{AddressGuard, CallError};
+
+/// Bytes of a JSON answer at most.
+const MAX_ANSWER_BYTES: usize = 8 * 1024 * 1024;
+/// Bytes of an error answer that are read.
+const MAX_PROBLEM_BYTES: usize = 16 * 1024;
+/// Segments of one endpoint at most.
+const MAX_SEGMENTS: usize = 10_000;
+
+/// How long to wait for endpoints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// For a connection.
+    pub connect: Duration,
+    /// For the whole of a call that answers with JSON, part uploads included.
+    pub call: Duration,
+    /// Between two chunks of data.
+    pub idle: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self { connect: Duration::from_secs(10), call: Duration::from_secs(60), idle: Duration::from_secs(60) }
+    }
+}
+
+/// Opens connections to endpoints; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Outbound {
+    http: reqwest::Client,
+    guard: AddressGuard,
+    timeouts: Timeouts,
+}
+
+impl Outbound {
+    /// With a guard that every connection passes. Fails only when the TLS set-up of the machine is unusable.
+    pub fn new(guard: AddressGuard, timeouts: Timeouts) -> Result<Self, reqwest::Error> {
+        let http = reqwest::Client::builder()
+            .user_agent(concat!("usher/", env!("CARGO_PKG_VERSION")))
+            .redirect(Policy::none())
+            .no_proxy()
+            .connect_timeout(timeouts.connect)
+            .read_timeout(timeouts.idle)
+            .dns_resolver(guard.clone())
+            .build()?;
+        Ok(Self { http, guard, timeouts })
+    }
+
+    /// A client for the endpoint whose contract paths stand below `base_url`, called with this authentication key.
+    pub fn endpoint(&self, base_url: Url, key: &str) -> Result<EndpointClient, CallError> {
+        self.guard.check_literal(&base_url).map_err(|_| CallError::AddressNotAllowed)?;
+        let mut authorization = HeaderValue::from_str(&format!("Bearer {key}")).map_err(|_| CallError::Nonsense {
+            what: "the authentication key has characters that can't be sent".to_owned(),
+        })?;
+        authorization.set_sensitive(true);
+        Ok(EndpointClient { outbound: self.clone(), base_url, authorization })
+    }
+}
+
+/// The contract's calls, for one endpoint.
+#[derive(Debug, Clone)]
+pub struct EndpointClient {
+    outbound: Outbound,
+    base_url: Url,
+    authorization: HeaderValue,
+}
+
+impl EndpointClient {
+    /// `GET v1/health`. None when the endpoint does not offer it.
+    pub async fn health(&self) -> Result<Option<Health>, CallError> {
+        self.optional(self.get(&["v1", "health"])).await
+    }
+
+    /// `GET v1/endpoint`: what the endpoint says of itself.
+    pub async fn describe(&self) -> Result<EndpointDescription, CallError> {
+        let description: EndpointDescription = self.json(self.get(&["v1", "endpoint"])).await?;
+        let columns = description.consumer.as_ref().map_or(0, |consumer| consumer.fields.len());
+        if columns > MAX_COLUMNS {
+            return Err(CallError::Nonsense { what: format!("it takes {columns} fields; {MAX_COLUMNS} are possible") });
+        }
+        Ok(description)
+    }
+
+    /// `GET v1/segments`, every page; at most 10,000 segments.
+    pub async fn segments(&self) -> Result<Vec<Segment>, CallError> {
+        let mut all = Vec::new();
+        let mut cursor: Option<String> = None;
+        loop {
+            let mut request = self.get(&["v1", "segments"]).query(&[("limit", "500")]);
+            if let Some(cursor) = &cursor {
+                request = request.query(&[("cursor", cursor)]);
+            }
+            let page: Page<Segment> = self.json(request).await?;
+            if page.items.is_empty() && page.next.is_some() {
+                return Err(CallError::Nonsense {
+                    what: "a page of segments is empty, but names a next one".to_owned(),
+                });
+            }
+            all.extend(page.items);
+            if all.len() > MAX_SEGMENTS {
+                return Err(CallError::Nonsense { what: format!("it lists more than {MAX_SEGMENTS} segments") });
+            }
+            match page.next {
+                Some(next) if cursor.as_ref() == Some(&next) => {
+                    return Err(CallError::Nonsense {
+                        what: "a page of segments names itself as the next one".to_owned(),
+                    });
+                }
+                Some(next) => cursor = Some(next),
+                None => return Ok(all),
+            }
+        }
+    }
+
+    /// `POST v1/jobs`. A repeat with the same id is the same job.
+    pub async fn announce(&self, request: &JobRequest) -> Result<Job, CallError> {
+        let post = self.request(Method::POST, &["v1", "jobs"]).header("idempotency-key", &request.id).json(request);
+        self.json(post).await
+    }
+
+    /// `GET v1/jobs/{jobId}`.
+    pub async fn job(&self, job_id: &JobId) -> Result<Job, CallError> {
+        self.json(self.get(&["v1", "jobs", job_id.as_str()])).await
+    }
+
+    /// `GET v1/jobs/{jobId}/data[/{part}]`: the data as it comes. Only silence is timed, not the whole.
+    pub async fn data(&self, job_id: &JobId, part: Option<u32>) -> Result<DataStream, CallError> {
+        let number = part.map(|part| part.to_string());
+        let mut path = vec!["v1", "jobs", job_id.as_str(), "data"];
+        path.extend(number.as_deref());
+        let request = self.outbound.http.get(self.url(&path)).header("authorization", self.authorization.clone());
+        let response = succeeded(request.send().await?).await?;
+        let media_type =
+            response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("text/csv");
+        let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        if !matches!(essence.as_str(), "text/csv" | "application/octet-stream" | "text/plain" | "application/csv") {
+            return Err(CallError::Nonsense { what: format!("it sent {essence} instead of text/csv") });
+        }
+        let sha256 = content_digest(response.headers());
+        Ok(DataStream { sha256, bytes: Box::pin(response.bytes_stream()) })
+    }
+
+    /// `PUT v1/jobs/{jobId}/data/{part}`. A repeat of the same bytes is answered as the first.
+    pub async fn put_part(
+        &self,
+        job_id: &JobId,
+        part: u32,
+        csv: Bytes,
+        sha256_hex: &str,
+    ) -> Result<PartResult, CallError> {
+        let number = part.to_string();
+        let mut put = self
+            .request(Method::PUT, &["v1", "jobs", job_id.as_str(), "data", &number])
+            .header(CONTENT_TYPE, CSV_MEDIA_TYPE)
+            .header("idempotency-key", format!("{job_id}.{part}"));
+        if let Ok(digest) = hex::decode(sha256_hex) {
+            put = put.header("content-digest", format!("sha-256=:{}:", STANDARD.encode(digest)));
+        }
+        self.json(put.body(csv)).await
+    }
+
+    /// `PUT v1/jobs/{jobId}/status`.
+    pub async fn report(&self, job_id: &JobId, report: &StatusReport) -> Result<Job, CallError> {
+        self.json(self.request(Method::PUT, &["v1", "jobs", job_id.as_str(), "status"]).json(report)).await
+    }
+
+    fn url(&self, path: &[&str]) -> Url {
+        let mut url = self.base_url.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path);
+        }
+        url
+    }
+
+    fn request(&self, method: Method, path: &[&str]) -> RequestBuilder {
+        let http = &self.outbound.http;
+        http.request(method, self.url(path))
+            .header("authorization", self.authorization.clone())
+            .timeout(self.outbound.timeouts.call)
+    }
+
+    fn get(&self, path: &[&str]) -> RequestBuilder {
+        self.request(Method::GET, path)
+    }
+
+    async fn json<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, CallError> {
+        let response = succeeded(request.send().await?).await?;
+        let body = bounded(response, MAX_ANSWER_BYTES).await?;
+        // serde's text can quote the answer: only where it is wrong is told.
+        serde_json::from_slice(&body).map_err(|error| CallError::Nonsense {
+            what: match error.classify() {
+                serde_json::error::Category::Data => {
+                    format!(
+                        "its JSON is not of the contract's shape (line {}, column {})",
+                        error.line(),
+                        error.column()
+                    )
+                }
+                _ => format!("it is not JSON (line {}, column {})", error.line(), error.column()),
+            },
+        })
+    }
+
+    async fn optional<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<Option<T>, CallError> {
+        match self.json(request).await {
+            Ok(answer) => Ok(Some(answer)),
+            Err(error) if error.status() == Some(404) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The bytes of an export, as they come.
+pub struct DataStream {
+    sha256: Option<String>,
+    bytes: Pin<Box<dyn Stream<Item = Result<Bytes, reqwest::Error>> + Send>>,
+}
+
+impl DataStream {
+    /// What the producer says the SHA-256 of the data is (`Content-Digest`, RFC 9530), lower-case hexadecimal.
+    pub fn sha256(&self) -> Option<&str> {
+        self.sha256.as_deref()
+    }
+}
+
+impl Stream for DataStream {
+    type Item = Result<Bytes, CallError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.bytes.poll_next_unpin(context).map(|item| item.map(|chunk| chunk.map_err(CallError::from)))
+    }
+}
+
+async fn succeeded(response: Response) -> Result<Response, CallError> {
+    let status = response.status();
+    if status.is_success() {
+        return Ok(response);
+    }
+    let retry_after = retry_after(response.headers(), chrono::Utc::now());
+    let code = status.as_u16();
+    Err(match status {
+        StatusCode::UNAUTHORIZED => CallError::KeyRefused,
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+            CallError::Busy { status: code, retry_after }
+        }
+        status if status.is_redirection() => {
+            CallError::Nonsense { what: format!("it redirects elsewhere ({code}); give its final address") }
+        }
+        _ => {
+            let body = bounded(response, MAX_PROBLEM_BYTES).await.unwrap_or_default();
+            let problem = serde_json::from_slice::<Problem>(&body).ok().map(Box::new);
+            CallError::Refused { status: code, problem, retry_after }
+        }
+    })
+}
+
+async fn bounded(response: Response, most: usize) -> Result<Bytes, CallError> {
+    let mut stream = response.bytes_stream();
+    let mut body = BytesMut::new();
+    while let Some(chunk) = stream.next().await {
+        body.extend_from_slice(&chunk?);
+        if body.len() > most {
+            return Err(CallError::Nonsense { what: format!("it is longer than {most} bytes") });
+        }
+    }
+    Ok(body.freeze())
+}
+
+/// `Retry-After` in seconds or as an HTTP date (RFC 9110, 10.2.3).
+fn retry_after(headers: &HeaderMap, now: chrono::DateTime<chrono::Utc>) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse::<u64>() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let at = chrono::DateTime::parse_from_rfc2822(text).ok()?;
+    Some(at.signed_duration_since(now).to_std().unwrap_or(Duration::ZERO))
+}
+
+/// The SHA-256 of `Content-Digest`, as lower-case hexadecimal.
+fn content_digest(headers: &HeaderMap) -> Option<String> {
+    let text = headers.get("content-digest")?.to_str().ok()?;
+    let value = text.split(',').map(str::trim).find_map(|item| item.strip_prefix("sha-256=:"))?.strip_suffix(':')?;
+    let digest = STANDARD.decode(value).ok()?;
+    (digest.len() == 32).then(|| hex::encode(digest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_read_in_seconds_and_as_a_date() {
+        let now = chrono::DateTime::parse_from_rfc3339("2026-11-23T12:00:00Z").expect("a time").to_utc();
+        let read = |text: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, HeaderValue::from_str(text).expect("a header"));
+            retry_after(&headers, now)
+        };
+        assert_eq!(read("20"), Some(Duration::from_secs(20)));
+        assert_eq!(read("Mon, 23 Nov 2026 12:00:30 GMT"), Some(Duration::from_secs(30)));
+        assert_eq!(read("Mon, 23 Nov 2026 11:00:00 GMT"), Some(Duration::ZERO));
+        assert_eq!(read("soon"), None);
+    }
+
+    #[test]
+    fn the_digest_is_found_among_others() {
+        let mut headers = HeaderMap::new();
+        let digest = STANDARD.encode([7_u8; 32]);
+        headers.insert(
+            "content-digest",
+            HeaderValue::from_str(&format!("md5=:AA==:, sha-256=:{digest}:")).expect("a header"),
+        );
+        assert_eq!(content_digest(&headers), Some("07".repeat(32)));
+        headers.insert("content-digest", HeaderValue::from_static("sha-256=:AA==:"));
+        assert_eq!(content_digest(&headers), None);
+    }
+
+    #[test]
+    fn paths_stand_below_the_base_url_and_ids_are_encoded() {
+        let outbound =
+            Outbound::new(AddressGuard::new(vec!["127.0.0.0/8".parse().expect("a network")]), Timeouts::default())
+                .expect("builds");
+        let client = outbound.endpoint("http://127.0.0.1:1/usher/".parse().expect("a URL"), "key").expect("is allowed");
+        assert_eq!(client.url(&["v1", "segments", "a/b?c"]).as_str(), "http://127.0.0.1:1/usher/v1/segments/a%2Fb%3Fc");
+        assert!(!format!("{client:?}").contains("Bearer key"));
+    }
+}

@@ -1,0 +1,12 @@
+//! Outbound: the only room that opens connections. An address guard, timeouts, and a client for the contract's calls ("Endpoints host").
+//!
+//! It knows no account, audience or run, and keeps nothing. Whether a call is tried again is its caller's matter; what it says of a failed
+//! call ([`CallError`]) is enough to decide.
+
+mod address;
+mod client;
+mod error;
+
+pub use address::AddressGuard;
+pub use client::{DataStream, EndpointClient, Outbound, Timeouts};
+pub use error::CallError;

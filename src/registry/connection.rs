@@ -1,0 +1,161 @@
+//! The connection test of Click to Connect: real calls, step by step, before anything is saved.
+
+use std::{future::Future, time::Instant};
+
+use model::{
+    contract::{EndpointDescription, Segment},
+    view::{ConnectionReport, ConnectionStep},
+};
+use url::Url;
+
+use super::applications::Application;
+use crate::outbound::{CallError, EndpointClient, Outbound};
+
+/// What a passed test learned, so that it need not be asked again.
+pub(super) struct Learned {
+    pub(super) description: EndpointDescription,
+}
+
+/// Runs all steps against the endpoint.
+pub(super) async fn test(
+    outbound: &Outbound,
+    application: &Application,
+    base_url: &Url,
+    key: &str,
+) -> (ConnectionReport, Option<Learned>) {
+    let mut steps = Steps::default();
+    let client = steps
+        .take("Reach it", async {
+            let client = outbound.endpoint(base_url.clone(), key).map_err(|error| sentence(&error))?;
+            match client.health().await {
+                Ok(Some(health)) if health.status == "ok" => {
+                    Ok((client, "It answers, and says that it is well.".to_owned()))
+                }
+                Ok(Some(health)) => Err(format!("It answers, but says of itself: {}.", bounded(&health.status))),
+                Ok(None) => Ok((client, "It answers.".to_owned())),
+                // A refused key is an answer: the next step says more.
+                Err(CallError::KeyRefused) => Ok((client, "It answers.".to_owned())),
+                Err(error) => Err(sentence(&error)),
+            }
+        })
+        .await;
+    let description = steps.after(client.as_ref(), "Accept the key", describe).await;
+    let description = steps
+        .after(description, "Describe itself", async |description: EndpointDescription| {
+            match application.mismatch(&description) {
+                Some(mismatch) => Err(mismatch),
+                None => {
+                    let text = sides(&description);
+                    Ok((description, text))
+                }
+            }
+        })
+        .await;
+    let segments = description.as_ref().zip(client.as_ref()).map(|(description, client)| (description, client));
+    let name = "List its audiences";
+    let listed = match (&description, application.producer, application.consumer) {
+        (Some(description), ..) if description.producer.is_none() => {
+            let lists = description.consumer.as_ref().is_some_and(|consumer| consumer.delivery.existing_segment);
+            if lists { steps.after(segments, "Say which segments it has", list).await } else { Some(()) }
+        }
+        (None, None, Some(_)) => steps.after(segments, "Say which segments it has", list).await,
+        _ => steps.after(segments, name, list).await,
+    };
+    let learned = listed.and(description).map(|description| Learned { description });
+    (ConnectionReport { steps: steps.0 }, learned)
+}
+
+async fn describe(client: &EndpointClient) -> Result<(EndpointDescription, String), String> {
+    match client.describe().await {
+        Ok(description) => Ok((description, "The authentication key is accepted.".to_owned())),
+        Err(CallError::KeyRefused) => {
+            Err("It refused the authentication key (401). Copy the key again, without spaces before or after it."
+                .to_owned())
+        }
+        Err(error) => Err(sentence(&error)),
+    }
+}
+
+async fn list((description, client): (&EndpointDescription, &EndpointClient)) -> Result<((), String), String> {
+    let segments = client.segments().await.map_err(|error| sentence(&error))?;
+    if description.producer.is_some()
+        && let Some(segment) = segments.iter().find(|segment| segment.fields.is_empty())
+    {
+        return Err(format!(
+            "The audience “{}” has no fields, so that nothing of it could be shared.",
+            bounded(&segment.name)
+        ));
+    }
+    Ok(((), found(&segments, description.producer.is_some())))
+}
+
+fn found(segments: &[Segment], audiences: bool) -> String {
+    let what = if audiences { "audience" } else { "segment" };
+    match segments {
+        [] => format!("It has no {what} yet."),
+        [only] => format!("It has one {what}: {}.", bounded(&only.name)),
+        [first, second] => format!("It has 2 {what}s: {} and {}.", bounded(&first.name), bounded(&second.name)),
+        [first, second, ..] => format!(
+            "It has {} {what}s, among them {} and {}.",
+            segments.len(),
+            bounded(&first.name),
+            bounded(&second.name)
+        ),
+    }
+}
+
+fn sides(description: &EndpointDescription) -> String {
+    let name = bounded(&description.name);
+    match (&description.producer, &description.consumer) {
+        (Some(_), Some(consumer)) => {
+            format!("{name} offers audiences, and takes them with {} fields.", consumer.fields.len())
+        }
+        (Some(_), None) => format!("{name} offers audiences."),
+        (None, Some(consumer)) => format!("{name} takes audiences with {} fields.", consumer.fields.len()),
+        (None, None) => name,
+    }
+}
+
+/// An error as a sentence that begins with a capital letter.
+pub(super) fn sentence(error: &CallError) -> String {
+    let text = error.to_string();
+    let mut letters = text.chars();
+    let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}.", letters.as_str().trim_end_matches('.'))
+}
+
+/// The endpoint's own words, for a sentence of ours.
+fn bounded(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(80).collect()
+}
+
+#[derive(Default)]
+struct Steps(Vec<ConnectionStep>);
+
+impl Steps {
+    async fn take<T>(&mut self, name: &str, step: impl Future<Output = Result<(T, String), String>>) -> Option<T> {
+        let begun = Instant::now();
+        let (passed, detail, value) = match step.await {
+            Ok((value, detail)) => (true, detail, Some(value)),
+            Err(detail) => (false, detail, None),
+        };
+        let duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.0.push(ConnectionStep { name: name.to_owned(), passed: Some(passed), detail, duration_ms });
+        value
+    }
+
+    /// As `take`, when the step before it went well; else it is listed as not tried.
+    async fn after<I, T, F>(&mut self, before: Option<I>, name: &str, step: impl FnOnce(I) -> F) -> Option<T>
+    where
+        F: Future<Output = Result<(T, String), String>>,
+    {
+        match before {
+            Some(input) => self.take(name, step(input)).await,
+            None => {
+                let detail = "Not tried, because an earlier step failed.".to_owned();
+                self.0.push(ConnectionStep { name: name.to_owned(), passed: None, detail, duration_ms: 0 });
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,383 @@
+//! Endpoints: connecting them, what they say of themselves, how they are, and the client that other rooms call them with.
+
+use std::time::Instant;
+
+use model::{
+    contract::EndpointDescription,
+    error::{FieldProblem, HubError},
+    id::{AccountId, ApplicationId, EndpointId},
+    view::{Actor, Connect, ConnectionReport, EndpointHealth, EndpointSummary, EndpointView, Role},
+};
+use sqlx::{Row, any::AnyRow};
+use url::Url;
+
+use super::{connection, require};
+use crate::{
+    hub::{Hub, Result, internal},
+    outbound::{CallError, EndpointClient},
+    store::{StoreError, clock::rfc3339, new_id},
+};
+
+const LONGEST_NAME: usize = 100;
+const LONGEST_URL: usize = 500;
+const LONGEST_KEY: usize = 1000;
+/// Good calls are noted at most this often, so that a run of a thousand parts does not write a thousand times.
+const NOTE_SUCCESS_EVERY_MS: i64 = 10_000;
+
+const SELECT: &str =
+    "select e.*, a.definition from endpoint e join application a on a.id = e.application_id where e.account_id = $1";
+
+/// An endpoint as other rooms need it: who it is and what it said of itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ConnectedEndpoint {
+    /// Its id.
+    pub id: EndpointId,
+    /// Its name in the account.
+    pub name: String,
+    /// Its application's name.
+    pub application: String,
+    /// What it says of itself.
+    pub description: EndpointDescription,
+    /// How it is.
+    pub health: EndpointHealth,
+}
+
+struct EndpointRow {
+    endpoint: ConnectedEndpoint,
+    base_url: String,
+    checked_at: Option<i64>,
+    failure: Option<String>,
+    latency_ms: Option<i64>,
+    created_at: i64,
+}
+
+/// What the connect form held, parsed.
+struct Parsed {
+    application_id: ApplicationId,
+    name: String,
+    base_url: Url,
+    key: String,
+}
+
+impl Hub {
+    /// Tries an endpoint out, without saving anything.
+    pub async fn test_connection(&self, actor: &Actor, form: &Connect) -> Result<ConnectionReport> {
+        require(actor, Role::Admin)?;
+        let parsed = parse(form)?;
+        let application = self.application_definition(&parsed.application_id).await?;
+        let (report, _) = connection::test(self.outbound(), &application, &parsed.base_url, &parsed.key).await;
+        Ok(report)
+    }
+
+    /// Connects an endpoint, when it passes the connection test, and asks it for its audiences.
+    pub async fn connect_endpoint(&self, actor: &Actor, form: Connect) -> Result<EndpointId> {
+        require(actor, Role::Admin)?;
+        let parsed = parse(&form)?;
+        let application = self.application_definition(&parsed.application_id).await?;
+        let (report, learned) = connection::test(self.outbound(), &application, &parsed.base_url, &parsed.key).await;
+        let Some(learned) = learned else {
+            let failed = report.steps.iter().find(|step| step.passed == Some(false));
+            let message =
+                failed.map(|step| format!("The step “{}” failed. {}", step.name, step.detail)).unwrap_or_default();
+            return Err(HubError::Endpoint { message: format!("{message} Nothing was saved.") });
+        };
+        let id: EndpointId = new_id(EndpointId::PREFIX);
+        let sealed = self.sealing().seal(parsed.key.as_bytes(), &credential_context(&id));
+        let description = serde_json::to_string(&learned.description).map_err(internal)?;
+        let now = self.now_ms();
+        let sql = "insert into endpoint (id, account_id, application_id, name, base_url, credential, description, last_success_at, created_at)
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $8)";
+        let inserted = sqlx::query(sql)
+            .bind(id.as_str())
+            .bind(actor.account_id.as_str())
+            .bind(parsed.application_id.as_str())
+            .bind(parsed.name.as_str())
+            .bind(parsed.base_url.as_str())
+            .bind(sealed)
+            .bind(description)
+            .bind(now)
+            .execute(self.database().writer())
+            .await;
+        match inserted.map_err(StoreError::from) {
+            Ok(_) => {}
+            Err(StoreError::Duplicate) => {
+                return Err(HubError::invalid(
+                    "name",
+                    "Another endpoint of your account has this name. Choose another name.",
+                ));
+            }
+            Err(error) => return Err(internal(error)),
+        }
+        tracing::info!(endpoint.id = %id, "endpoint connected");
+        if learned.description.producer.is_some()
+            && let Err(error) = self.refresh_audiences(actor, &id).await
+        {
+            tracing::warn!(endpoint.id = %id, %error, "the audiences of a new endpoint could not be read yet");
+        }
+        Ok(id)
+    }
+
+    /// The account's endpoints, by name.
+    pub async fn endpoints(&self, actor: &Actor) -> Result<Vec<EndpointSummary>> {
+        let counts = self.audience_counts(&actor.account_id).await?;
+        let rows = self.endpoint_rows(&actor.account_id).await.map_err(internal)?;
+        Ok(rows.iter().map(|row| summary(row, counts.get(&row.endpoint.id).copied().unwrap_or(0))).collect())
+    }
+
+    /// One endpoint.
+    pub async fn endpoint(&self, actor: &Actor, id: &EndpointId) -> Result<EndpointView> {
+        let row = self.endpoint_row(&actor.account_id, id).await.map_err(internal)?;
+        let row = row.ok_or_else(|| HubError::not_found("endpoint"))?;
+        let audiences = self.audiences_of_endpoint(actor, id).await?;
+        let counts = self.audience_counts(&actor.account_id).await?;
+        let consumer = row.endpoint.description.consumer.clone();
+        Ok(EndpointView {
+            summary: summary(&row, counts.get(id).copied().unwrap_or(0)),
+            description: row.endpoint.description.description.clone(),
+            base_url: row.base_url,
+            delivery: consumer.as_ref().map(|consumer| consumer.delivery.clone()),
+            destination_fields: consumer.map(|consumer| consumer.fields).unwrap_or_default(),
+            audiences,
+            created_at: rfc3339(row.created_at),
+        })
+    }
+
+    /// Calls the endpoint now: how it is, and what it says of itself.
+    pub async fn check_endpoint(&self, actor: &Actor, id: &EndpointId) -> Result<EndpointView> {
+        require(actor, Role::Member)?;
+        let client = self.endpoint_client(&actor.account_id, id).await?;
+        let begun = Instant::now();
+        let answer = client.describe().await;
+        self.note_call(id, answer.as_ref().map(|_| begun.elapsed()).map_err(Clone::clone)).await;
+        if let Ok(description) = answer {
+            let text = serde_json::to_string(&description).map_err(internal)?;
+            sqlx::query("update endpoint set description = $1 where id = $2 and account_id = $3")
+                .bind(text)
+                .bind(id.as_str())
+                .bind(actor.account_id.as_str())
+                .execute(self.database().writer())
+                .await
+                .map_err(internal)?;
+        }
+        self.endpoint(actor, id).await
+    }
+
+    /// A client for one of the account's endpoints.
+    pub(crate) async fn endpoint_client(&self, account_id: &AccountId, id: &EndpointId) -> Result<EndpointClient> {
+        let sql = "select base_url, credential from endpoint where id = $1 and account_id = $2";
+        let row =
+            sqlx::query(sql).bind(id.as_str()).bind(account_id.as_str()).fetch_optional(self.database().reader()).await;
+        let row = row.map_err(internal)?.ok_or_else(|| HubError::not_found("endpoint"))?;
+        let (base_url, sealed): (String, Vec<u8>) =
+            (row.try_get("base_url").map_err(internal)?, row.try_get("credential").map_err(internal)?);
+        let key = self.sealing().open(&sealed, &credential_context(id)).map_err(internal)?;
+        let key = String::from_utf8(key).map_err(internal)?;
+        let base_url = Url::parse(&base_url).map_err(internal)?;
+        self.outbound()
+            .endpoint(base_url, &key)
+            .map_err(|error| HubError::Endpoint { message: connection::sentence(&error) })
+    }
+
+    /// One of the account's endpoints, as other rooms need it.
+    pub(crate) async fn connected_endpoint(
+        &self,
+        account_id: &AccountId,
+        id: &EndpointId,
+    ) -> Result<ConnectedEndpoint> {
+        let row = self.endpoint_row(account_id, id).await.map_err(internal)?;
+        row.map(|row| row.endpoint).ok_or_else(|| HubError::not_found("endpoint"))
+    }
+
+    /// All of the account's endpoints, as other rooms need them.
+    pub(crate) async fn connected_endpoints(&self, account_id: &AccountId) -> Result<Vec<ConnectedEndpoint>> {
+        let rows = self.endpoint_rows(account_id).await.map_err(internal)?;
+        Ok(rows.into_iter().map(|row| row.endpoint).collect())
+    }
+
+    /// Notes how a call went: the endpoint's health is made of real calls. A note that fails is logged, never the caller's trouble.
+    pub(crate) async fn note_call(
+        &self,
+        id: &EndpointId,
+        outcome: std::result::Result<std::time::Duration, CallError>,
+    ) {
+        let now = self.now_ms();
+        let noted = match &outcome {
+            Ok(latency) => {
+                let latency = i64::try_from(latency.as_millis()).unwrap_or(i64::MAX);
+                let sql = "update endpoint set last_success_at = $1, latency_ms = $2, last_failure = null
+                    where id = $3 and (last_failure is not null or last_success_at is null or last_success_at <= $4)";
+                sqlx::query(sql)
+                    .bind(now)
+                    .bind(latency)
+                    .bind(id.as_str())
+                    .bind(now - NOTE_SUCCESS_EVERY_MS)
+                    .execute(self.database().writer())
+                    .await
+            }
+            Err(error) => {
+                let sql = "update endpoint set last_failure_at = $1, last_failure = $2 where id = $3";
+                sqlx::query(sql)
+                    .bind(now)
+                    .bind(connection::sentence(error))
+                    .bind(id.as_str())
+                    .execute(self.database().writer())
+                    .await
+            }
+        };
+        let outcome = if outcome.is_ok() { "ok" } else { "failed" };
+        metrics::counter!("usher_outbound_calls_total", "outcome" => outcome).increment(1);
+        if let Err(error) = noted {
+            tracing::warn!(endpoint.id = %id, %error, "an endpoint's health could not be noted");
+        }
+    }
+
+    /// Claims the endpoints whose audiences were last read before `before_ms`, so that no other process reads them too.
+    pub(crate) async fn claim_refresh(
+        &self,
+        before_ms: i64,
+    ) -> std::result::Result<Vec<(AccountId, EndpointId)>, StoreError> {
+        let sql = "update endpoint set refreshed_at = $1 where refreshed_at is null or refreshed_at <= $2 returning id, account_id";
+        let rows = sqlx::query(sql).bind(self.now_ms()).bind(before_ms).fetch_all(self.database().writer()).await?;
+        let mut claimed = Vec::new();
+        for row in rows {
+            claimed.push((parsed_id(&row, "account_id")?, parsed_id(&row, "id")?));
+        }
+        Ok(claimed)
+    }
+
+    async fn endpoint_row(
+        &self,
+        account_id: &AccountId,
+        id: &EndpointId,
+    ) -> std::result::Result<Option<EndpointRow>, StoreError> {
+        let sql = sqlx::AssertSqlSafe(format!("{SELECT} and e.id = $2"));
+        let row = sqlx::query(sql)
+            .bind(account_id.as_str())
+            .bind(id.as_str())
+            .fetch_optional(self.database().reader())
+            .await?;
+        row.as_ref().map(endpoint_row).transpose()
+    }
+
+    async fn endpoint_rows(&self, account_id: &AccountId) -> std::result::Result<Vec<EndpointRow>, StoreError> {
+        let sql = sqlx::AssertSqlSafe(format!("{SELECT} order by e.name"));
+        let rows = sqlx::query(sql).bind(account_id.as_str()).fetch_all(self.database().reader()).await?;
+        rows.iter().map(endpoint_row).collect()
+    }
+}
+
+fn credential_context(id: &EndpointId) -> String {
+    format!("endpoint credential {id}")
+}
+
+pub(crate) fn parsed_id<T>(row: &AnyRow, column: &str) -> std::result::Result<T, StoreError>
+where
+    T: std::str::FromStr<Err = model::id::WrongId>,
+{
+    let text: String = row.try_get(column)?;
+    text.parse().map_err(|error| undecodable(error))
+}
+
+pub(crate) fn undecodable(error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
+    StoreError::Sqlx(sqlx::Error::Decode(Box::new(error)))
+}
+
+fn endpoint_row(row: &AnyRow) -> std::result::Result<EndpointRow, StoreError> {
+    let definition: super::applications::Application =
+        serde_json::from_str(&row.try_get::<String, _>("definition")?).map_err(undecodable)?;
+    let succeeded: Option<i64> = row.try_get("last_success_at")?;
+    let failed: Option<i64> = row.try_get("last_failure_at")?;
+    let failure: Option<String> = row.try_get("last_failure")?;
+    let health = match (&failure, succeeded) {
+        (Some(_), _) => EndpointHealth::Failing,
+        (None, Some(_)) => EndpointHealth::Healthy,
+        (None, None) => EndpointHealth::Unknown,
+    };
+    Ok(EndpointRow {
+        endpoint: ConnectedEndpoint {
+            id: parsed_id(row, "id")?,
+            name: row.try_get("name")?,
+            application: definition.name,
+            description: serde_json::from_str(&row.try_get::<String, _>("description")?).map_err(undecodable)?,
+            health,
+        },
+        base_url: row.try_get("base_url")?,
+        checked_at: succeeded.max(failed),
+        failure,
+        latency_ms: row.try_get("latency_ms")?,
+        created_at: row.try_get("created_at")?,
+    })
+}
+
+fn summary(row: &EndpointRow, audiences: u64) -> EndpointSummary {
+    let endpoint = &row.endpoint;
+    EndpointSummary {
+        id: endpoint.id.clone(),
+        name: endpoint.name.clone(),
+        application: endpoint.application.clone(),
+        producer: endpoint.description.producer.as_ref().map(|side| side.movement),
+        consumer: endpoint.description.consumer.as_ref().map(|side| side.movement),
+        health: endpoint.health,
+        health_reason: row.failure.clone(),
+        checked_at: row.checked_at.map(rfc3339),
+        latency_ms: row.latency_ms.and_then(|ms| u64::try_from(ms).ok()),
+        audiences,
+    }
+}
+
+fn parse(form: &Connect) -> Result<Parsed> {
+    let mut problems = Vec::new();
+    let application_id =
+        form.application_id.parse::<ApplicationId>().map_err(|_| HubError::not_found("application"))?;
+    let name = form.name.trim();
+    if name.is_empty() {
+        problems.push(FieldProblem::new("name", "Enter a name, so that your colleagues know which one it is."));
+    } else if name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control) {
+        problems.push(FieldProblem::new("name", format!("Use at most {LONGEST_NAME} ordinary characters.")));
+    }
+    let base_url =
+        parse_base_url(&form.base_url).map_err(|message| problems.push(FieldProblem::new("base_url", message)));
+    let key = form.authentication_key.trim();
+    if key.is_empty() {
+        problems.push(FieldProblem::new(
+            "authentication_key",
+            "Enter the authentication key that the application gave you.",
+        ));
+    } else if key.len() > LONGEST_KEY || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let message =
+            format!("A key has at most {LONGEST_KEY} letters, digits and signs, and no spaces inside. Copy it again.");
+        problems.push(FieldProblem::new("authentication_key", message));
+    }
+    match base_url {
+        Ok(base_url) if problems.is_empty() => {
+            Ok(Parsed { application_id, name: name.to_owned(), base_url, key: key.to_owned() })
+        }
+        _ => Err(HubError::Invalid { problems }),
+    }
+}
+
+fn parse_base_url(text: &str) -> std::result::Result<Url, String> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err("Enter the address of the application, for instance https://crm.example.org/usher/.".to_owned());
+    }
+    if text.len() > LONGEST_URL {
+        return Err(format!("An address has at most {LONGEST_URL} characters."));
+    }
+    let mut url =
+        Url::parse(text).map_err(|_| "This is not an address. It begins with https:// or http://.".to_owned())?;
+    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
+        return Err("The address must begin with https:// or http://.".to_owned());
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("Leave the user name and password out of the address; the key has a field of its own.".to_owned());
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("Leave out everything from “?” or “#” on; the contract's paths are added at the end.".to_owned());
+    }
+    if !url.path().ends_with('/') {
+        let path = format!("{}/", url.path());
+        url.set_path(&path);
+    }
+    Ok(url)
+}

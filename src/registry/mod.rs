@@ -1,0 +1,34 @@
+//! Registry: accounts, users and how they sign in, sessions, applications, endpoints and their credentials.
+//!
+//! It knows no audience and no share. Everything an account owns is asked for with the account's id in the query.
+
+mod applications;
+mod connection;
+mod endpoints;
+mod password;
+mod people;
+mod sessions;
+mod slow_down;
+
+pub use endpoints::ConnectedEndpoint;
+pub(crate) use endpoints::{parsed_id, undecodable};
+pub use sessions::SessionRows;
+
+use model::{
+    error::HubError,
+    view::{Actor, Role},
+};
+
+/// Lets pass who has at least this role in the account.
+pub(crate) fn require(actor: &Actor, role: Role) -> crate::hub::Result<()> {
+    if actor.role >= role {
+        return Ok(());
+    }
+    let who = match role {
+        Role::Admin => "an admin",
+        Role::Member | Role::Viewer => "a member or an admin",
+    };
+    Err(HubError::Forbidden {
+        message: format!("Your role in {} does not allow this. Ask {who} of the account.", actor.account_name),
+    })
+}

@@ -1,0 +1,188 @@
+//! The destination of a share: which endpoints can take the audience, which segments they have, and choosing one.
+
+use std::time::Instant;
+
+use model::{
+    contract::Movement,
+    error::{FieldProblem, HubError},
+    field::{Field, FieldKind},
+    id::{EndpointId, ShareId},
+    mapping::{Mapping, why_not},
+    run::Mode,
+    view::{Actor, ChooseDestination, DestinationChoice, DestinationSegment, ExistingSegment, Role, ShareView},
+};
+
+use crate::{
+    hub::{Hub, Result, internal},
+    registry::{ConnectedEndpoint, require},
+};
+
+const LONGEST_NAME: usize = 200;
+
+impl Hub {
+    /// The endpoints that take audiences; those that can't take this one say why.
+    pub async fn destinations(&self, actor: &Actor, id: &ShareId) -> Result<Vec<DestinationChoice>> {
+        let share = self.share_row(actor, id).await?;
+        let audience = self.audience_row(&actor.account_id, &share.audience_id).await?;
+        let endpoints = self.connected_endpoints(&actor.account_id).await?;
+        let choices = endpoints.into_iter().filter_map(|endpoint| {
+            let obstacle = obstacle(&endpoint, &audience.fields);
+            let consumer = endpoint.description.consumer?;
+            Some(DestinationChoice {
+                id: endpoint.id,
+                name: endpoint.name,
+                application: endpoint.application,
+                delivery: consumer.delivery,
+                obstacle,
+            })
+        });
+        Ok(choices.collect())
+    }
+
+    /// The segments that a destination has already, by name; asked of it now.
+    pub async fn existing_segments(&self, actor: &Actor, id: &EndpointId) -> Result<Vec<ExistingSegment>> {
+        let endpoint = self.connected_endpoint(&actor.account_id, id).await?;
+        let lists = endpoint.description.consumer.as_ref().is_some_and(|consumer| consumer.delivery.existing_segment);
+        if !lists {
+            return Ok(Vec::new());
+        }
+        let client = self.endpoint_client(&actor.account_id, id).await?;
+        let begun = Instant::now();
+        let answer = client.segments().await;
+        self.note_call(id, answer.as_ref().map(|_| begun.elapsed()).map_err(Clone::clone)).await;
+        let segments = answer.map_err(|error| HubError::Endpoint {
+            message: format!(
+                "{} could not be asked for its segments: {error}. Try again, or name a new segment.",
+                endpoint.name
+            ),
+        })?;
+        let mut segments: Vec<ExistingSegment> = segments
+            .into_iter()
+            .map(|segment| ExistingSegment { id: segment.id, name: segment.name, size: segment.size })
+            .collect();
+        segments.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(segments)
+    }
+
+    /// Chooses where a share goes and how it changes the segment there.
+    pub async fn choose_destination(
+        &self,
+        actor: &Actor,
+        id: &ShareId,
+        choice: ChooseDestination,
+    ) -> Result<ShareView> {
+        require(actor, Role::Member)?;
+        let share = self.share_row(actor, id).await?;
+        let audience = self.audience_row(&actor.account_id, &share.audience_id).await?;
+        let endpoint_id: EndpointId =
+            choice.endpoint_id.parse().map_err(|_| HubError::invalid("endpoint_id", "Choose a destination."))?;
+        let endpoint = self.connected_endpoint(&actor.account_id, &endpoint_id).await?;
+        let mut problems = Vec::new();
+        if let Some(obstacle) = obstacle(&endpoint, &audience.fields) {
+            problems.push(FieldProblem::new("endpoint_id", obstacle));
+        }
+        let Some(consumer) = &endpoint.description.consumer else {
+            return Err(HubError::invalid("endpoint_id", format!("{} does not take audiences.", endpoint.name)));
+        };
+        if !consumer.delivery.modes.contains(&choice.mode.job_mode()) {
+            problems.push(FieldProblem::new("mode", format!("{} does not offer this. Choose another.", endpoint.name)));
+        }
+        let segment = match choice.segment {
+            DestinationSegment::New { name } => {
+                let name = name.trim().to_owned();
+                if !consumer.delivery.new_segment {
+                    problems.push(FieldProblem::new(
+                        "segment",
+                        format!("{} takes no new segments. Choose one that it has.", endpoint.name),
+                    ));
+                } else if name.is_empty() {
+                    problems.push(FieldProblem::new("segment_name", "Name the new segment."));
+                } else if name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control) {
+                    problems.push(FieldProblem::new(
+                        "segment_name",
+                        format!("Use at most {LONGEST_NAME} ordinary characters."),
+                    ));
+                }
+                if choice.mode == Mode::Remove {
+                    problems.push(FieldProblem::new(
+                        "mode",
+                        "A new segment has nobody to remove. Choose an existing segment, or add to it.",
+                    ));
+                }
+                DestinationSegment::New { name }
+            }
+            DestinationSegment::Existing { id, .. } => {
+                if !consumer.delivery.existing_segment {
+                    problems.push(FieldProblem::new(
+                        "segment",
+                        format!("{} takes only new segments. Name one.", endpoint.name),
+                    ));
+                }
+                // The name is the destination's own, whatever the form said.
+                match self.existing_segments(actor, &endpoint.id).await?.into_iter().find(|segment| segment.id == id) {
+                    Some(segment) => DestinationSegment::Existing { id: segment.id, name: segment.name },
+                    None => {
+                        problems.push(FieldProblem::new(
+                            "segment_id",
+                            format!("{} has no such segment. Choose one from the list.", endpoint.name),
+                        ));
+                        DestinationSegment::Existing { id, name: String::new() }
+                    }
+                }
+            }
+        };
+        if !problems.is_empty() {
+            return Err(HubError::Invalid { problems });
+        }
+        // Links to fields that the new destination does not have would only be in the way.
+        let kept = Mapping {
+            links: share
+                .mapping
+                .links
+                .iter()
+                .filter(|link| consumer.fields.iter().any(|field| field.name == link.target))
+                .cloned()
+                .collect(),
+        };
+        let version = share.mapping_version + u32::from(kept != share.mapping);
+        let (segment_id, segment_name) = match &segment {
+            DestinationSegment::New { name } => (None, name.as_str()),
+            DestinationSegment::Existing { id, name } => (Some(id.as_str()), name.as_str()),
+        };
+        let sql = "update share set destination_endpoint_id = $1, segment_id = $2, segment_name = $3, mode = $4, mapping = $5,
+            mapping_version = $6, updated_at = $7 where id = $8 and account_id = $9";
+        sqlx::query(sql)
+            .bind(endpoint.id.as_str())
+            .bind(segment_id)
+            .bind(segment_name)
+            .bind(choice.mode.as_str())
+            .bind(serde_json::to_string(&kept).map_err(internal)?)
+            .bind(i64::from(version))
+            .bind(self.now_ms())
+            .bind(id.as_str())
+            .bind(actor.account_id.as_str())
+            .execute(self.database().writer())
+            .await
+            .map_err(internal)?;
+        self.share(actor, id).await
+    }
+}
+
+/// Why an endpoint can't take an audience with these fields.
+fn obstacle(endpoint: &ConnectedEndpoint, source: &[Field]) -> Option<String> {
+    let consumer = endpoint.description.consumer.as_ref()?;
+    if consumer.movement == Movement::Pull {
+        return Some(format!("{} fetches its data itself, which this version does not serve yet.", endpoint.name));
+    }
+    let linkable = |target: &Field| source.iter().any(|field| why_not(field, target).is_none());
+    let identifiers: Vec<&Field> = consumer.fields.iter().filter(|field| field.kind == FieldKind::Identifier).collect();
+    if !identifiers.is_empty() && !identifiers.iter().any(|field| linkable(field)) {
+        let names: Vec<&str> = identifiers.iter().map(|field| field.display_name()).collect();
+        return Some(format!(
+            "The audience has none of the identifiers by which {} knows people: {}.",
+            endpoint.name,
+            names.join(", ")
+        ));
+    }
+    None
+}

@@ -1,0 +1,304 @@
+//! The rows of shares: starting a draft, listing, reading, changing the mapping.
+
+use std::collections::HashMap;
+
+use model::{
+    error::{FieldProblem, HubError},
+    id::{AccountId, AudienceId, EndpointId, ShareId},
+    mapping::{Mapping, Source},
+    run::Mode,
+    view::{Actor, Destination, DestinationSegment, Role, ShareState, ShareSummary, ShareView},
+};
+use sqlx::{Any, AssertSqlSafe, Row, Transaction, any::AnyRow};
+
+use crate::{
+    exchange,
+    hub::{Hub, Result, internal},
+    registry::{parsed_id, require, undecodable},
+    store::{StoreError, clock::rfc3339, new_id},
+};
+
+/// Runs on a share's page.
+const RUNS_SHOWN: u32 = 20;
+/// Shares in a list.
+const MOST_LISTED: u32 = 500;
+const LONGEST_VALUE: usize = 1000;
+
+const SUMMARY: &str =
+    "select s.id, s.state, s.audience_id, s.mode, s.segment_name, s.updated_at, a.name as audience_name,
+    source.name as source_name, destination.name as destination_name
+    from share s join audience a on a.id = s.audience_id join endpoint source on source.id = a.endpoint_id
+    left join endpoint destination on destination.id = s.destination_endpoint_id where s.account_id = $1";
+
+/// A share as it is kept.
+pub(super) struct ShareRow {
+    pub(super) id: ShareId,
+    pub(super) state: ShareState,
+    pub(super) audience_id: AudienceId,
+    pub(super) destination_endpoint_id: Option<EndpointId>,
+    pub(super) segment: Option<DestinationSegment>,
+    pub(super) mode: Option<Mode>,
+    pub(super) mapping: Mapping,
+    pub(super) mapping_version: u32,
+}
+
+impl Hub {
+    /// Begins a share of an audience, as a draft.
+    pub async fn start_share(&self, actor: &Actor, audience_id: &AudienceId) -> Result<ShareId> {
+        require(actor, Role::Member)?;
+        let audience = self.audience_row(&actor.account_id, audience_id).await?;
+        if audience.withdrawn {
+            let message = format!("{} no longer offers this audience.", audience.summary.endpoint_name);
+            return Err(HubError::Conflict { message });
+        }
+        let id: ShareId = new_id(ShareId::PREFIX);
+        let sql = "insert into share (id, account_id, audience_id, state, mapping, mapping_version, created_by, created_at, updated_at)
+            values ($1, $2, $3, 'draft', $4, 0, $5, $6, $6)";
+        sqlx::query(sql)
+            .bind(id.as_str())
+            .bind(actor.account_id.as_str())
+            .bind(audience_id.as_str())
+            .bind(serde_json::to_string(&Mapping::default()).map_err(internal)?)
+            .bind(actor.user_id.as_str())
+            .bind(self.now_ms())
+            .execute(self.database().writer())
+            .await
+            .map_err(internal)?;
+        Ok(id)
+    }
+
+    /// The account's shares, the last changed first; at most 500.
+    pub async fn shares(&self, actor: &Actor) -> Result<Vec<ShareSummary>> {
+        let sql = AssertSqlSafe(format!("{SUMMARY} order by s.updated_at desc, s.id desc limit {MOST_LISTED}"));
+        let rows = sqlx::query(sql)
+            .bind(actor.account_id.as_str())
+            .fetch_all(self.database().reader())
+            .await
+            .map_err(internal)?;
+        self.summaries(actor, &rows).await
+    }
+
+    /// The shares of one audience, the last changed first.
+    pub(crate) async fn shares_of_audience(&self, actor: &Actor, id: &AudienceId) -> Result<Vec<ShareSummary>> {
+        let sql = AssertSqlSafe(format!(
+            "{SUMMARY} and s.audience_id = $2 order by s.updated_at desc, s.id desc limit {MOST_LISTED}"
+        ));
+        let rows = sqlx::query(sql)
+            .bind(actor.account_id.as_str())
+            .bind(id.as_str())
+            .fetch_all(self.database().reader())
+            .await;
+        self.summaries(actor, &rows.map_err(internal)?).await
+    }
+
+    async fn summaries(&self, actor: &Actor, rows: &[AnyRow]) -> Result<Vec<ShareSummary>> {
+        let mut runs = exchange::last_runs(self.database(), &actor.account_id).await.map_err(internal)?;
+        let mut summaries = Vec::new();
+        for row in rows {
+            let mut summary = share_summary(row).map_err(internal)?;
+            if let Some((run, state)) = runs.remove(&summary.id) {
+                summary.last_run = Some(run);
+                summary.last_run_state = Some(state);
+            }
+            summaries.push(summary);
+        }
+        Ok(summaries)
+    }
+
+    /// The names of the destinations that each audience was shared to, for the catalogue.
+    pub(crate) async fn destinations_by_audience(
+        &self,
+        account_id: &AccountId,
+    ) -> Result<HashMap<AudienceId, Vec<String>>> {
+        let sql =
+            "select distinct s.audience_id, e.name from share s join endpoint e on e.id = s.destination_endpoint_id
+            where s.account_id = $1 and s.state = 'active' order by e.name";
+        let rows =
+            sqlx::query(sql).bind(account_id.as_str()).fetch_all(self.database().reader()).await.map_err(internal)?;
+        let mut names: HashMap<AudienceId, Vec<String>> = HashMap::new();
+        for row in &rows {
+            let id = parsed_id(row, "audience_id").map_err(internal)?;
+            names.entry(id).or_default().push(row.try_get("name").map_err(internal)?);
+        }
+        Ok(names)
+    }
+
+    /// A share, with everything that its pages show.
+    pub async fn share(&self, actor: &Actor, id: &ShareId) -> Result<ShareView> {
+        let row = self.share_row(actor, id).await?;
+        let audience = self.audience(actor, &row.audience_id).await?;
+        let destination = match (&row.destination_endpoint_id, row.segment, row.mode) {
+            (Some(endpoint_id), Some(segment), Some(mode)) => {
+                let endpoint = self.connected_endpoint(&actor.account_id, endpoint_id).await?;
+                endpoint.description.consumer.map(|consumer| Destination {
+                    endpoint_id: endpoint.id,
+                    endpoint_name: endpoint.name,
+                    segment,
+                    mode,
+                    fields: consumer.fields,
+                    delivery: consumer.delivery,
+                })
+            }
+            _ => None,
+        };
+        let runs =
+            exchange::runs_of_share(self.database(), &actor.account_id, id, RUNS_SHOWN).await.map_err(internal)?;
+        Ok(ShareView {
+            id: row.id,
+            state: row.state,
+            audience: audience.summary,
+            fields: audience.fields,
+            destination,
+            mapping: row.mapping,
+            mapping_version: row.mapping_version,
+            runs,
+        })
+    }
+
+    /// Changes the mapping. What may be wrong with it beyond names is for the review.
+    pub async fn save_mapping(&self, actor: &Actor, id: &ShareId, mapping: Mapping) -> Result<ShareView> {
+        require(actor, Role::Member)?;
+        let share = self.share(actor, id).await?;
+        let destination = share.destination.as_ref();
+        let destination = destination
+            .ok_or_else(|| HubError::Conflict { message: "Choose a destination before the mapping.".to_owned() })?;
+        let problems = unknown_names(&mapping, &share, destination);
+        if !problems.is_empty() {
+            return Err(HubError::Invalid { problems });
+        }
+        let sql = "update share set mapping = $1, mapping_version = mapping_version + 1, updated_at = $2
+            where id = $3 and account_id = $4 and mapping <> $1";
+        sqlx::query(sql)
+            .bind(serde_json::to_string(&mapping).map_err(internal)?)
+            .bind(self.now_ms())
+            .bind(id.as_str())
+            .bind(actor.account_id.as_str())
+            .execute(self.database().writer())
+            .await
+            .map_err(internal)?;
+        self.share(actor, id).await
+    }
+
+    /// Throws a draft away.
+    pub async fn discard_share(&self, actor: &Actor, id: &ShareId) -> Result<()> {
+        require(actor, Role::Member)?;
+        let sql = "delete from share where id = $1 and account_id = $2 and state = 'draft'";
+        let done =
+            sqlx::query(sql).bind(id.as_str()).bind(actor.account_id.as_str()).execute(self.database().writer()).await;
+        if done.map_err(internal)?.rows_affected() == 1 {
+            return Ok(());
+        }
+        self.share_row(actor, id).await?;
+        Err(HubError::Conflict { message: "This share has been used; only drafts can be thrown away.".to_owned() })
+    }
+
+    pub(super) async fn share_row(&self, actor: &Actor, id: &ShareId) -> Result<ShareRow> {
+        let sql = "select id, state, audience_id, destination_endpoint_id, segment_id, segment_name, mode, mapping, mapping_version
+            from share where id = $1 and account_id = $2";
+        let row = sqlx::query(sql)
+            .bind(id.as_str())
+            .bind(actor.account_id.as_str())
+            .fetch_optional(self.database().reader())
+            .await;
+        let row = row.map_err(internal)?.ok_or_else(|| HubError::not_found("share"))?;
+        share_row(&row).map_err(internal)
+    }
+}
+
+/// Points a share at the segment that its first run made, so that the next run goes there too.
+pub(crate) async fn segment_made(
+    transaction: &mut Transaction<'_, Any>,
+    now_ms: i64,
+    share_id: &ShareId,
+    segment_id: &str,
+    segment_name: &str,
+) -> std::result::Result<(), StoreError> {
+    // A share whose destination was changed meanwhile keeps its new one.
+    let sql =
+        "update share set segment_id = $1, updated_at = $2 where id = $3 and segment_id is null and segment_name = $4";
+    sqlx::query(sql)
+        .bind(segment_id)
+        .bind(now_ms)
+        .bind(share_id.as_str())
+        .bind(segment_name)
+        .execute(&mut **transaction)
+        .await?;
+    Ok(())
+}
+
+fn unknown_names(mapping: &Mapping, share: &ShareView, destination: &Destination) -> Vec<FieldProblem> {
+    let mut problems = Vec::new();
+    for link in &mapping.links {
+        if !destination.fields.iter().any(|field| field.name == link.target) {
+            let message = format!("{} has no field “{}”.", destination.endpoint_name, bounded(&link.target));
+            problems.push(FieldProblem::new(bounded(&link.target), message));
+        }
+        match &link.source {
+            Source::Field { name } if !share.fields.iter().any(|field| field.name == *name) => {
+                let message = format!("The audience has no field “{}”.", bounded(name));
+                problems.push(FieldProblem::new(bounded(&link.target), message));
+            }
+            Source::Constant { value } if value.len() > LONGEST_VALUE => {
+                let message = format!("A constant has at most {LONGEST_VALUE} bytes.");
+                problems.push(FieldProblem::new(bounded(&link.target), message));
+            }
+            Source::Field { .. } | Source::Constant { .. } => {}
+        }
+        if mapping.links.iter().filter(|other| other.target == link.target).count() > 1 {
+            let message = format!("“{}” is mapped twice. Keep one of the two.", bounded(&link.target));
+            problems.push(FieldProblem::new(bounded(&link.target), message));
+        }
+    }
+    problems
+}
+
+fn bounded(text: &str) -> String {
+    text.chars().take(100).collect()
+}
+
+fn share_summary(row: &AnyRow) -> std::result::Result<ShareSummary, StoreError> {
+    Ok(ShareSummary {
+        id: parsed_id(row, "id")?,
+        state: share_state(row)?,
+        audience_id: parsed_id(row, "audience_id")?,
+        audience_name: row.try_get("audience_name")?,
+        source_name: row.try_get("source_name")?,
+        destination_name: row.try_get("destination_name")?,
+        destination_segment: row.try_get("segment_name")?,
+        mode: mode(row)?,
+        last_run: None,
+        last_run_state: None,
+        updated_at: rfc3339(row.try_get("updated_at")?),
+    })
+}
+
+fn share_row(row: &AnyRow) -> std::result::Result<ShareRow, StoreError> {
+    let endpoint: Option<String> = row.try_get("destination_endpoint_id")?;
+    let (segment_id, segment_name): (Option<String>, Option<String>) =
+        (row.try_get("segment_id")?, row.try_get("segment_name")?);
+    let segment = match (segment_id, segment_name) {
+        (Some(id), Some(name)) => Some(DestinationSegment::Existing { id, name }),
+        (None, Some(name)) => Some(DestinationSegment::New { name }),
+        (_, None) => None,
+    };
+    Ok(ShareRow {
+        id: parsed_id(row, "id")?,
+        state: share_state(row)?,
+        audience_id: parsed_id(row, "audience_id")?,
+        destination_endpoint_id: endpoint.map(|id| id.parse().map_err(undecodable)).transpose()?,
+        segment,
+        mode: mode(row)?,
+        mapping: serde_json::from_str(&row.try_get::<String, _>("mapping")?).map_err(undecodable)?,
+        mapping_version: u32::try_from(row.try_get::<i64, _>("mapping_version")?).map_err(undecodable)?,
+    })
+}
+
+fn share_state(row: &AnyRow) -> std::result::Result<ShareState, StoreError> {
+    let word: String = row.try_get("state")?;
+    Ok(if word == "draft" { ShareState::Draft } else { ShareState::Active })
+}
+
+fn mode(row: &AnyRow) -> std::result::Result<Option<Mode>, StoreError> {
+    let word: Option<String> = row.try_get("mode")?;
+    Ok(word.and_then(|word| Mode::ALL.into_iter().find(|mode| mode.as_str() == word)))
+}
