@@ -96,20 +96,14 @@ impl Transform {
                 let number = phone::to_e164(&value, default_country.as_deref()).map_err(TransformProblem::Phone)?;
                 Ok(if number == value { value } else { Cow::Owned(number) })
             }
-            Self::Sha256Hex => Ok(match Digest::of(&value) {
-                Some(Digest(bytes)) => {
-                    let written = hex::encode(bytes);
-                    if written == value { value } else { Cow::Owned(written) }
-                }
-                None => Cow::Borrowed(""),
-            }),
-            Self::Sha256Base64 => Ok(match Digest::of(&value) {
-                Some(Digest(bytes)) => {
-                    let written = STANDARD.encode(bytes);
-                    if written == value { value } else { Cow::Owned(written) }
-                }
-                None => Cow::Borrowed(""),
-            }),
+            Self::Sha256Hex => Ok(Digest::of(&value).map_or(Cow::Borrowed(""), |digest| {
+                let written = digest.hex();
+                if written == value { value } else { Cow::Owned(written) }
+            })),
+            Self::Sha256Base64 => Ok(Digest::of(&value).map_or(Cow::Borrowed(""), |digest| {
+                let written = digest.base64();
+                if written == value { value } else { Cow::Owned(written) }
+            })),
             Self::DefaultWhenEmpty { value: default } => {
                 Ok(if is_empty(&value) { Cow::Borrowed(default.as_str()) } else { value })
             }
@@ -196,12 +190,24 @@ impl Digest {
         Some(Self(bytes))
     }
 
-    /// Whether it is the SHA-256 of nothing: what careless systems write for people without a value.
-    pub(crate) fn is_of_nothing(self) -> bool {
-        const OF_NOTHING: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-        hex::encode(self.0) == OF_NOTHING
+    /// In lower-case hexadecimal.
+    fn hex(self) -> String {
+        let mut digits = vec![0; 64];
+        hex::encode_to_slice(self.0, &mut digits).expect("32 bytes are 64 digits");
+        String::from_utf8(digits).expect("hexadecimal digits are text")
+    }
+
+    /// In Base64.
+    fn base64(self) -> String {
+        STANDARD.encode(self.0)
     }
 }
+
+/// The SHA-256 of nothing, in both forms: what careless systems write for people without a value.
+pub(crate) const HASHES_OF_NOTHING: [&str; 2] = [
+    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+    "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
+];
 
 /// What is wrong with an e-mail address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -229,7 +235,12 @@ pub enum EmailProblem {
 /// Checks the form of an e-mail address, without asking anyone whether it exists. International domains and local parts are fine; quoted local
 /// parts, comments and addresses in brackets are not, since no application that takes audiences knows them.
 pub(crate) fn check_email(address: &str) -> Result<(), EmailProblem> {
-    if address.chars().any(is_forbidden_in_email) {
+    let forbidden = if address.is_ascii() {
+        address.bytes().any(|byte| byte <= b' ' || byte == 0x7f || separates_addresses(byte))
+    } else {
+        address.chars().any(is_forbidden_in_email)
+    };
+    if forbidden {
         return Err(EmailProblem::Characters);
     }
     let Some((local, domain)) = address.split_once('@').filter(|(_, domain)| !domain.contains('@')) else {
@@ -242,7 +253,7 @@ pub(crate) fn check_email(address: &str) -> Result<(), EmailProblem> {
         return Err(EmailProblem::LocalPartLength);
     }
     for part in [local, domain] {
-        if part.starts_with('.') || part.ends_with('.') || part.contains("..") {
+        if part.starts_with('.') || part.ends_with('.') || part.as_bytes().windows(2).any(|pair| pair == b"..") {
             return Err(EmailProblem::Dots);
         }
     }
@@ -261,11 +272,15 @@ pub(crate) fn check_email(address: &str) -> Result<(), EmailProblem> {
     Ok(())
 }
 
+fn separates_addresses(byte: u8) -> bool {
+    matches!(byte, b'"' | b'(' | b')' | b',' | b':' | b';' | b'<' | b'>' | b'[' | b'\\' | b']')
+}
+
 fn is_forbidden_in_email(character: char) -> bool {
     character.is_whitespace()
         || character.is_control()
         || matches!(character, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{feff}')
-        || matches!(character, '"' | '(' | ')' | ',' | ':' | ';' | '<' | '>' | '[' | '\\' | ']')
+        || u8::try_from(character).is_ok_and(separates_addresses)
 }
 
 #[cfg(test)]
