@@ -184,8 +184,10 @@ impl Carrier {
         let policy = self.hub.exchange().settings.retry;
         let mut retries = 0;
         loop {
+            let called = Instant::now();
             let error = match attempt().await {
                 Ok(answer) => {
+                    self.hub.note_call(self.endpoint_id(side), Ok(called.elapsed())).await;
                     if retries > 0 {
                         let mut change = self.held.begin().await?;
                         change.set_text(runs::Column::Waiting, None).await?;
@@ -196,6 +198,10 @@ impl Carrier {
                 }
                 Err(error) => error,
             };
+            // That one thing is refused says nothing of the endpoint's health.
+            if !matches!(error, CallError::Refused { status: ..500, .. }) {
+                self.hub.note_call(self.endpoint_id(side), Err(error.clone())).await;
+            }
             let delay = if error.is_retryable() {
                 policy.delay(retries + 1, begun.elapsed(), error.retry_after())
             } else {

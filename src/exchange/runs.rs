@@ -247,13 +247,6 @@ impl Held {
         change.commit().await
     }
 
-    /// Writes an entry of the timeline.
-    pub(crate) async fn note(&self, message: &str) -> Result<(), HeldError> {
-        let mut change = self.begin().await?;
-        change.note(message).await?;
-        change.commit().await
-    }
-
     /// Writes what was counted while reading.
     pub(crate) async fn set_reading_counts(&self, counts: &ReadingCounts) -> Result<(), HeldError> {
         let mut change = self.begin().await?;

@@ -89,8 +89,7 @@ async fn data_that_breaks_off_names_the_byte() {
 
 #[tokio::test]
 async fn data_that_breaks_off_once_is_read_again_from_the_start() {
-    let scene =
-        Scene::new(Manner { breaks_off: Some((1, 400)), ..giving(people_csv(50)) }, Temper::default()).await;
+    let scene = Scene::new(Manner { breaks_off: Some((1, 400)), ..giving(people_csv(50)) }, Temper::default()).await;
     let view = scene.share_and_settle(Mode::Replace).await;
     assert_eq!(view.summary.state, RunState::Complete, "{view:?}");
     assert_eq!(scene.producer.downloads(), 2);
@@ -192,10 +191,7 @@ async fn bom_and_line_ends_do_not_matter_whatever_the_pieces() {
             assert_eq!(view.summary.state, RunState::Complete, "{view:?}");
             assert_eq!(
                 scene.consumer.segment("seg-1"),
-                [
-                    ("a@example.org".to_owned(), "Ann, \"A\"".to_owned()),
-                    ("b@example.org".to_owned(), "Zoë".to_owned())
-                ]
+                [("a@example.org".to_owned(), "Ann, \"A\"".to_owned()), ("b@example.org".to_owned(), "Zoë".to_owned())]
             );
         }
     }
@@ -219,10 +215,8 @@ async fn ragged_rows_and_broken_characters_are_rejected_with_their_line_and_thei
         reader.headers().expect("a header"),
         vec!["email", "name", "_error_code", "_error_field", "_error_reason", "_error_line"]
     );
-    let rows: Vec<Vec<Vec<u8>>> = reader
-        .byte_records()
-        .map(|row| row.expect("well-formed").iter().map(<[u8]>::to_vec).collect())
-        .collect();
+    let rows: Vec<Vec<Vec<u8>>> =
+        reader.byte_records().map(|row| row.expect("well-formed").iter().map(<[u8]>::to_vec).collect()).collect();
     let told: Vec<(&[u8], &[u8], &[u8], &[u8])> =
         rows.iter().map(|row| (&*row[0], &*row[1], &*row[2], &*row[5])).collect();
     assert_eq!(
@@ -259,9 +253,11 @@ async fn an_export_in_parts_is_read_in_order_and_told_complete() {
         b"email,name\r\n,Nobody\r\nb@example.org,Ben\r\n".to_vec(),
         b"email,name\r\nc@example.org,Cy\r\n,Nobody\r\n".to_vec(),
     ];
-    let scene =
-        Scene::new(Manner { data: parts, lists_parts: true, declares: Some(5), ..Manner::default() }, Temper::default())
-            .await;
+    let scene = Scene::new(
+        Manner { data: parts, lists_parts: true, declares: Some(5), ..Manner::default() },
+        Temper::default(),
+    )
+    .await;
     let view = scene.share_and_settle(Mode::Add).await;
     assert_eq!(view.summary.state, RunState::CompleteWithRejects, "{view:?}");
     assert_eq!(view.summary.counts.declared, Some(5));

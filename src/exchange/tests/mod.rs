@@ -1,4 +1,11 @@
 //! Tests of the whole room: on both databases, and with applications on real sockets that misbehave when they are told to.
 
+mod consumer;
+mod faulty_destination;
+mod faulty_source;
 mod leases;
 mod plans;
+mod producer;
+mod restarts;
+mod scene;
+mod served;

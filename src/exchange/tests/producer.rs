@@ -85,7 +85,10 @@ impl Producer {
 
     pub(super) async fn serve(&self) -> Served {
         let router = Router::new()
-            .route("/v1/endpoint", get(|| async { Json(json!({"name": "Harbor CRM", "producer": {"movement": "PULL"}})) }))
+            .route(
+                "/v1/endpoint",
+                get(|| async { Json(json!({"name": "Harbor CRM", "producer": {"movement": "PULL"}})) }),
+            )
             .route("/v1/health", get(|| async { Json(json!({"status": "ok"})) }))
             .route("/v1/segments", get(|| async { Json(json!({"items": [], "next": null})) }))
             .route("/v1/jobs", post(announce))
@@ -168,7 +171,9 @@ impl Producer {
             job.parts = parts
                 .map(|(data, number)| JobPart {
                     number,
-                    rows: Some(u64::try_from(csv::Reader::from_reader(data.as_slice()).byte_records().count()).unwrap_or(0)),
+                    rows: Some(
+                        u64::try_from(csv::Reader::from_reader(data.as_slice()).byte_records().count()).unwrap_or(0),
+                    ),
                     bytes: Some(u64::try_from(data.len()).unwrap_or(0)),
                     sha256: Some(hex::encode(Sha256::digest(data))),
                 })

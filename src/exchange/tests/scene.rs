@@ -1,16 +1,12 @@
 //! A hub with a worker, a producer and a consumer, all on this machine: the stage of most tests of this room.
 
-use std::{
-    net::SocketAddr,
-    sync::Arc,
-    time::Duration,
-};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use futures::TryStreamExt;
 use model::{
     id::{EndpointId, RunId, ShareId},
     run::{Mode, Receipt},
-    view::{Actor, Role, RunView},
+    view::{Actor, Connect, RunView, SignUp},
 };
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -18,15 +14,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     consumer::{Consumer, Temper},
-    hubs::{connect, open},
     plans,
     producer::{Manner, Producer},
     served::Served,
 };
 use crate::{
     exchange::{ExchangeSettings, NewRun, RetryPolicy, RunPlan, enqueue},
-    hub::Hub,
-    store::new_id,
+    hub::{Hub, HubSettings},
+    outbound::Timeouts,
+    store::{SystemClock, new_id},
 };
 
 /// Longer than anything takes that goes well.
@@ -66,6 +62,33 @@ fn settings(lease: Duration) -> ExchangeSettings {
     }
 }
 
+/// A hub on the database and the payload store in this folder.
+async fn open(folder: &Path, exchange: ExchangeSettings) -> Hub {
+    let settings = HubSettings {
+        database_url: format!("sqlite:{}/usher.db", folder.display()),
+        payload_folder: folder.join("payload"),
+        master_key: [7; 32],
+        allowed_networks: vec!["127.0.0.0/8".parse().expect("a network")],
+        timeouts: Timeouts {
+            connect: Duration::from_secs(5),
+            call: Duration::from_millis(1500),
+            idle: Duration::from_millis(700),
+        },
+        exchange,
+    };
+    Hub::open(settings, Arc::new(SystemClock)).await.expect("opens")
+}
+
+async fn connect(hub: &Hub, actor: &Actor, name: &str, url: &str) -> EndpointId {
+    let form = Connect {
+        application_id: "app_toolkit_endpoint".to_owned(),
+        name: name.to_owned(),
+        base_url: url.to_owned(),
+        authentication_key: "a-key-for-tests".to_owned(),
+    };
+    hub.connect_endpoint(actor, form).await.expect("connects")
+}
+
 impl Scene {
     pub(super) async fn new(manner: Manner, temper: Temper) -> Self {
         Self::with_settings(manner, temper, settings(Duration::from_secs(10))).await
@@ -85,19 +108,18 @@ impl Scene {
     async fn with_settings(manner: Manner, temper: Temper, settings: ExchangeSettings) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let hub = open(folder.path(), settings).await;
-        let actor = Actor {
-            user_id: new_id("usr_"),
+        let form = SignUp {
+            account_name: "Example".to_owned(),
             user_name: "Ann".to_owned(),
             email: "ann@example.org".to_owned(),
-            account_id: new_id("acc_"),
-            account_name: "Example".to_owned(),
-            role: Role::Member,
+            password: "correct horse battery".to_owned(),
         };
+        let actor = hub.sign_up(form).await.expect("signs up");
         let (producer, consumer) = (Producer::new(manner), Consumer::new(temper));
         let (producer_served, consumer_served) = (producer.serve().await, consumer.serve().await);
         let mut scene = Self {
-            producer_id: connect(&hub, &actor, &producer_served.url()).await,
-            consumer_id: connect(&hub, &actor, &consumer_served.url()).await,
+            producer_id: connect(&hub, &actor, "Harbor CRM", &producer_served.url()).await,
+            consumer_id: connect(&hub, &actor, "Beacon Mail", &consumer_served.url()).await,
             consumer_address: consumer_served.address(),
             producer_served: Some(producer_served),
             consumer_served: Some(consumer_served),
@@ -209,9 +231,4 @@ impl Scene {
         };
         tokio::time::timeout(most, waiting).await.expect("it comes about in time");
     }
-}
-
-/// A clock is only asked for by the hub.
-pub(super) fn clock() -> Arc<dyn crate::store::Clock> {
-    Arc::new(crate::store::SystemClock)
 }
