@@ -1,2 +1,56 @@
-//! x
-fn main() {}
+//! `cargo xtask`: builds Usher, starts the demo, runs the tests.
+//!
+//! Everything that takes more than one program lives here, so that `make run` and `make test` are one line each and work alike on every
+//! machine. Each step prints a line with the time it took, has a time limit, and says what to do when it fails. Nothing of Usher itself
+//! is here.
+#![expect(clippy::print_stdout, reason = "this program's output is for the person who started it")]
+
+mod programs;
+mod site;
+mod step;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", about = "Builds Usher, starts the demo, runs the tests")]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Build the browser's half, the styles and the programs
+    Build {
+        /// Optimised, as `make run` uses it
+        #[arg(long)]
+        release: bool,
+    },
+}
+
+/// How things are built: for people (release) or for tests and work on Usher (dev).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Profile {
+    Dev,
+    Release,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> anyhow::Result<()> {
+    let root = root()?;
+    match CommandLine::parse().command {
+        Command::Build { release } => {
+            let profile = if release { Profile::Release } else { Profile::Dev };
+            site::build(&root, profile).await?;
+            programs::build(&root, profile).await
+        }
+    }
+}
+
+/// The repository's folder.
+fn root() -> anyhow::Result<PathBuf> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    Ok(folder.parent().map(std::path::Path::to_path_buf).unwrap_or(folder).canonicalize()?)
+}
