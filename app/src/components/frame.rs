@@ -1,0 +1,112 @@
+//! The frame around every page of a signed-in person: the rail of rooms, the bar with account and person, and the way past them.
+
+use leptos::prelude::*;
+use leptos_router::{components::Outlet, hooks::use_location};
+use model::view::Actor;
+
+use super::{
+    icon::{Icon, IconName, Mark},
+    notice::Trouble,
+};
+use crate::{error::AppError, session::current_actor, theme};
+
+const ROOMS: [(&str, &str, IconName); 5] = [
+    ("/", "Home", IconName::Home),
+    ("/audiences", "Audiences", IconName::Audiences),
+    ("/shares", "Shares", IconName::Shares),
+    ("/runs", "Runs", IconName::Runs),
+    ("/endpoints", "Endpoints", IconName::Endpoints),
+];
+
+/// Whether the page at `path` stands in the room at `room`.
+fn is_in_room(path: &str, room: &str) -> bool {
+    match room {
+        "/" => path == "/",
+        "/endpoints" => path.starts_with("/endpoints") || path.starts_with("/connect"),
+        room => path.starts_with(room),
+    }
+}
+
+/// The frame; pages are given the person who is signed in as context.
+#[component]
+pub fn Frame() -> impl IntoView {
+    let actor = Resource::new_blocking(|| (), |()| current_actor());
+    view! {
+        <a class="skip-link" href="#main">"Skip to the page"</a>
+        <Suspense>
+            {move || Suspend::new(async move {
+                match actor.await {
+                    Ok(actor) => view! { <Signed actor /> }.into_any(),
+                    Err(AppError::Hub(model::error::HubError::SignedOut)) => {
+                        view! { <main id="main"><p class="lead"><a href="/sign-in">"Please sign in."</a></p></main> }.into_any()
+                    }
+                    Err(error) => view! { <main id="main"><Trouble error /></main> }.into_any(),
+                }
+            })}
+        </Suspense>
+    }
+}
+
+#[component]
+fn Signed(actor: Actor) -> impl IntoView {
+    let location = use_location();
+    provide_context(actor.clone());
+    let rooms: Vec<_> = ROOMS
+        .into_iter()
+        .map(|(href, name, icon)| {
+            let current = move || location.pathname.with(|path| is_in_room(path, href)).then_some("page");
+            view! {
+                <li>
+                    <a href=href aria-current=current>
+                        <Icon name=icon />
+                        <span>{name}</span>
+                    </a>
+                </li>
+            }
+        })
+        .collect();
+    view! {
+        <div class="frame">
+            <nav class="rail" aria-label="Rooms">
+                <a class="brand" href="/">
+                    <Mark />
+                    <span>"Usher"</span>
+                </a>
+                <ul>{rooms}</ul>
+            </nav>
+            <div class="stage">
+                <header class="top-bar">
+                    <span class="account">{actor.account_name}</span>
+                    <details class="person-menu">
+                        <summary>
+                            <Icon name=IconName::Person />
+                            <span>{actor.user_name}</span>
+                        </summary>
+                        <div class="menu">
+                            <p class="who">{actor.email}</p>
+                            <ThemeChoice />
+                            <form method="post" action="/sign-out">
+                                <button type="submit" class="button">"Sign out"</button>
+                            </form>
+                        </div>
+                    </details>
+                </header>
+                <main id="main" tabindex="-1">
+                    <Outlet />
+                </main>
+            </div>
+        </div>
+    }
+}
+
+#[component]
+fn ThemeChoice() -> impl IntoView {
+    let choose = |name: &'static str, theme: Option<&'static str>| {
+        view! { <button type="button" class="button quiet" on:click=move |_| theme::choose(theme)>{name}</button> }
+    };
+    view! {
+        <div class="theme-choice" role="group" aria-label="Colours">
+            {choose("Light", Some("light"))} {choose("Dark", Some("dark"))} {choose("As the system", None)}
+        </div>
+    }
+}

@@ -1,0 +1,16 @@
+//! What pages are made of. Each component is in its own file, with its states; its style is `style/components/` under the same name.
+
+pub mod badge;
+pub mod button;
+pub mod count;
+pub mod dialog;
+pub mod empty_state;
+pub mod field;
+pub mod frame;
+pub mod icon;
+pub mod notice;
+pub mod page;
+pub mod progress;
+pub mod search_box;
+pub mod skeleton;
+pub mod time;

@@ -1,0 +1,87 @@
+//! Times: relative once the program runs, with the exact time on hover and focus; the server writes the exact time in UTC.
+
+use leptos::prelude::*;
+
+/// A point in time, given in RFC 3339.
+#[component]
+pub fn Time(
+    /// RFC 3339, UTC.
+    #[prop(into)]
+    at: String,
+) -> impl IntoView {
+    let exact = exact(&at);
+    let (text, set_text) = signal(exact.clone());
+    let (title, set_title) = signal(exact);
+    let instant = at.clone();
+    // The browser's clock and zone are not the server's: only after the page was taken over.
+    Effect::new(move |_| {
+        if let Some((relative, local)) = relative(&instant) {
+            set_text.set(relative);
+            set_title.set(local);
+        }
+    });
+    view! {
+        <time datetime=at title=title>
+            {text}
+        </time>
+    }
+}
+
+/// `2026-11-23T14:05:09.123Z` as `2026-11-23 14:05:09 UTC`.
+fn exact(at: &str) -> String {
+    let text = at.split('.').next().unwrap_or(at).trim_end_matches('Z').replace('T', " ");
+    format!("{text} UTC")
+}
+
+/// The clock time, for timelines.
+pub fn clock_time(at: &str) -> String {
+    let time = at.split_once('T').map_or(at, |(_, time)| time);
+    time.split('.').next().unwrap_or(time).trim_end_matches('Z').to_owned()
+}
+
+/// "5 minutes ago", and the exact time in the browser's zone.
+#[cfg(feature = "hydrate")]
+fn relative(at: &str) -> Option<(String, String)> {
+    let then = js_sys::Date::new(&wasm_bindgen::JsValue::from_str(at));
+    let seconds = (js_sys::Date::now() - then.get_time()) / 1000.0;
+    if !seconds.is_finite() {
+        return None;
+    }
+    let local = String::from(then.to_locale_string("en-GB", &wasm_bindgen::JsValue::UNDEFINED));
+    Some((ago(seconds), local))
+}
+
+#[cfg(not(feature = "hydrate"))]
+fn relative(_: &str) -> Option<(String, String)> {
+    None
+}
+
+#[cfg(any(feature = "hydrate", test))]
+fn ago(seconds: f64) -> String {
+    let (size, unit) = match seconds.abs() {
+        s if s < 45.0 => return "just now".to_owned(),
+        s if s < 3_600.0 => (s / 60.0, "minute"),
+        s if s < 86_400.0 => (s / 3_600.0, "hour"),
+        s if s < 30.0 * 86_400.0 => (s / 86_400.0, "day"),
+        s if s < 365.0 * 86_400.0 => (s / (30.4 * 86_400.0), "month"),
+        s => (s / (365.25 * 86_400.0), "year"),
+    };
+    let number = size.round().max(1.0);
+    let plural = if (number - 1.0).abs() < f64::EPSILON { "" } else { "s" };
+    if seconds >= 0.0 { format!("{number} {unit}{plural} ago") } else { format!("in {number} {unit}{plural}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_said_as_people_say_them() {
+        assert_eq!(ago(3.0), "just now");
+        assert_eq!(ago(61.0), "1 minute ago");
+        assert_eq!(ago(7_300.0), "2 hours ago");
+        assert_eq!(ago(-90_000.0), "in 1 day");
+        assert_eq!(exact("2026-11-23T14:05:09.123Z"), "2026-11-23 14:05:09 UTC");
+        assert_eq!(clock_time("2026-11-23T14:05:09.123Z"), "14:05:09");
+    }
+}

@@ -1,0 +1,124 @@
+//! What one page tells the next: the outcome of a form that was posted without the page's program. Kept in the session until it is read, so
+//! that nothing typed stands in an address; never a password or a key.
+
+use std::collections::BTreeMap;
+
+use leptos::prelude::*;
+use model::error::HubError;
+use serde::{Deserialize, Serialize};
+
+use crate::error::AppError;
+
+/// The outcome of a posted form.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flash {
+    /// What was typed, by the inputs' names; without secrets.
+    pub values: BTreeMap<String, String>,
+    /// What is wrong with it.
+    pub error: Option<HubError>,
+    /// What was done.
+    pub notice: Option<String>,
+}
+
+/// Takes what was left for the page at `path`.
+#[server(endpoint = "take_flash")]
+pub async fn take_flash(path: String) -> Result<Flash, AppError> {
+    let session = crate::session::session().await?;
+    Ok(session.remove::<Flash>(&server::key(&path)).await.ok().flatten().unwrap_or_default())
+}
+
+/// A form of a page: what to show in it and what is wrong with it, whichever way it was posted.
+#[derive(Clone, Copy)]
+pub struct Form {
+    flash: Resource<Result<Flash, AppError>>,
+    live: Signal<Option<HubError>>,
+}
+
+impl Form {
+    /// For the page at `path`; `live` is the error of the action that posts the form while the program runs.
+    pub fn new(path: impl Fn() -> String + Send + Sync + 'static, live: Signal<Option<HubError>>) -> Self {
+        Self { flash: Resource::new_blocking(path, take_flash), live }
+    }
+
+    /// The form's state: read it under `Suspense`.
+    pub async fn state(self) -> FormState {
+        FormState { flash: self.flash.await.unwrap_or_default(), live: self.live }
+    }
+}
+
+/// A form's state.
+#[derive(Clone)]
+pub struct FormState {
+    flash: Flash,
+    live: Signal<Option<HubError>>,
+}
+
+impl FormState {
+    /// What was typed into an input.
+    pub fn value(&self, name: &str) -> String {
+        self.flash.values.get(name).cloned().unwrap_or_default()
+    }
+
+    /// What was done.
+    pub fn notice(&self) -> Option<String> {
+        self.flash.notice.clone()
+    }
+
+    /// What is wrong with the form as a whole.
+    pub fn error(&self) -> Signal<Option<HubError>> {
+        let (first, live) = (self.flash.error.clone(), self.live);
+        // On the server the action also knows the error of a plain post, but the browser's first look does not: only the flash is common.
+        Signal::derive(move || if cfg!(feature = "ssr") { first.clone() } else { live.get().or_else(|| first.clone()) })
+    }
+
+    /// What is wrong with one input.
+    pub fn problem(&self, name: &'static str) -> Signal<Option<String>> {
+        let error = self.error();
+        Signal::derive(move || error.with(|error| error.as_ref().and_then(|error| error.problem_of(name)).map(str::to_owned)))
+    }
+}
+
+#[cfg(feature = "ssr")]
+pub use server::{fail, is_plain_form_post, leave};
+
+#[cfg(feature = "ssr")]
+mod server {
+    use http::HeaderMap;
+    use model::error::HubError;
+
+    use super::Flash;
+    use crate::error::AppError;
+
+    pub(super) fn key(path: &str) -> String {
+        format!("flash {path}")
+    }
+
+    /// The form was posted by the browser itself, not by our program.
+    pub async fn is_plain_form_post() -> bool {
+        let headers = leptos_axum::extract::<HeaderMap>().await.unwrap_or_default();
+        headers.get(http::header::ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(|accept| accept.contains("text/html"))
+    }
+
+    /// Leaves word for the page at `path`.
+    pub async fn leave(path: &str, flash: Flash) -> Result<(), AppError> {
+        let session = crate::session::session().await?;
+        session.insert(&key(path), flash).await.map_err(|error| AppError::Transport(error.to_string()))
+    }
+
+    /// Answers a form that could not be taken: what was typed and what is wrong reach the page at `path` in either way.
+    pub async fn fail(path: &str, values: &[(&str, &str)], error: HubError) -> AppError {
+        if is_plain_form_post().await {
+            let values = values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            let left = leave(path, Flash { values, error: Some(error.clone()), notice: None }).await;
+            if let Err(error) = left {
+                return error;
+            }
+            leptos_axum::redirect(path);
+            return error.into();
+        }
+        match crate::session::answer::<()>(Err(error.clone())).await {
+            Err(error) => error,
+            Ok(()) => error.into(),
+        }
+    }
+}

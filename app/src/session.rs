@@ -1,0 +1,88 @@
+//! Who is asking: the session behind a server function, and the hub that it calls. Everything here but the names runs on the server only.
+
+use leptos::prelude::*;
+use model::view::Actor;
+
+use crate::error::AppError;
+
+/// The session key of the person's id.
+pub const USER_ID: &str = "user_id";
+/// The session key of the account in which they act.
+pub const ACCOUNT_ID: &str = "account_id";
+
+/// Who is signed in; leads to the sign-in page when nobody is.
+#[server(endpoint = "current_actor")]
+pub async fn current_actor() -> Result<Actor, AppError> {
+    match actor().await {
+        Err(AppError::Hub(model::error::HubError::SignedOut)) => {
+            leptos_axum::redirect("/sign-in");
+            Err(model::error::HubError::SignedOut.into())
+        }
+        other => other,
+    }
+}
+
+#[cfg(feature = "ssr")]
+pub use server::{actor, answer, hub, session, sign_in_as};
+
+#[cfg(feature = "ssr")]
+mod server {
+    use hub::Hub;
+    use leptos::prelude::*;
+    use leptos_axum::ResponseOptions;
+    use model::{
+        error::HubError,
+        id::{AccountId, UserId},
+        view::Actor,
+    };
+    use tower_sessions::Session;
+
+    use super::{ACCOUNT_ID, USER_ID};
+    use crate::error::AppError;
+
+    /// The hub's handle, as the server put it into the context.
+    pub fn hub() -> Hub {
+        expect_context::<Hub>()
+    }
+
+    /// The session of the request.
+    pub async fn session() -> Result<Session, AppError> {
+        leptos_axum::extract::<Session>().await.map_err(|error| AppError::Transport(error.to_string()))
+    }
+
+    /// Who is signed in.
+    pub async fn actor() -> Result<Actor, AppError> {
+        let session = session().await?;
+        let ids = (session.get::<UserId>(USER_ID).await, session.get::<AccountId>(ACCOUNT_ID).await);
+        let (Ok(Some(user_id)), Ok(Some(account_id))) = ids else { return Err(HubError::SignedOut.into()) };
+        hub().actor(&user_id, &account_id).await?.ok_or_else(|| HubError::SignedOut.into())
+    }
+
+    /// Signs the person in, under a new session id (a stolen old one is of no use).
+    pub async fn sign_in_as(actor: &Actor) -> Result<(), AppError> {
+        let session = session().await?;
+        let done = async {
+            session.cycle_id().await?;
+            session.insert(USER_ID, &actor.user_id).await?;
+            session.insert(ACCOUNT_ID, &actor.account_id).await
+        };
+        done.await.map_err(|error| {
+            tracing::error!(%error, "a session could not be written");
+            AppError::Hub(HubError::Internal { request_id: "session".to_owned() })
+        })
+    }
+
+    /// Maps the hub's answer. The HTTP status follows the error, but not for plain form posts: those are redirected, and stay so.
+    pub async fn answer<T>(result: Result<T, HubError>) -> Result<T, AppError> {
+        let error = match result {
+            Ok(value) => return Ok(value),
+            Err(error) => error,
+        };
+        if !crate::flash::is_plain_form_post().await
+            && let (Some(response), Ok(status)) = (use_context::<ResponseOptions>(), http::StatusCode::from_u16(error.status()))
+        {
+            response.set_status(status);
+        }
+        Err(error.into())
+    }
+}
