@@ -295,19 +295,22 @@ fn csv_fault(error: csv::Error) -> Fault {
 /// Checks one segment of the configuration against the database.
 fn offer(connection: &Connection, index: usize, segment: &SegmentConfig) -> Result<Offered, ConfigError> {
     let at = |key: &str| format!("producer.segments[{index}].{key}");
+    let unusable = |error| {
+        wrong(
+            at("query"),
+            format!("cannot be run on the database ({error})"),
+            "Mend the query, or `table` if that is given.",
+        )
+    };
     // Within a subquery only a select can stand, and only one.
     let statement =
-        connection.prepare(&format!("select * from ({}) as segment limit 0", segment.query)).map_err(|error| {
-            wrong(
-                at("query"),
-                format!("cannot be run on the database ({error})"),
-                "Mend the query, or `table` if that is given.",
-            )
-        })?;
+        connection.prepare(&format!("select * from ({}) as segment limit 0", segment.query)).map_err(unusable)?;
+    // Of two columns with one name the subquery renames the second, so the query itself is asked.
+    let columns: Vec<String> =
+        connection.prepare(&segment.query).map_err(unusable)?.column_names().into_iter().map(str::to_owned).collect();
     if statement.parameter_count() > 0 {
         return Err(wrong(at("query"), "has parameters", "Write the values into the query."));
     }
-    let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
     if columns.len() > MAX_COLUMNS {
         return Err(wrong(
             at("query"),

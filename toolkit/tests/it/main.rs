@@ -1,0 +1,10 @@
+//! The real program over real sockets and database files: what the contract promises, and what a crash at any moment leaves.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod consumer;
+mod crash;
+mod demo;
+mod faulty_parts;
+mod producer;
+mod program;
