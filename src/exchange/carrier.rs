@@ -5,6 +5,7 @@ use std::{future::Future, time::Duration};
 
 use model::{
     contract::{Job, JobStatus, StatusReport},
+    error::HubError,
     id::{EndpointId, JobId},
     run::{Failure, FailureCode, RunEvent, RunState},
 };
@@ -96,7 +97,8 @@ impl Carrier {
         }
         match &failure {
             Some(failure) => {
-                let failure = Failure { message: format!("{} {kept}", failure.message), ..failure.clone() };
+                let message = format!("{} {kept} {}", failure.message, what_to_do(failure));
+                let failure = Failure { message: message.trim_end().to_owned(), ..failure.clone() };
                 change.set_failure(&failure).await?;
                 change.note(&format!("Failed. {}", failure.message)).await?;
                 tracing::warn!(run.id = %self.run.id, code = ?failure.code, state = state.as_str(), "run failed");
@@ -167,10 +169,17 @@ impl Carrier {
     /// A client for one side's endpoint.
     pub(super) async fn client(&self, side: Side) -> Result<EndpointClient, Stop> {
         let client = self.hub.endpoint_client(&self.run.account_id, self.endpoint_id(side)).await;
-        client.map_err(|error| {
-            tracing::error!(run.id = %self.run.id, endpoint.id = %self.endpoint_id(side), %error, "no client for an endpoint");
-            let message = format!("{} is not connected any more. Connect it again, and share again.", self.name(side));
-            self.failed(FailureCode::EndpointUnreachable, &message, false)
+        client.map_err(|error| match error {
+            HubError::NotFound { .. } => {
+                let message =
+                    format!("{} is not connected any more. Connect it again, and share again.", self.name(side));
+                self.failed(FailureCode::EndpointUnreachable, &message, false)
+            }
+            HubError::Endpoint { message } => {
+                let message = format!("{}: {}", self.name(side), sentence(&message));
+                self.failed(FailureCode::EndpointUnreachable, &message, false)
+            }
+            other => self.internal(&other.to_string()),
         })
     }
 
@@ -336,7 +345,7 @@ impl Carrier {
             more => format!(" It was tried {} times.", more + 1),
         };
         let message = format!("{}: {}{tries}", self.name(side), sentence(&error.to_string()));
-        self.failed(failure_code(error), &message, true)
+        self.failed(failure_code(error), &message, error.is_retryable())
     }
 
     /// As [`Self::failed`], but reading the source again may help.
@@ -366,6 +375,27 @@ fn failure_code(error: &CallError) -> FailureCode {
         CallError::KeyRefused => FailureCode::KeyRefused,
         CallError::Busy { .. } | CallError::Refused { .. } => FailureCode::EndpointFailed,
         CallError::Nonsense { .. } => FailureCode::NonsenseAnswer,
+    }
+}
+
+/// What a person can do about a failure.
+fn what_to_do(failure: &Failure) -> &'static str {
+    match failure.code {
+        FailureCode::KeyRefused => "Check the authentication key with whoever runs the application, then try again.",
+        FailureCode::EndpointUnreachable | FailureCode::EndpointTimeout if failure.retryable => {
+            "Try again when it is well."
+        }
+        FailureCode::SourceTruncated | FailureCode::SourceMismatch => {
+            "Try again; when it happens again, tell whoever runs the application."
+        }
+        FailureCode::NonsenseAnswer | FailureCode::AcknowledgementMismatch => "Tell whoever runs the application.",
+        FailureCode::HeaderUnusable | FailureCode::LimitPassed => "Mend it at the source, then try again.",
+        FailureCode::NothingToSend => "Look at the audience at its source.",
+        FailureCode::Internal => "Try again.",
+        FailureCode::EndpointUnreachable
+        | FailureCode::EndpointTimeout
+        | FailureCode::EndpointFailed
+        | FailureCode::MappingUnusable => "",
     }
 }
 

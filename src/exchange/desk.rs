@@ -26,7 +26,7 @@ const HOME_RUNS: u32 = 10;
 impl Hub {
     /// One page of the account's runs, newest first.
     pub async fn runs(&self, actor: &Actor, query: &RunQuery) -> Result<RunPage> {
-        Ok(views::runs(self.database(), &actor.account_id, query).await.map_err(internal)?)
+        views::runs(self.database(), &actor.account_id, query).await.map_err(internal)
     }
 
     /// One run with all that is known of it.

@@ -9,6 +9,7 @@ use std::{sync::Arc, time::Duration};
 use futures::StreamExt;
 use model::{
     contract::{Job, JobCategory, JobPart, JobRequest, JobSegment, JobStatus},
+    field::Field,
     id::JobId,
     mapping::Source,
     run::{FailureCode, Mode, RunEvent, RunState},
@@ -96,13 +97,18 @@ impl Carrier {
             let mut links = plan.mapping.links.iter();
             links.any(|link| matches!(&link.source, Source::Field { name: source } if source == name))
         };
+        // Only what is mapped leaves the source: the rest is nobody's business.
+        let mut fields: Vec<Field> = plan.source_fields.iter().filter(|field| mapped(&field.name)).cloned().collect();
+        if fields.is_empty() {
+            // Everything sent is a constant, but the rows have to be counted.
+            fields.clone_from(&plan.source_fields);
+        }
         let request = JobRequest {
             id: job_id.as_str().to_owned(),
             category: JobCategory::SegmentExport,
             segment: JobSegment { id: Some(plan.segment_id.clone()), name: plan.audience_name.clone() },
             mode: None,
-            // Only what is mapped leaves the source: the rest is nobody's business.
-            fields: plan.source_fields.iter().filter(|field| mapped(&field.name)).cloned().collect(),
+            fields,
             limit: None,
         };
         let job = self.call(Side::Source, || producer.announce(&request)).await?;

@@ -711,17 +711,15 @@ pub(crate) enum Kept {
     Nothing,
 }
 
-/// Records that the parts of an ended run are removed, and shreds its key when there are no rejects either. None when the run is
-/// under way (again). The caller removes the objects afterwards; when it can't, what lies there is found by nobody.
-pub(crate) async fn forget_payload(database: &Database, run_id: &RunId, now: i64) -> Result<Option<Kept>, StoreError> {
+/// Gives the payload of an ended run up, before its objects are removed: it can't be gone on with, and when there are no rejects its
+/// key is shredded. None when the run is under way (again).
+pub(crate) async fn give_up_payload(database: &Database, run_id: &RunId) -> Result<Option<Kept>, StoreError> {
     let mut transaction = database.begin().await?;
     let text = format!(
-        "update run set payload_removed_at = $2, read_whole_at = null, version = version + 1 where id = $1 and state in ({})
-         returning id",
+        "update run set read_whole_at = null, version = version + 1 where id = $1 and state in ({}) returning id",
         super::states_sql(RunState::is_final)
     );
-    let ended =
-        sqlx::query(AssertSqlSafe(text)).bind(run_id.as_str()).bind(now).fetch_optional(&mut *transaction).await?;
+    let ended = sqlx::query(AssertSqlSafe(text)).bind(run_id.as_str()).fetch_optional(&mut *transaction).await?;
     if ended.is_none() {
         return Ok(None);
     }
@@ -738,6 +736,16 @@ pub(crate) async fn forget_payload(database: &Database, run_id: &RunId, now: i64
     }
     transaction.commit().await?;
     Ok(Some(kept))
+}
+
+/// Records that the objects of an ended run are removed; until then the sweeper tries again.
+pub(crate) async fn payload_removed(database: &Database, run_id: &RunId, now: i64) -> Result<(), StoreError> {
+    let text = format!(
+        "update run set payload_removed_at = $2 where id = $1 and state in ({})",
+        super::states_sql(RunState::is_final)
+    );
+    sqlx::query(AssertSqlSafe(text)).bind(run_id.as_str()).bind(now).execute(database.writer()).await?;
+    Ok(())
 }
 
 /// Ended runs whose parts are still kept and needed no more, at most 50: those that ended well or were called off, and those that

@@ -67,7 +67,7 @@ impl Hub {
     async fn sweep_payload(&self) -> Result<(), StoreError> {
         let retention =
             i64::try_from(self.exchange().settings.failed_payload_retention.as_millis()).unwrap_or(i64::MAX);
-        let before = self.clock().now_ms().saturating_sub(retention);
+        let before = self.now_ms().saturating_sub(retention);
         for run_id in runs::ended_with_payload(self.database(), before).await? {
             self.remove_payload(&run_id).await;
         }
@@ -78,14 +78,15 @@ impl Hub {
     pub(super) async fn remove_payload(&self, run_id: &RunId) {
         let removed = async {
             let prefix = super::payload_folder(run_id);
-            match runs::forget_payload(self.database(), run_id, self.clock().now_ms()).await? {
-                None => {}
+            match runs::give_up_payload(self.database(), run_id).await? {
+                None => return Ok(()),
                 Some(runs::Kept::Rejects) => {
                     self.payloads().remove_below(&format!("{prefix}/parts")).await?;
                     self.payloads().remove_below(&format!("{prefix}/source")).await?;
                 }
                 Some(runs::Kept::Nothing) => self.payloads().remove_below(&prefix).await?,
             }
+            runs::payload_removed(self.database(), run_id, self.now_ms()).await?;
             Ok::<_, RemovalError>(())
         };
         if let Err(error) = removed.await {

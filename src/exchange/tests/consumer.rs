@@ -49,10 +49,13 @@ pub(super) struct Temper {
     pub(super) nonsense: Option<String>,
 }
 
+/// A part that was taken: its digest, the people in it, and what was answered.
+type Taken = (String, Vec<(String, String)>, PartResult);
+
 struct Import {
     request: JobRequest,
     status: JobStatus,
-    parts: BTreeMap<u32, (String, Vec<(String, String)>, PartResult)>,
+    parts: BTreeMap<u32, Taken>,
     polls_left: u32,
 }
 

@@ -217,17 +217,14 @@ async fn ragged_rows_and_broken_characters_are_rejected_with_their_line_and_thei
     );
     let rows: Vec<Vec<Vec<u8>>> =
         reader.byte_records().map(|row| row.expect("well-formed").iter().map(<[u8]>::to_vec).collect()).collect();
-    let told: Vec<(&[u8], &[u8], &[u8], &[u8])> =
-        rows.iter().map(|row| (&*row[0], &*row[1], &*row[2], &*row[5])).collect();
-    assert_eq!(
-        told,
-        [
-            (&b"b@example.org"[..], &b""[..], &b"wrong_column_count"[..], &b"3"[..]),
-            (b"c@example.org", b"Cy", b"wrong_column_count", b"4"),
-            (b"d@example.org", b"D\xff\xfe", b"invalid_utf8", b"5"),
-            (b"", b"nobody", b"required_empty", b"8"),
-        ]
-    );
+    let told: Vec<[&[u8]; 4]> = rows.iter().map(|row| [&*row[0], &*row[1], &*row[2], &*row[5]]).collect();
+    let expected: [[&[u8]; 4]; 4] = [
+        [b"b@example.org", b"", b"wrong_column_count", b"3"],
+        [b"c@example.org", b"Cy", b"wrong_column_count", b"4"],
+        [b"d@example.org", b"D\xff\xfe", b"invalid_utf8", b"5"],
+        [b"", b"nobody", b"required_empty", b"8"],
+    ];
+    assert_eq!(told, expected);
     assert_eq!(rows[1][6], b"extra", "no value is lost");
     let codes: Vec<(RejectCode, u64)> = view.left_out.iter().map(|group| (group.code, group.rows)).collect();
     assert!(codes.contains(&(RejectCode::InvalidUtf8, 1)), "{codes:?}");

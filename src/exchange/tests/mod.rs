@@ -1,5 +1,6 @@
 //! Tests of the whole room: on both databases, and with applications on real sockets that misbehave when they are told to.
 
+mod both_databases;
 mod consumer;
 mod faulty_destination;
 mod faulty_source;

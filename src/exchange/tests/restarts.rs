@@ -10,8 +10,9 @@ use model::{
 use super::{
     consumer::Temper,
     producer::Manner,
-    scene::{Scene, people_csv},
+    scene::{Scene, people_csv, settings},
 };
+use crate::exchange::ExchangeSettings;
 
 #[tokio::test]
 async fn a_worker_that_stops_hands_its_run_back_at_once() {
@@ -85,5 +86,52 @@ async fn a_worker_that_vanishes_while_the_destination_finishes_is_replaced() {
     scene.start_worker(Duration::from_millis(300)).await;
     let view = scene.settle(&run_id).await;
     assert_eq!(view.summary.state, RunState::Complete, "{view:?}");
+    assert_eq!(scene.consumer.segment("seg-1").len(), 5);
+}
+
+#[tokio::test]
+async fn whenever_a_worker_vanishes_each_person_is_there_once() {
+    for version in (2..40).step_by(4) {
+        // Two empty e-mail addresses among them are left out, whatever happens.
+        let mut data = people_csv(30);
+        data.extend_from_slice(b",Nobody\r\n,Nobody\r\n");
+        let manner = Manner { data: vec![data], pending_polls: 2, piece: 100, ..Manner::default() };
+        let temper = Temper { finishing_polls: 2, ..Temper::default() };
+        let mut scene = Scene::with_lease(manner, temper, Duration::from_millis(150)).await;
+        scene.consumer.keep("seg-1", &[("old@example.org", "Old")]);
+        let mut plan = scene.plan(Mode::Replace);
+        plan.destination.delivery.rows_per_part = Some(4);
+        let run_id = scene.enqueue(plan).await;
+        let reached = async || {
+            let view = scene.view(&run_id).await;
+            view.version >= version || view.summary.state.is_final()
+        };
+        scene.wait_until(Duration::from_secs(10), reached).await;
+        scene.kill_worker().await;
+        scene.start_worker(Duration::from_secs(10)).await;
+        let view = scene.settle(&run_id).await;
+        assert_eq!(view.summary.state, RunState::CompleteWithRejects, "killed at version {version}: {view:?}");
+        assert_eq!(scene.consumer.segment("seg-1").len(), 30, "killed at version {version}");
+        assert_eq!(scene.consumer.puts().1, 8, "killed at version {version}: each part was taken once");
+        scene.receipt(&run_id).await.check().expect("adds up");
+        assert_eq!(scene.rejects(&run_id).await.iter().filter(|byte| **byte == b'\n').count(), 3);
+    }
+}
+
+#[tokio::test]
+async fn the_parts_of_a_failed_run_are_swept_away_after_a_while_and_a_retry_reads_again() {
+    let manner = Manner { data: vec![people_csv(5)], ..Manner::default() };
+    let mut scene = Scene::new(manner, Temper::default()).await;
+    scene.stop_consumer();
+    let run_id = scene.share_and_settle(Mode::Replace).await.summary.id;
+    assert!(scene.has_payload(&run_id), "kept for a retry");
+    scene.stop_worker().await;
+    let forgetful = ExchangeSettings { failed_payload_retention: Duration::ZERO, ..settings(Duration::from_secs(10)) };
+    scene.start_worker_with(forgetful).await;
+    scene.wait_until(Duration::from_secs(5), async || !scene.has_payload(&run_id)).await;
+    scene.start_consumer().await;
+    let view = scene.retry_and_settle(&run_id).await;
+    assert_eq!(view.summary.state, RunState::Complete, "{view:?}");
+    assert_eq!(scene.producer.downloads(), 2);
     assert_eq!(scene.consumer.segment("seg-1").len(), 5);
 }

@@ -39,6 +39,7 @@ pub(super) struct Scene {
     consumer_served: Option<Served>,
     consumer_address: SocketAddr,
     folder: TempDir,
+    database_url: String,
     worker: Option<(JoinHandle<()>, CancellationToken)>,
 }
 
@@ -51,7 +52,7 @@ pub(super) fn people_csv(rows: usize) -> Vec<u8> {
     csv
 }
 
-fn settings(lease: Duration) -> ExchangeSettings {
+pub(super) fn settings(lease: Duration) -> ExchangeSettings {
     ExchangeSettings {
         lease,
         retry: RetryPolicy::fast(),
@@ -62,10 +63,10 @@ fn settings(lease: Duration) -> ExchangeSettings {
     }
 }
 
-/// A hub on the database and the payload store in this folder.
-async fn open(folder: &Path, exchange: ExchangeSettings) -> Hub {
+/// A hub on this database and the payload store in this folder.
+async fn open(database_url: &str, folder: &Path, exchange: ExchangeSettings) -> Hub {
     let settings = HubSettings {
-        database_url: format!("sqlite:{}/usher.db", folder.display()),
+        database_url: database_url.to_owned(),
         payload_folder: folder.join("payload"),
         master_key: [7; 32],
         allowed_networks: vec!["127.0.0.0/8".parse().expect("a network")],
@@ -105,9 +106,26 @@ impl Scene {
         Self::with_settings(manner, temper, settings).await
     }
 
+    /// On a database of the caller's choice.
+    pub(super) async fn on(database_url: &str, manner: Manner, temper: Temper) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        Self::in_folder(folder, database_url.to_owned(), manner, temper, settings(Duration::from_secs(10))).await
+    }
+
     async fn with_settings(manner: Manner, temper: Temper, settings: ExchangeSettings) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let hub = open(folder.path(), settings).await;
+        let database_url = format!("sqlite:{}/usher.db", folder.path().display());
+        Self::in_folder(folder, database_url, manner, temper, settings).await
+    }
+
+    async fn in_folder(
+        folder: TempDir,
+        database_url: String,
+        manner: Manner,
+        temper: Temper,
+        settings: ExchangeSettings,
+    ) -> Self {
+        let hub = open(&database_url, folder.path(), settings).await;
         let form = SignUp {
             account_name: "Example".to_owned(),
             user_name: "Ann".to_owned(),
@@ -128,6 +146,7 @@ impl Scene {
             producer,
             consumer,
             folder,
+            database_url,
             worker: None,
         };
         scene.work();
@@ -158,8 +177,17 @@ impl Scene {
 
     /// Another process on the same database and folder.
     pub(super) async fn start_worker(&mut self, lease: Duration) {
-        self.hub = open(self.folder.path(), settings(lease)).await;
+        self.start_worker_with(settings(lease)).await;
+    }
+
+    pub(super) async fn start_worker_with(&mut self, settings: ExchangeSettings) {
+        self.hub = self.another_hub(settings).await;
         self.work();
+    }
+
+    /// What another process would have.
+    pub(super) async fn another_hub(&self, settings: ExchangeSettings) -> Hub {
+        open(&self.database_url, self.folder.path(), settings).await
     }
 
     pub(super) fn stop_producer(&mut self) {
