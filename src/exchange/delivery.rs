@@ -19,8 +19,9 @@ use model::{
 use super::{
     carrier::{Carrier, Side},
     payload_folder,
+    records::{PartRow, RejectStage, parts},
     rejects::refused_file,
-    runs::{Column, PartRow, RejectStage, bounded_text, parts, source_header},
+    runs::{Column, bounded_text, source_header},
     stop::Stop,
 };
 use crate::{

@@ -21,8 +21,9 @@ use super::{
     cutting::Limits,
     payload_folder,
     pipeline::{Expectation, Feed, Pipeline, PipelineError, Progress, SealedCut},
+    records::RejectStage,
     rows::RowError,
-    runs::{Column, RejectStage},
+    runs::Column,
     stop::Stop,
 };
 use crate::{
@@ -256,7 +257,12 @@ impl Carrier {
                 return Ok(());
             }
             let mut bytes: u64 = 0;
-            while let Some(chunk) = data.next().await {
+            loop {
+                let chunk = tokio::select! {
+                    chunk = data.next() => chunk,
+                    () = feed.closed() => return Ok(()),
+                };
+                let Some(chunk) = chunk else { break };
                 let chunk = chunk.map_err(|error| self.broke_off(&error, number, bytes))?;
                 bytes += u64::try_from(chunk.len()).unwrap_or(u64::MAX);
                 if feed.send(Feed::Bytes(chunk)).await.is_err() {

@@ -12,6 +12,7 @@ mod intake;
 mod pipeline;
 pub mod plan;
 mod receipt;
+mod records;
 mod rejects;
 pub mod requests;
 pub mod retry;
@@ -43,7 +44,7 @@ fn payload_folder(run_id: &RunId) -> String {
 }
 
 fn reject_path(folder: &str, stage: i64, number: u32) -> String {
-    let stage = if stage == runs::RejectStage::Read.ordinal() { "read" } else { "refused" };
+    let stage = if stage == records::RejectStage::Read.ordinal() { "read" } else { "refused" };
     format!("{folder}/rejects/{stage}-{number}")
 }
 

@@ -19,8 +19,9 @@ use tokio::sync::mpsc;
 use super::{
     cutting::{Cut, Cutter, Limits},
     payload_folder,
+    records::{PartRow, RejectStage},
     rows::{RawRow, RowError, RowReader},
-    runs::{PartRow, ReadingCounts, RejectStage},
+    runs::ReadingCounts,
 };
 use crate::store::{PayloadError, PayloadKey, SealedObject};
 

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     carrier::{Carrier, count_ended},
-    runs::{PartRow, left_out, parts},
+    records::{PartRow, left_out, parts},
     stop::Stop,
 };
 use crate::store::clock::rfc3339;

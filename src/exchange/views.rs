@@ -9,7 +9,7 @@ use model::{
 };
 use sqlx::{Any, AssertSqlSafe, Row, any::AnyRow, query::Query};
 
-use super::runs::{corrupt, counts_of, from_integer, id_of, left_out, state_of};
+use super::runs::{corrupt, counts_of, from_integer, id_of, state_of};
 use crate::store::{Database, StoreError, clock::rfc3339};
 
 const PAGE_ROWS: u64 = 50;
@@ -177,7 +177,7 @@ pub(crate) async fn run(
         version: from_integer(row.try_get("version")?),
         waiting: row.try_get("waiting")?,
         failure: failure.filter(|_| summary.state == RunState::Failed),
-        left_out: left_out(database, run_id).await?,
+        left_out: super::records::left_out(database, run_id).await?,
         parts: small("parts")?,
         parts_acknowledged: small("parts_acknowledged")?,
         retries: small("retries")?,

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     carrier::Carrier,
+    records,
     runs::{self, Claim, Held, HeldError},
     stop::Stop,
 };
@@ -68,7 +69,7 @@ impl Hub {
         let retention =
             i64::try_from(self.exchange().settings.failed_payload_retention.as_millis()).unwrap_or(i64::MAX);
         let before = self.now_ms().saturating_sub(retention);
-        for run_id in runs::ended_with_payload(self.database(), before).await? {
+        for run_id in records::ended_with_payload(self.database(), before).await? {
             self.remove_payload(&run_id).await;
         }
         Ok(())
@@ -78,15 +79,15 @@ impl Hub {
     pub(super) async fn remove_payload(&self, run_id: &RunId) {
         let removed = async {
             let prefix = super::payload_folder(run_id);
-            match runs::give_up_payload(self.database(), run_id).await? {
+            match records::give_up_payload(self.database(), run_id).await? {
                 None => return Ok(()),
-                Some(runs::Kept::Rejects) => {
+                Some(records::Kept::Rejects) => {
                     self.payloads().remove_below(&format!("{prefix}/parts")).await?;
                     self.payloads().remove_below(&format!("{prefix}/source")).await?;
                 }
-                Some(runs::Kept::Nothing) => self.payloads().remove_below(&prefix).await?,
+                Some(records::Kept::Nothing) => self.payloads().remove_below(&prefix).await?,
             }
-            runs::payload_removed(self.database(), run_id, self.now_ms()).await?;
+            records::payload_removed(self.database(), run_id, self.now_ms()).await?;
             Ok::<_, RemovalError>(())
         };
         if let Err(error) = removed.await {

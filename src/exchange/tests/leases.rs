@@ -13,8 +13,9 @@ use super::plans::new_run;
 use crate::{
     exchange::{
         enqueue,
+        records::{self, PartRow, RejectStage},
         requests::{Asked, ask_to_cancel, ask_to_retry},
-        runs::{self, HeldError, PartRow, RejectStage, claim},
+        runs::{self, HeldError, claim},
         views,
     },
     store::{Clock, Database, ManualClock, new_id, testing::scratch_databases},
@@ -149,11 +150,15 @@ async fn parts_rejects_and_reasons_add_up_whatever_the_order() {
         change.add_left_out(&[group(None, 2), group(Some("blocked"), 1)]).await.expect("adds");
         change.acknowledge_part(&part(2), 9, 1).await.expect("acknowledges");
         change.commit().await.expect("commits");
-        let open: Vec<u32> =
-            runs::parts(&bench.database, &run_id, true).await.expect("lists").iter().map(|part| part.number).collect();
+        let open: Vec<u32> = records::parts(&bench.database, &run_id, true)
+            .await
+            .expect("lists")
+            .iter()
+            .map(|part| part.number)
+            .collect();
         assert_eq!(open, [1]);
         assert_eq!(
-            runs::left_out(&bench.database, &run_id).await.expect("lists"),
+            records::left_out(&bench.database, &run_id).await.expect("lists"),
             [group(None, 5), group(Some("blocked"), 1)]
         );
 
@@ -164,8 +169,8 @@ async fn parts_rejects_and_reasons_add_up_whatever_the_order() {
         let counts = change.counts().await.expect("counts");
         assert_eq!((counts.sent, counts.acknowledged, counts.refused), (0, 0, 0));
         change.commit().await.expect("commits");
-        assert_eq!(runs::left_out(&bench.database, &run_id).await.expect("lists"), [group(None, 5)]);
-        assert_eq!(runs::parts(&bench.database, &run_id, true).await.expect("lists").len(), 2);
+        assert_eq!(records::left_out(&bench.database, &run_id).await.expect("lists"), [group(None, 5)]);
+        assert_eq!(records::parts(&bench.database, &run_id, true).await.expect("lists").len(), 2);
 
         // A destination with a code of its own for every row does not fill the database.
         let mut change = held.begin().await.expect("begins");
@@ -173,7 +178,7 @@ async fn parts_rejects_and_reasons_add_up_whatever_the_order() {
         change.add_left_out(&many).await.expect("adds");
         change.add_left_out(&many).await.expect("adds");
         change.commit().await.expect("commits");
-        let groups = runs::left_out(&bench.database, &run_id).await.expect("lists");
+        let groups = records::left_out(&bench.database, &run_id).await.expect("lists");
         assert!(groups.len() <= 101, "{}", groups.len());
         assert_eq!(groups.iter().map(|group| group.rows).sum::<u64>(), 5 + 1000);
     }
