@@ -1,2 +1,82 @@
-//! x
-fn main() {}
+//! `usher`: serves the interface, the events of runs and the health pages, and carries out runs.
+//!
+//! Here is only the command line. Rules about audiences, shares and runs are in the hub; pages are in the app. This program puts the two
+//! on a socket: sessions, headers, static files, what is streamed, starting and ending.
+
+mod demo;
+mod events;
+mod health;
+mod log;
+mod master_key;
+mod requests;
+mod router;
+mod run_files;
+mod security;
+mod serve;
+mod sessions;
+mod settings;
+mod signed_in;
+
+use std::io::Write;
+
+use clap::{Parser, Subcommand};
+
+use settings::{HubOptions, LogOptions, ServeOptions};
+
+#[derive(Debug, Parser)]
+#[command(name = "usher", version, about = "An open, self-hosted audience exchange")]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    log: LogOptions,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the interface and carry out runs until told to stop (SIGTERM, Ctrl-C)
+    Serve {
+        #[command(flatten)]
+        serve: ServeOptions,
+        #[command(flatten)]
+        hub: HubOptions,
+    },
+    /// Bring the database up to date and end
+    Migrate {
+        #[command(flatten)]
+        hub: HubOptions,
+    },
+    /// Make the demo's account and connect its two endpoints, as far as they are not there yet
+    Demo {
+        #[command(flatten)]
+        demo: demo::DemoOptions,
+        #[command(flatten)]
+        hub: HubOptions,
+    },
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let line = CommandLine::parse_from(with_default_subcommand(std::env::args_os()));
+    log::start(&line.log)?;
+    match line.command {
+        Command::Serve { serve, hub } => serve::serve(&serve, &hub).await,
+        Command::Migrate { hub } => {
+            hub.open().await?.close().await;
+            writeln!(std::io::stdout(), "The database is up to date.")?;
+            Ok(())
+        }
+        Command::Demo { demo, hub } => demo::make(&demo, &hub.open().await?).await,
+    }
+}
+
+/// `usher` alone serves, with the settings of the environment.
+fn with_default_subcommand(
+    arguments: impl Iterator<Item = std::ffi::OsString>,
+) -> impl Iterator<Item = std::ffi::OsString> {
+    let mut arguments: Vec<_> = arguments.collect();
+    if arguments.len() == 1 {
+        arguments.push("serve".into());
+    }
+    arguments.into_iter()
+}

@@ -1,0 +1,24 @@
+//! The log: where it goes, in which form, and what is in it. Values of rows and secrets never are.
+
+use std::io::IsTerminal;
+
+use anyhow::Context;
+use tracing_subscriber::EnvFilter;
+
+use crate::settings::{LogFormat, LogOptions};
+
+/// Begins to write the log to standard error.
+pub(crate) fn start(options: &LogOptions) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(&options.filter).with_context(|| {
+        format!("USHER_LOG: {:?} is no log filter; try \"info\" or \"hub=debug,info\"", options.filter)
+    })?;
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
+    match options.format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().init(),
+    }
+    Ok(())
+}

@@ -1,0 +1,79 @@
+//! The master key's file: read, or made on the first start. The key itself is used by the hub only.
+
+use std::{
+    fs,
+    io::{ErrorKind, Write},
+    os::unix::fs::PermissionsExt,
+    path::Path,
+};
+
+use anyhow::{Context, bail};
+use tempfile::NamedTempFile;
+
+/// The key in the file; a new one when there is no file. Only the owner can read a file that is made here.
+pub(crate) fn read_or_make(file: &Path) -> anyhow::Result<[u8; 32]> {
+    match fs::read_to_string(file) {
+        Ok(text) => parse(&text).with_context(|| {
+            format!(
+                "the master key in {} must be 64 hexadecimal digits; put the right file back from your backup",
+                file.display()
+            )
+        }),
+        Err(error) if error.kind() == ErrorKind::NotFound => make(file),
+        Err(error) => Err(error).with_context(|| format!("the master key in {} can't be read", file.display())),
+    }
+}
+
+fn parse(text: &str) -> anyhow::Result<[u8; 32]> {
+    let mut key = [0; 32];
+    hex::decode_to_slice(text.trim(), &mut key)?;
+    if key == [0; 32] {
+        bail!("the key is all zeros");
+    }
+    Ok(key)
+}
+
+/// Writes the key beside and then gives it its name, so that a process that starts at the same time sees a whole key or none.
+fn make(file: &Path) -> anyhow::Result<[u8; 32]> {
+    let key: [u8; 32] = rand::random();
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let complaint = || format!("the master key can't be written to {}", file.display());
+    let mut beside = NamedTempFile::new_in(folder).with_context(complaint)?;
+    beside.as_file().set_permissions(fs::Permissions::from_mode(0o600)).with_context(complaint)?;
+    writeln!(beside, "{}", hex::encode(key)).with_context(complaint)?;
+    beside.as_file().sync_all().with_context(complaint)?;
+    match beside.persist_noclobber(file) {
+        Ok(_) => {
+            tracing::info!(file = %file.display(), "made the master key; keep it safe: without it nothing sealed can be opened");
+            Ok(key)
+        }
+        // The other process was quicker: its key is the one.
+        Err(error) if error.error.kind() == ErrorKind::AlreadyExists => read_or_make(file),
+        Err(error) => Err(error.error).with_context(complaint),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_made_once_and_only_for_its_owner() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("master.key");
+        let made = read_or_make(&file).expect("made");
+        assert_eq!(read_or_make(&file).expect("read"), made);
+        let mode = fs::metadata(&file).expect("there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_damaged_file_is_refused_and_kept() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("master.key");
+        fs::write(&file, "abcdef").expect("written");
+        let error = read_or_make(&file).expect_err("too short");
+        assert!(error.to_string().contains("64 hexadecimal digits"), "{error}");
+        assert_eq!(fs::read_to_string(&file).expect("there"), "abcdef");
+    }
+}

@@ -1,0 +1,106 @@
+//! Every route and what lies around it. Pages and server functions come from the app; here they get the hub, sessions and protection.
+
+use std::path::Path;
+
+use axum::{
+    Router,
+    extract::FromRef,
+    middleware::from_fn,
+    response::Redirect,
+    routing::{get, post},
+};
+use http::{HeaderName, HeaderValue, header::CACHE_CONTROL};
+use hub::Hub;
+use leptos::prelude::*;
+use leptos_axum::{LeptosRoutes, generate_route_list};
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceBuilder;
+use tower_http::{
+    compression::CompressionLayer,
+    csrf::CsrfLayer,
+    limit::RequestBodyLimitLayer,
+    request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer},
+    services::ServeDir,
+    set_header::SetResponseHeaderLayer,
+    trace::TraceLayer,
+};
+use tower_sessions::Session;
+
+use crate::{events, health, requests, run_files, security, sessions};
+
+/// Bytes of a request at most. The largest is a mapping of a few hundred columns.
+const LARGEST_REQUEST: usize = 2 * 1024 * 1024;
+
+/// What the routes share.
+#[derive(Clone, FromRef)]
+pub(crate) struct AppState {
+    pub(crate) hub: Hub,
+    pub(crate) options: LeptosOptions,
+    pub(crate) stopping: Stopping,
+    pub(crate) recorder: PrometheusHandle,
+}
+
+/// Cancelled when the process is told to stop.
+#[derive(Debug, Clone)]
+pub(crate) struct Stopping(pub(crate) CancellationToken);
+
+/// Everything that the server answers.
+pub(crate) fn router(state: AppState, site: &Path, secure_cookies: bool) -> Router {
+    let people = people(&state)
+        .layer(from_fn(sessions::keep_alive))
+        .layer(sessions::layer(state.hub.sessions().clone(), secure_cookies))
+        .layer(CsrfLayer::new())
+        .layer(RequestBodyLimitLayer::new(LARGEST_REQUEST))
+        .with_state(state.clone());
+    // Asked for again each time, answered with "unchanged" mostly: after an update no page runs with the old program.
+    let revalidate = SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    let files = ServiceBuilder::new().layer(revalidate).service(ServeDir::new(site.join("pkg")));
+    let machines = Router::new()
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .route("/metrics", get(health::metrics))
+        .with_state(state);
+    let request_id = HeaderName::from_static("x-request-id");
+    people.nest_service("/pkg", files).merge(machines).layer(
+        ServiceBuilder::new()
+            .layer(SetRequestIdLayer::new(request_id.clone(), MakeRequestUuid))
+            .layer(TraceLayer::new_for_http().make_span_with(requests::span))
+            .layer(PropagateRequestIdLayer::new(request_id))
+            .layer(from_fn(requests::count))
+            .layer(from_fn(security::headers))
+            // Leaves events, images and small answers as they are.
+            .layer(CompressionLayer::new()),
+    )
+}
+
+/// What people and their browsers ask for.
+fn people(state: &AppState) -> Router<AppState> {
+    let context = {
+        let hub = state.hub.clone();
+        move || provide_context(hub.clone())
+    };
+    let page = |options: LeptosOptions| {
+        security::allow_page();
+        app::shell(options)
+    };
+    let shell = {
+        let options = state.options.clone();
+        move || page(options.clone())
+    };
+    Router::new()
+        .route("/events/runs/{id}", get(events::of_run))
+        .route("/runs/{id}/rejects.csv", get(run_files::rejects))
+        .route("/runs/{id}/receipt.json", get(run_files::receipt))
+        .route("/sign-out", post(sign_out))
+        .leptos_routes_with_context(state, generate_route_list(app::App), context.clone(), shell)
+        .fallback(leptos_axum::file_and_error_handler_with_context::<AppState, _>(context, page))
+}
+
+/// `POST /sign-out`: forgets the session, here and in the browser.
+async fn sign_out(session: Session) -> Redirect {
+    if let Err(error) = session.flush().await {
+        tracing::error!(%error, "a session could not be ended");
+    }
+    Redirect::to("/sign-in")
+}

@@ -1,0 +1,44 @@
+//! What can be downloaded of a run: its rejects and its receipt.
+
+use axum::{
+    Json,
+    body::Body,
+    extract::{Path, State},
+    response::{IntoResponse, Response},
+};
+use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
+use hub::Hub;
+use model::{error::HubError, id::RunId};
+
+use crate::signed_in::{Refusal, SignedIn};
+
+/// `GET /runs/{id}/rejects.csv`: the rows that were left out, with what is wrong with each; streamed.
+pub(crate) async fn rejects(
+    SignedIn(actor): SignedIn,
+    State(hub): State<Hub>,
+    Path(id): Path<String>,
+) -> Result<Response, Refusal> {
+    let id: RunId = id.parse().map_err(|_| HubError::not_found("run"))?;
+    let rows = hub.rejects(&actor, &id).await?;
+    let headers = [
+        (CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()),
+        (CONTENT_DISPOSITION, format!("attachment; filename=\"rejects-{id}.csv\"")),
+        (CACHE_CONTROL, "no-store".to_owned()),
+    ];
+    Ok((headers, Body::from_stream(rows)).into_response())
+}
+
+/// `GET /runs/{id}/receipt.json`: the final account.
+pub(crate) async fn receipt(
+    SignedIn(actor): SignedIn,
+    State(hub): State<Hub>,
+    Path(id): Path<String>,
+) -> Result<Response, Refusal> {
+    let id: RunId = id.parse().map_err(|_| HubError::not_found("run"))?;
+    let receipt = hub.receipt(&actor, &id).await?;
+    let headers = [
+        (CONTENT_DISPOSITION, format!("attachment; filename=\"receipt-{id}.json\"")),
+        (CACHE_CONTROL, "no-store".to_owned()),
+    ];
+    Ok((headers, Json(receipt)).into_response())
+}

@@ -1,0 +1,103 @@
+//! Sessions: the store that `tower-sessions` asks, over the hub's rows, and the cookie. What is in a session is the app's matter.
+
+use async_trait::async_trait;
+use axum::{extract::Request, middleware::Next, response::Response};
+use hub::{
+    registry::SessionRows,
+    store::{Clock, StoreError, SystemClock},
+};
+use tower_sessions::{
+    Expiry, Session, SessionManagerLayer, SessionStore,
+    cookie::{
+        SameSite,
+        time::{Duration, OffsetDateTime},
+    },
+    session::{Id, Record},
+    session_store::{Error, Result},
+};
+
+/// The cookie with the session's id.
+pub(crate) const COOKIE: &str = "usher_session";
+/// A session that is not used for so long ends.
+const INACTIVITY: Duration = Duration::days(7);
+/// In which hour the session was last used: written at most once an hour, so that using a session does not mean writing it each time.
+const USED_IN_HOUR: &str = "used_in_hour";
+
+/// Sessions in the database. The row does not hold the id in clear, so what is read from the database signs nobody in.
+#[derive(Debug, Clone)]
+pub(crate) struct Sessions(SessionRows);
+
+/// The layer that gives each request its session.
+pub(crate) fn layer(rows: SessionRows, secure: bool) -> SessionManagerLayer<Sessions> {
+    SessionManagerLayer::new(Sessions(rows))
+        .with_name(COOKIE)
+        .with_http_only(true)
+        // Lax, so that links from mails find people signed in; posts from other sites are refused by another layer.
+        .with_same_site(SameSite::Lax)
+        .with_path("/")
+        .with_secure(secure)
+        .with_expiry(Expiry::OnInactivity(INACTIVITY))
+}
+
+/// Keeps a session that is in use from ending.
+pub(crate) async fn keep_alive(session: Session, request: Request, next: Next) -> Response {
+    if request.headers().contains_key(http::header::COOKIE)
+        && let Err(error) = note_use(&session).await
+    {
+        // The page itself will say so, if it needs the session.
+        tracing::warn!(%error, "a session's use could not be noted");
+    }
+    next.run(request).await
+}
+
+async fn note_use(session: &Session) -> std::result::Result<(), tower_sessions::session::Error> {
+    let hour = SystemClock.now_ms() / 3_600_000;
+    let signed_in = session.get_value(app::session::USER_ID).await?.is_some();
+    if signed_in && session.get::<i64>(USED_IN_HOUR).await? != Some(hour) {
+        session.insert(USED_IN_HOUR, hour).await?;
+    }
+    Ok(())
+}
+
+#[async_trait]
+impl SessionStore for Sessions {
+    async fn create(&self, record: &mut Record) -> Result<()> {
+        while !self.0.create(&record.id.to_string(), &encode(record)?, expires_at_ms(record)).await.map_err(backend)? {
+            record.id = Id::default();
+        }
+        Ok(())
+    }
+
+    async fn save(&self, record: &Record) -> Result<()> {
+        self.0.save(&record.id.to_string(), &encode(record)?, expires_at_ms(record)).await.map_err(backend)
+    }
+
+    async fn load(&self, id: &Id) -> Result<Option<Record>> {
+        let row = self.0.load(&id.to_string()).await.map_err(backend)?;
+        row.map(|bytes| decode(*id, &bytes)).transpose()
+    }
+
+    async fn delete(&self, id: &Id) -> Result<()> {
+        self.0.delete(&id.to_string()).await.map_err(backend)
+    }
+}
+
+fn encode(record: &Record) -> Result<Vec<u8>> {
+    rmp_serde::to_vec(&(record.expiry_date.unix_timestamp(), &record.data))
+        .map_err(|error| Error::Encode(error.to_string()))
+}
+
+fn decode(id: Id, bytes: &[u8]) -> Result<Record> {
+    let (expires_at, data) = rmp_serde::from_slice(bytes).map_err(|error| Error::Decode(error.to_string()))?;
+    let expiry_date =
+        OffsetDateTime::from_unix_timestamp(expires_at).map_err(|error| Error::Decode(error.to_string()))?;
+    Ok(Record { id, data, expiry_date })
+}
+
+fn expires_at_ms(record: &Record) -> i64 {
+    record.expiry_date.unix_timestamp().saturating_mul(1000)
+}
+
+fn backend(error: StoreError) -> Error {
+    Error::Backend(error.to_string())
+}

@@ -1,0 +1,191 @@
+//! What an installation can set, on the command line or in the environment, and the checks that need no database.
+//!
+//! Defaults suit one machine: everything in `.usher/`, listening on loopback only.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::Context;
+use clap::{Args, ValueEnum};
+use hub::{
+    Hub, HubSettings,
+    exchange::{ExchangeSettings, RetryPolicy},
+    outbound::Timeouts,
+    store::SystemClock,
+};
+use ipnet::IpNet;
+
+use crate::master_key;
+
+/// Where everything is kept and how runs are carried out: what every subcommand needs to open the hub.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct HubOptions {
+    /// The database: `sqlite:FILE` or `postgres://...`
+    #[arg(long, env = "DATABASE_URL", default_value = "sqlite:.usher/usher.db", hide_env_values = true)]
+    database_url: String,
+    /// The folder in which parts and rejects wait, sealed
+    #[arg(long, env = "USHER_PAYLOADS", default_value = ".usher/payloads")]
+    payloads: PathBuf,
+    /// The file with the key that seals everything at rest (64 hexadecimal digits); made when it is not there
+    #[arg(long, env = "USHER_MASTER_KEY_FILE", default_value = ".usher/master.key")]
+    master_key_file: PathBuf,
+    /// Private networks in which endpoints may live, e.g. `127.0.0.0/8,10.1.0.0/16`
+    #[arg(long, env = "USHER_ALLOW_NETWORKS", value_delimiter = ',')]
+    allow_networks: Vec<IpNet>,
+    /// Runs that this process carries out at once
+    #[arg(long, env = "USHER_WORKER_SLOTS", default_value_t = ExchangeSettings::default().worker_slots)]
+    worker_slots: usize,
+    /// Seconds after which a run is taken over from a worker that gives no sign of life
+    #[arg(long, env = "USHER_LEASE_SECONDS", default_value_t = ExchangeSettings::default().lease.as_secs(), value_parser = clap::value_parser!(u64).range(1..))]
+    lease_seconds: u64,
+    /// Rows of a part at most
+    #[arg(long, env = "USHER_PART_ROWS", default_value_t = ExchangeSettings::default().part_rows, value_parser = clap::value_parser!(u64).range(1..))]
+    part_rows: u64,
+    #[command(flatten)]
+    retry: RetryOptions,
+}
+
+/// How calls to endpoints are tried again.
+#[derive(Debug, Clone, Args)]
+struct RetryOptions {
+    /// Milliseconds before the first repeat of a failed call to an endpoint; each next one waits longer
+    #[arg(long, env = "USHER_RETRY_BASE_MS", default_value_t = milliseconds(RetryPolicy::default().base))]
+    retry_base_ms: u64,
+    /// Milliseconds that Usher waits at most before a repeat
+    #[arg(long, env = "USHER_RETRY_MAX_DELAY_MS", default_value_t = milliseconds(RetryPolicy::default().max_delay))]
+    retry_max_delay_ms: u64,
+    /// Milliseconds that an endpoint is granted at most when it asks to be called later
+    #[arg(long, env = "USHER_RETRY_MAX_RETRY_AFTER_MS", default_value_t = milliseconds(RetryPolicy::default().max_retry_after))]
+    retry_max_retry_after_ms: u64,
+    /// Repeats of one call at most
+    #[arg(long, env = "USHER_RETRY_MAX_RETRIES", default_value_t = RetryPolicy::default().max_retries)]
+    retry_max_retries: u32,
+    /// Milliseconds that the repeats of one call may take in all
+    #[arg(long, env = "USHER_RETRY_MAX_ELAPSED_MS", default_value_t = milliseconds(RetryPolicy::default().max_elapsed))]
+    retry_max_elapsed_ms: u64,
+}
+
+/// What the web server needs besides.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ServeOptions {
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, env = "USHER_LISTEN", default_value = "127.0.0.1:3000")]
+    pub(crate) listen: SocketAddr,
+    /// The folder of the built site: the browser's half, styles and images
+    #[arg(long, env = "USHER_SITE", default_value = "target/site")]
+    pub(crate) site: PathBuf,
+    /// Whether cookies travel over HTTPS only; without it, they do unless listening on loopback
+    #[arg(long, env = "USHER_SECURE_COOKIES")]
+    secure_cookies: Option<bool>,
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct LogOptions {
+    /// What to log, e.g. `info` or `usher=debug,hub=debug,warn`
+    #[arg(long = "log", env = "USHER_LOG", default_value = "info", global = true)]
+    pub(crate) filter: String,
+    /// How to write the log (to standard error)
+    #[arg(long = "log-format", env = "USHER_LOG_FORMAT", value_enum, default_value = "text", global = true)]
+    pub(crate) format: LogFormat,
+}
+
+/// The log's form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+impl ServeOptions {
+    /// Whether cookies are `Secure`.
+    pub(crate) fn secure_cookies(&self) -> bool {
+        self.secure_cookies.unwrap_or(!self.listen.ip().is_loopback())
+    }
+}
+
+impl HubOptions {
+    /// Makes the folders and the master key when they are not there, and opens the hub, which migrates the database.
+    pub(crate) async fn open(&self) -> anyhow::Result<Hub> {
+        if let Some(file) = sqlite_file(&self.database_url) {
+            make_parent(file)?;
+        }
+        make_parent(&self.master_key_file)?;
+        let defaults = RetryPolicy::default();
+        let settings = HubSettings {
+            database_url: self.database_url.clone(),
+            payload_folder: self.payloads.clone(),
+            master_key: master_key::read_or_make(&self.master_key_file)?,
+            allowed_networks: self.allow_networks.clone(),
+            timeouts: Timeouts::default(),
+            exchange: ExchangeSettings {
+                worker_slots: self.worker_slots,
+                lease: Duration::from_secs(self.lease_seconds),
+                part_rows: self.part_rows,
+                retry: RetryPolicy {
+                    base: Duration::from_millis(self.retry.retry_base_ms),
+                    max_delay: Duration::from_millis(self.retry.retry_max_delay_ms),
+                    max_retry_after: Duration::from_millis(self.retry.retry_max_retry_after_ms),
+                    max_retries: self.retry.retry_max_retries,
+                    max_elapsed: Duration::from_millis(self.retry.retry_max_elapsed_ms),
+                    ..defaults
+                },
+                ..ExchangeSettings::default()
+            },
+        };
+        Hub::open(settings, Arc::new(SystemClock)).await.context("Usher can't open its data")
+    }
+}
+
+/// The file of a SQLite URL.
+fn sqlite_file(url: &str) -> Option<&Path> {
+    let rest = url.strip_prefix("sqlite:")?;
+    let rest = rest.strip_prefix("//").unwrap_or(rest);
+    let file = rest.split('?').next().unwrap_or(rest);
+    (!file.is_empty() && file != ":memory:").then(|| Path::new(file))
+}
+
+fn make_parent(file: &Path) -> anyhow::Result<()> {
+    match file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        Some(folder) => std::fs::create_dir_all(folder).with_context(|| {
+            format!("the folder {} can't be made; check the path and its permissions", folder.display())
+        }),
+        None => Ok(()),
+    }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_of_a_sqlite_url_is_found_in_every_spelling() {
+        assert_eq!(sqlite_file("sqlite:.usher/usher.db"), Some(Path::new(".usher/usher.db")));
+        assert_eq!(sqlite_file("sqlite:///var/usher.db?mode=rwc"), Some(Path::new("/var/usher.db")));
+        assert_eq!(sqlite_file("sqlite::memory:"), None);
+        assert_eq!(sqlite_file("postgres://localhost/usher"), None);
+    }
+
+    #[test]
+    fn cookies_are_secure_unless_on_loopback_or_as_set() {
+        let options = |listen: &str, secure_cookies| ServeOptions {
+            listen: listen.parse().expect("an address"),
+            site: PathBuf::new(),
+            secure_cookies,
+        };
+        assert!(!options("127.0.0.1:3000", None).secure_cookies());
+        assert!(options("0.0.0.0:3000", None).secure_cookies());
+        assert!(options("127.0.0.1:3000", Some(true)).secure_cookies());
+        assert!(!options("0.0.0.0:3000", Some(false)).secure_cookies());
+    }
+}

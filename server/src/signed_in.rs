@@ -1,0 +1,82 @@
+//! Who is asking, for the routes that are not pages; and how such a route refuses.
+
+use axum::{
+    extract::{FromRef, FromRequestParts},
+    response::{IntoResponse, Redirect, Response},
+};
+use http::{HeaderMap, StatusCode, header, request::Parts};
+use hub::Hub;
+use model::{
+    error::HubError,
+    id::{AccountId, UserId},
+    view::Actor,
+};
+use tower_sessions::Session;
+
+/// The person who is signed in.
+#[derive(Debug)]
+pub(crate) struct SignedIn(pub(crate) Actor);
+
+/// Why a route gives nothing.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// A person's browser is led to the sign-in page.
+    SignIn,
+    /// Everybody else gets the error's status and sentence.
+    Error(HubError),
+}
+
+impl From<HubError> for Refusal {
+    fn from(error: HubError) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        match self {
+            Self::SignIn => Redirect::to("/sign-in").into_response(),
+            Self::Error(error) => {
+                let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+                (status, error.to_string()).into_response()
+            }
+        }
+    }
+}
+
+impl<S> FromRequestParts<S> for SignedIn
+where
+    Hub: FromRef<S>,
+    S: Send + Sync,
+{
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        let nobody = || if wants_page(&parts.headers) { Refusal::SignIn } else { HubError::SignedOut.into() };
+        let Some(session) = parts.extensions.get::<Session>() else { return Err(nobody()) };
+        let read = async {
+            let user_id = session.get::<UserId>(app::session::USER_ID).await?;
+            Ok::<_, tower_sessions::session::Error>(
+                user_id.zip(session.get::<AccountId>(app::session::ACCOUNT_ID).await?),
+            )
+        };
+        let ids = read.await.map_err(|error| {
+            let request_id = request_id(&parts.headers);
+            tracing::error!(request.id = request_id, %error, "a session could not be read");
+            HubError::Internal { request_id }
+        })?;
+        let Some((user_id, account_id)) = ids else { return Err(nobody()) };
+        match Hub::from_ref(state).actor(&user_id, &account_id).await? {
+            Some(actor) => Ok(Self(actor)),
+            None => Err(nobody()),
+        }
+    }
+}
+
+fn wants_page(headers: &HeaderMap) -> bool {
+    headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(|accept| accept.contains("text/html"))
+}
+
+fn request_id(headers: &HeaderMap) -> String {
+    headers.get("x-request-id").and_then(|value| value.to_str().ok()).unwrap_or("unknown").to_owned()
+}
