@@ -405,6 +405,11 @@ pub(super) fn sentence(text: &str) -> String {
     if text.ends_with(['.', '!', '?']) { text.to_owned() } else { format!("{text}.") }
 }
 
+/// "1 row", "3 rows".
+pub(super) fn counted(number: u64, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
 pub(super) fn count_ended(state: RunState) {
     metrics::counter!("usher_exchange_runs_ended_total", "state" => state.as_str()).increment(1);
 }

@@ -17,7 +17,7 @@ use model::{
 };
 
 use super::{
-    carrier::{Carrier, Side},
+    carrier::{Carrier, Side, counted},
     payload_folder,
     records::{PartRow, RejectStage, parts},
     rejects::refused_file,
@@ -41,10 +41,9 @@ impl Carrier {
         self.run.state = change.step(RunEvent::Delivered).await?;
         self.run.counts = change.counts().await?;
         if self.run.parts > 0 {
-            let rows = self.run.counts.sent;
-            change
-                .note(&format!("{} took all {} parts ({rows} rows).", self.destination_name(), self.run.parts))
-                .await?;
+            let (parts, rows) = (u64::from(self.run.parts), self.run.counts.sent);
+            let what = format!("{} in {}", counted(rows, "row"), counted(parts, "part"));
+            change.note(&format!("Sent to {}: {what}.", self.destination_name())).await?;
         }
         change.commit().await?;
         Ok(())

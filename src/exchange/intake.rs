@@ -17,7 +17,7 @@ use model::{
 use tokio::sync::mpsc;
 
 use super::{
-    carrier::{Carrier, Side},
+    carrier::{Carrier, Side, counted},
     cutting::Limits,
     payload_folder,
     pipeline::{Expectation, Feed, Pipeline, PipelineError, Progress, SealedCut},
@@ -81,7 +81,7 @@ impl Carrier {
         let mut change = self.held.begin().await?;
         change.set_declared(expected.rows).await?;
         let state = change.step(RunEvent::ExportReady).await?;
-        let many = expected.rows.map(|rows| format!(": {rows} rows")).unwrap_or_default();
+        let many = expected.rows.map(|rows| format!(": {}", counted(rows, "row"))).unwrap_or_default();
         change.note(&format!("{} has the audience ready{many}.", self.source_name())).await?;
         change.commit().await?;
         self.run.state = state;
@@ -346,12 +346,12 @@ impl Carrier {
             return Err(self.failed(FailureCode::NothingToSend, &message, true));
         }
         change.set_read_whole().await?;
-        let read = format!("All {} rows were read", counts.read);
+        let read = format!("The source was read to its end: {}", counted(counts.read, "row"));
         let sentence = match (counts.valid, counts.rejected) {
             (0, 0) => "The audience is empty; there is nothing to send.".to_owned(),
-            (0, _) => format!("{read}; none is fit to be sent."),
+            (0, _) => format!("{read}, none of them fit to be sent."),
             (_, 0) => format!("{read}."),
-            (_, rejected) => format!("{read}; {rejected} of them were rejected."),
+            (_, rejected) => format!("{read}, {rejected} of them rejected."),
         };
         change.note(&sentence).await?;
         let state = change.step(RunEvent::ReadWhole).await?;
