@@ -34,8 +34,8 @@ pub(crate) fn choose(theme: Option<&'static str>) {
         }
         let value = theme.unwrap_or("system");
         let cookie = wasm_bindgen::JsValue::from_str(&format!("{COOKIE}={value}; path=/; max-age=31536000; samesite=lax"));
-        let document: &wasm_bindgen::JsValue = document().unchecked_ref::<wasm_bindgen::JsValue>();
-        let _ = js_sys::Reflect::set(document, &"cookie".into(), &cookie);
+        let document: wasm_bindgen::JsValue = document().unchecked_into();
+        let _ = js_sys::Reflect::set(&document, &"cookie".into(), &cookie);
     }
     #[cfg(not(feature = "hydrate"))]
     let _ = theme;

@@ -1,0 +1,230 @@
+//! An endpoint: how it is, what it offers, what it takes.
+
+use leptos::prelude::*;
+use model::{contract::JobMode, field::FieldKind, view::EndpointView};
+
+use super::endpoints::syndication;
+use crate::{
+    components::{
+        badge::HealthBadge,
+        button::SubmitButton,
+        count::Count,
+        empty_state::EmptyState,
+        notice::{Done, Trouble},
+        page::PageHead,
+        skeleton::Skeleton,
+        time::Time,
+    },
+    error::AppError,
+};
+
+/// The endpoint.
+#[server(endpoint = "endpoint")]
+pub async fn endpoint(id: String) -> Result<EndpointView, AppError> {
+    let actor = crate::session::actor().await?;
+    let found = async { crate::session::hub().endpoint(&actor, &super::parse_id(&id, "endpoint")?).await };
+    crate::session::answer(found.await).await
+}
+
+/// Calls it now, and reads its audiences again.
+#[server(endpoint = "check_endpoint")]
+pub async fn check_endpoint(id: String) -> Result<String, AppError> {
+    let actor = crate::session::actor().await?;
+    let path = format!("/endpoints/{id}");
+    let checked = async {
+        let hub = crate::session::hub();
+        let endpoint_id = super::parse_id(&id, "endpoint")?;
+        let view = hub.check_endpoint(&actor, &endpoint_id).await?;
+        if view.summary.health != model::view::EndpointHealth::Healthy {
+            let message = view.summary.health_reason.unwrap_or_default();
+            return Err(model::error::HubError::Endpoint { message });
+        }
+        let audiences = hub.refresh_audiences(&actor, &endpoint_id).await?;
+        Ok(match view.summary.producer {
+            Some(_) => format!("It answers. Its audiences were read again: {audiences}."),
+            None => "It answers.".to_owned(),
+        })
+    };
+    match checked.await {
+        Ok(notice) => {
+            if crate::flash::is_plain_form_post().await {
+                let flash = crate::flash::Flash { notice: Some(notice.clone()), ..crate::flash::Flash::default() };
+                crate::flash::leave(&path, flash).await?;
+                leptos_axum::redirect(&path);
+            }
+            Ok(notice)
+        }
+        Err(error) => Err(crate::flash::fail(&path, &[], error).await),
+    }
+}
+
+/// The page.
+#[component]
+pub fn EndpointPage() -> impl IntoView {
+    let id = super::address_part("id");
+    let action = ServerAction::<CheckEndpoint>::new();
+    let live = Signal::derive(move || action.value().with(|value| value.as_ref()?.as_ref().err()?.hub().cloned()));
+    let form = crate::flash::Form::new(move || format!("/endpoints/{}", id.get()), live);
+    let found = Resource::new_blocking(move || (id.get(), action.version().get()), |(id, _)| endpoint(id));
+    let outcome = move || {
+        action.value().with(|value| match value {
+            Some(Ok(notice)) => Some(view! { <Done text=notice.clone() /> }),
+            _ => None,
+        })
+    };
+    view! {
+        <Transition fallback=|| view! { <Skeleton /> }>
+            {move || Suspend::new(async move {
+                let state = form.state().await;
+                match found.await {
+                    Ok(endpoint) => {
+                        let id = endpoint.summary.id.to_string();
+                        let notice = state.notice().map(|text| view! { <Done text /> });
+                        let failed = state.error();
+                        view! {
+                            <PageHead
+                                title=endpoint.summary.name.clone()
+                                above=vec![("/endpoints".to_owned(), "Endpoints".to_owned())]
+                                lead=endpoint.description.clone().unwrap_or_default()
+                            >
+                                {super::may_share()
+                                    .then(|| {
+                                        view! {
+                                            <ActionForm action=action>
+                                                <input type="hidden" name="id" value=id />
+                                                <SubmitButton pending=action.pending()>"Check now"</SubmitButton>
+                                            </ActionForm>
+                                        }
+                                    })}
+                            </PageHead>
+                            {notice}
+                            {outcome}
+                            {move || failed.get().map(|error| view! { <Trouble error=AppError::Hub(error) /> })}
+                            <Content endpoint />
+                        }
+                            .into_any()
+                    }
+                    Err(error) => view! { <PageHead title="Endpoint" /><Trouble error /> }.into_any(),
+                }
+            })}
+        </Transition>
+    }
+}
+
+#[component]
+fn Content(endpoint: EndpointView) -> impl IntoView {
+    let EndpointView { summary, base_url, delivery, destination_fields, audiences, created_at, .. } = endpoint;
+    let offered: Vec<_> = audiences
+        .into_iter()
+        .map(|audience| {
+            view! {
+                <tr>
+                    <th scope="row" data-label="Audience"><a href=format!("/audiences/{}", audience.id)>{audience.name}</a></th>
+                    <td data-label="People" class="number">
+                        {audience.size.map(|size| view! { <Count number=size estimate=audience.size_is_estimate /> })}
+                    </td>
+                    <td data-label="Fields" class="number">{audience.field_count}</td>
+                </tr>
+            }
+        })
+        .collect();
+    let taken: Vec<_> = destination_fields
+        .into_iter()
+        .map(|field| {
+            let need = if field.required { "Required" } else if field.recommended { "Recommended" } else { "" };
+            let kind = if field.kind == FieldKind::Identifier { "Identifier" } else { "Attribute" };
+            view! {
+                <tr>
+                    <th scope="row" data-label="Field">
+                        <code>{field.name.clone()}</code>
+                        {field.description.map(|text| view! { <span class="soft one-line">{text}</span> })}
+                    </th>
+                    <td data-label="Says">{kind}</td>
+                    <td data-label="Type">{field.field_type.label()}</td>
+                    <td data-label="Need">{need}</td>
+                </tr>
+            }
+        })
+        .collect();
+    let modes = delivery.map(|delivery| {
+        let words: Vec<&str> = delivery
+            .modes
+            .iter()
+            .map(|mode| match mode {
+                JobMode::Add => "add",
+                JobMode::Replace => "replace",
+                JobMode::Remove => "remove",
+            })
+            .collect();
+        let segments = match (delivery.new_segment, delivery.existing_segment) {
+            (true, true) => "new and existing segments",
+            (true, false) => "new segments only",
+            (false, _) => "existing segments only",
+        };
+        format!("{}; {segments}", words.join(", "))
+    });
+    view! {
+        <dl class="facts">
+            <div>
+                <dt>"Health"</dt>
+                <dd>
+                    <HealthBadge health=summary.health />
+                    {summary.health_reason.map(|reason| view! { <span class="soft one-line">{reason}</span> })}
+                </dd>
+            </div>
+            <div><dt>"Application"</dt><dd>{summary.application}</dd></div>
+            <div><dt>"What it does"</dt><dd>{syndication(summary.producer, summary.consumer)}</dd></div>
+            {modes.map(|modes| view! { <div><dt>"Takes"</dt><dd>{modes}</dd></div> })}
+            <div><dt>"Address"</dt><dd><code>{base_url}</code></dd></div>
+            {summary.checked_at.map(|at| view! { <div><dt>"Last called"</dt><dd><Time at /></dd></div> })}
+            {summary.latency_ms.map(|ms| view! { <div><dt>"Answers in"</dt><dd>{format!("{ms}\u{a0}ms")}</dd></div> })}
+            <div><dt>"Connected"</dt><dd><Time at=created_at /></dd></div>
+        </dl>
+        {summary
+            .producer
+            .map(|_| {
+                view! {
+                    <section aria-labelledby="offers">
+                        <h2 id="offers">"Audiences that it offers"</h2>
+                        {if offered.is_empty() {
+                            view! { <EmptyState text="It offers none at the moment. “Check now” asks again." /> }.into_any()
+                        } else {
+                            view! {
+                                <table class="list">
+                                    <thead>
+                                        <tr>
+                                            <th scope="col">"Audience"</th>
+                                            <th scope="col" class="number">"People"</th>
+                                            <th scope="col" class="number">"Fields"</th>
+                                        </tr>
+                                    </thead>
+                                    <tbody>{offered}</tbody>
+                                </table>
+                            }
+                                .into_any()
+                        }}
+                    </section>
+                }
+            })}
+        {summary
+            .consumer
+            .map(|_| {
+                view! {
+                    <section aria-labelledby="takes">
+                        <h2 id="takes">"Fields that it takes"</h2>
+                        <table class="list">
+                            <thead>
+                                <tr>
+                                    <th scope="col">"Field"</th>
+                                    <th scope="col">"Says"</th>
+                                    <th scope="col">"Type"</th>
+                                    <th scope="col">"Need"</th>
+                                </tr>
+                            </thead>
+                            <tbody>{taken}</tbody>
+                        </table>
+                    </section>
+                }
+            })}
+    }
+}

@@ -1,0 +1,9 @@
+//! Runs: the list, and a run's own page, live while it runs.
+
+mod funnel;
+mod list;
+mod live;
+mod run;
+
+pub use list::{RunTable, RunsPage};
+pub use run::RunPage;

@@ -1,0 +1,262 @@
+//! A run's page: how far it is, where every row went, what happened when, and its receipt.
+
+use leptos::prelude::*;
+use model::{
+    run::{Mode, RunState},
+    view::RunView,
+};
+
+use super::{funnel::Funnel, list::milliseconds, live::follow};
+use crate::{
+    components::{
+        badge::RunBadge,
+        button::{ButtonKind, ButtonLink, SubmitButton},
+        count::{bytes, counted, grouped},
+        dialog::Dialog,
+        icon::{Icon, IconName},
+        notice::Trouble,
+        page::PageHead,
+        progress::Progress,
+        skeleton::Skeleton,
+        time::{Time, clock_time},
+    },
+    error::AppError,
+    pages::address_part,
+};
+
+/// The run.
+#[server(endpoint = "run")]
+pub async fn run(id: String) -> Result<RunView, AppError> {
+    let actor = crate::session::actor().await?;
+    let found = async { crate::session::hub().run(&actor, &crate::pages::parse_id(&id, "run")?).await };
+    crate::session::answer(found.await).await
+}
+
+/// Calls it off.
+#[server(endpoint = "cancel_run")]
+pub async fn cancel_run(run_id: String) -> Result<(), AppError> {
+    let actor = crate::session::actor().await?;
+    let done = async { crate::session::hub().cancel_run(&actor, &crate::pages::parse_id(&run_id, "run")?).await };
+    crate::session::answer(done.await).await?;
+    leptos_axum::redirect(&format!("/runs/{run_id}"));
+    Ok(())
+}
+
+/// Tries it again.
+#[server(endpoint = "retry_run")]
+pub async fn retry_run(run_id: String) -> Result<(), AppError> {
+    let actor = crate::session::actor().await?;
+    let done = async { crate::session::hub().retry_run(&actor, &crate::pages::parse_id(&run_id, "run")?).await };
+    crate::session::answer(done.await).await?;
+    leptos_axum::redirect(&format!("/runs/{run_id}"));
+    Ok(())
+}
+
+/// The page.
+#[component]
+pub fn RunPage() -> impl IntoView {
+    let id = address_part("id");
+    let retry = ServerAction::<RetryRun>::new();
+    let cancel = ServerAction::<CancelRun>::new();
+    let found = Resource::new_blocking(move || (id.get(), retry.version().get(), cancel.version().get()), |(id, _, _)| run(id));
+    view! {
+        <Suspense fallback=|| view! { <Skeleton /> }>
+            {move || Suspend::new(async move {
+                match found.await {
+                    Ok(first) => view! { <Content first retry cancel /> }.into_any(),
+                    Err(error) => view! { <PageHead title="Run" /><Trouble error /> }.into_any(),
+                }
+            })}
+        </Suspense>
+    }
+}
+
+/// How far it is, 0 to 100; none while that can't be told.
+fn percent(run: &RunView) -> Option<u8> {
+    let counts = &run.summary.counts;
+    let part = |done: u64, of: u64| u8::try_from((done * 100).checked_div(of)?.min(100)).ok();
+    match run.summary.state {
+        RunState::Reading => part(counts.read, counts.declared?).map(|read| read / 2),
+        RunState::Delivering => part(u64::from(run.parts_acknowledged), u64::from(run.parts)).map(|sent| 50 + sent / 2),
+        RunState::Completing => Some(100),
+        _ => None,
+    }
+}
+
+/// What is going on, as a sentence.
+fn going_on(run: &RunView) -> String {
+    if let Some(waiting) = &run.waiting {
+        return waiting.clone();
+    }
+    let (counts, summary) = (&run.summary.counts, &run.summary);
+    match summary.state {
+        RunState::Queued => "Waiting for its turn.".to_owned(),
+        RunState::Exporting => format!("Waiting for {} to prepare the data.", summary.source_name),
+        RunState::Reading => match counts.declared {
+            Some(declared) => format!("Reading from {}: {} of {} rows.", summary.source_name, grouped(counts.read), grouped(declared)),
+            None => format!("Reading from {}: {}.", summary.source_name, counted(counts.read, "row", "rows")),
+        },
+        RunState::Delivering => format!(
+            "Sending to {}: {} of {} rows, {} of {} parts.",
+            summary.destination_name,
+            grouped(counts.acknowledged + counts.refused),
+            grouped(counts.valid),
+            run.parts_acknowledged,
+            run.parts
+        ),
+        RunState::Completing => format!("Waiting for {} to finish.", summary.destination_name),
+        RunState::Complete => format!("All {} were delivered.", counted(counts.acknowledged, "row", "rows")),
+        RunState::CompleteWithRejects => {
+            let left_out = counts.rejected + counts.refused;
+            format!("{} delivered, {} left out with a reason.", counted(counts.acknowledged, "row", "rows"), grouped(left_out))
+        }
+        RunState::Failed => "It could not go on.".to_owned(),
+        RunState::Canceled => "It was called off.".to_owned(),
+    }
+}
+
+/// Rows each second since it was taken up, and the time left at that pace.
+fn pace(run: &RunView) -> Option<String> {
+    let (first, last) = (run.summary.started_at.as_deref()?, run.timeline.last()?);
+    let state = run.summary.state;
+    if !matches!(state, RunState::Complete | RunState::CompleteWithRejects) {
+        return None;
+    }
+    let end = run.summary.finished_at.as_deref().unwrap_or(&last.at);
+    let took = milliseconds(end)?.checked_sub(milliseconds(first)?)?.max(1);
+    Some(format!("{} rows a second", grouped(run.summary.counts.read * 1_000 / took)))
+}
+
+#[component]
+fn Content(first: RunView, retry: ServerAction<RetryRun>, cancel: ServerAction<CancelRun>) -> impl IntoView {
+    let summary = first.summary.clone();
+    let id = summary.id.to_string();
+    let (view, _) = follow(first);
+    let state = Memo::new(move |_| view.with(|view| view.summary.state));
+    let may_share = crate::pages::may_share();
+    let arrow = match summary.mode {
+        Mode::Add => "to",
+        Mode::Replace => "replaces",
+        Mode::Remove => "removed from",
+    };
+    let lead = format!("{} of {}, {arrow} “{}” in {}", summary.audience_name, summary.source_name, summary.destination_segment, summary.destination_name);
+    let trouble = move || {
+        let failed = retry.value().with(|value| value.as_ref().and_then(|value| value.as_ref().err().cloned()));
+        let failed = failed.or_else(|| cancel.value().with(|value| value.as_ref().and_then(|value| value.as_ref().err().cloned())));
+        failed.map(|error| view! { <Trouble error /> })
+    };
+    let asking = RwSignal::new(false);
+    let (run_to_retry, run_to_cancel, run_to_cancel_plain) = (id.clone(), id.clone(), id.clone());
+    let share_href = format!("/shares/{}", summary.share_id);
+    let destination = summary.destination_name.clone();
+    view! {
+        <PageHead title=format!("Run of {}", summary.audience_name) above=vec![("/runs".to_owned(), "Runs".to_owned())] lead=lead>
+            <ButtonLink href=share_href>"Open the share"</ButtonLink>
+            {may_share
+                .then(|| {
+                    view! {
+                        <div hidden=move || state.get() != RunState::Failed>
+                            <ActionForm action=retry>
+                                <input type="hidden" name="run_id" value=run_to_retry />
+                                <SubmitButton kind=ButtonKind::Primary pending=retry.pending()>"Try again"</SubmitButton>
+                            </ActionForm>
+                        </div>
+                        <div class="needs-program" hidden=move || state.get().is_final()>
+                            <button type="button" class="button danger" on:click=move |_| asking.set(true)>"Cancel"</button>
+                        </div>
+                        <noscript>
+                            <form method="post" action="/api/cancel_run" hidden=state.get_untracked().is_final()>
+                                <input type="hidden" name="run_id" value=run_to_cancel_plain />
+                                <button type="submit" class="button danger">"Cancel this run"</button>
+                            </form>
+                        </noscript>
+                    }
+                })}
+        </PageHead>
+        {trouble}
+        <section class="run-now" aria-labelledby="now">
+            <h2 id="now" class="visually-hidden">"How far it is"</h2>
+            <p class="run-state" role="status">
+                {move || view! { <RunBadge state=state.get() /> }}
+                <span class="going-on" aria-hidden="true">{move || view.with(going_on)}</span>
+            </p>
+            <div hidden=move || state.get().is_final()>
+                <Progress label="Progress of the run" percent=Signal::derive(move || view.with(percent)) />
+            </div>
+            {move || view.with(|view| view.failure.clone()).map(|failure| view! {
+                <div class="notice bad" role="alert"><Icon name=IconName::Failed /><p>{failure.message}</p></div>
+            })}
+            <noscript><p><a href=format!("/runs/{id}")>"Refresh"</a></p></noscript>
+        </section>
+        <section aria-labelledby="rows">
+            <h2 id="rows">"Where the rows went"</h2>
+            <Funnel run=view />
+            <p class="soft">"These are rows delivered, not people matched: how many of them the destination knows is its own matter."</p>
+            <p hidden=move || !view.with(|view| view.has_rejects)>
+                <a class="button" href=format!("/runs/{}/rejects.csv", summary.id) rel="external" download="">
+                    <Icon name=IconName::Download />
+                    "Download rejects"
+                </a>
+            </p>
+        </section>
+        <Figures view />
+        <section aria-labelledby="timeline">
+            <h2 id="timeline">"What happened"</h2>
+            <ol class="timeline">
+                {move || {
+                    view.with(|view| {
+                        view.timeline
+                            .iter()
+                            .map(|entry| {
+                                let at = entry.at.clone();
+                                view! { <li><time datetime=at.clone() title=at.clone()>{clock_time(&at)}</time><span>{entry.message.clone()}</span></li> }
+                            })
+                            .collect::<Vec<_>>()
+                    })
+                }}
+            </ol>
+            <p class="soft">"Times of day are in UTC."</p>
+        </section>
+        <section aria-labelledby="receipt" hidden=move || view.with(|view| view.receipt_sha256.is_none())>
+            <h2 id="receipt">"Receipt"</h2>
+            <p>
+                "Every row is accounted for: declared is read; read is valid and rejected; valid is sent; sent is acknowledged and refused."
+            </p>
+            <dl class="facts">
+                <div><dt>"SHA-256 of what was delivered"</dt><dd><code class="digest">{move || view.with(|view| view.receipt_sha256.clone())}</code></dd></div>
+            </dl>
+            <a class="button" href=format!("/runs/{}/receipt.json", summary.id) rel="external" download="">
+                <Icon name=IconName::Download />
+                "Download the receipt"
+            </a>
+        </section>
+        <Dialog open=asking title="Cancel this run?">
+            <p>
+                {format!("What was sent stays with {destination} when rows were added or removed; a replacement that has not finished does not happen. What is on its way may still arrive.")}
+            </p>
+            <div class="actions">
+                <button type="button" class="button" on:click=move |_| asking.set(false)>"Let it run"</button>
+                <ActionForm action=cancel on:submit=move |_| asking.set(false)>
+                    <input type="hidden" name="run_id" value=run_to_cancel />
+                    <SubmitButton kind=ButtonKind::Danger pending=cancel.pending()>"Cancel the run"</SubmitButton>
+                </ActionForm>
+            </div>
+        </Dialog>
+    }
+}
+
+#[component]
+fn Figures(view: ReadSignal<RunView>) -> impl IntoView {
+    let summary = view.get_untracked().summary;
+    view! {
+        <dl class="facts">
+            <div><dt>"Asked for"</dt><dd><Time at=summary.created_at /></dd></div>
+            <div><dt>"Read"</dt><dd>{move || view.with(|view| bytes(view.summary.counts.bytes_read))}</dd></div>
+            <div><dt>"Sent"</dt><dd>{move || view.with(|view| bytes(view.summary.counts.bytes_sent))}</dd></div>
+            <div><dt>"Parts"</dt><dd>{move || view.with(|view| format!("{} of {} acknowledged", view.parts_acknowledged, view.parts))}</dd></div>
+            <div><dt>"Calls tried again"</dt><dd>{move || view.with(|view| view.retries)}</dd></div>
+            <div><dt>"Mapping version"</dt><dd>{move || view.with(|view| view.mapping_version)}</dd></div>
+            <div hidden=move || view.with(|view| pace(view).is_none())><dt>"Pace"</dt><dd>{move || view.with(pace)}</dd></div>
+        </dl>
+    }
+}

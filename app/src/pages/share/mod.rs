@@ -1,0 +1,87 @@
+//! Making a share: its destination, its mapping, its review; and the steps between them. The list of shares and a share's own page are not here.
+
+mod destination;
+mod review;
+mod steps;
+
+pub use destination::DestinationPage;
+pub use review::ReviewPage;
+
+use leptos::prelude::*;
+use leptos_router::hooks::use_params_map;
+use model::{
+    error::HubError,
+    field::Field,
+    id::ShareId,
+    run::Mode,
+    view::{DestinationSegment, ShareView},
+};
+
+use crate::components::count::{counted, grouped};
+
+/// The share's id in the address, as it stands there.
+fn share_id_in_address() -> Memo<String> {
+    let params = use_params_map();
+    Memo::new(move |_| params.with(|params| params.get("id").unwrap_or_default()))
+}
+
+/// A share's id as it came from outside; what can't be one is no share.
+#[cfg_attr(not(feature = "ssr"), expect(dead_code, reason = "only server functions are given ids"))]
+fn parsed(share_id: &str) -> Result<ShareId, HubError> {
+    share_id.parse().map_err(|_| HubError::not_found("share"))
+}
+
+/// The pages above a share's.
+fn above(share: &ShareView) -> Vec<(String, String)> {
+    vec![
+        ("/shares".to_owned(), "Shares".to_owned()),
+        (format!("/shares/{}", share.id), share.audience.name.clone()),
+    ]
+}
+
+/// "12 345 people", "about 12 345 people", or that nobody counted them.
+fn people(share: &ShareView) -> String {
+    match share.audience.size {
+        Some(size) if share.audience.size_is_estimate => format!("about {}", counted(size, "person", "people")),
+        Some(size) => counted(size, "person", "people"),
+        None => "an unknown number of people".to_owned(),
+    }
+}
+
+/// A mode's name, for people.
+fn mode_name(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Add => "Add",
+        Mode::Replace => "Replace",
+        Mode::Remove => "Remove",
+    }
+}
+
+/// What a mode does to a segment, in one sentence.
+fn mode_effect(mode: Mode, segment: &DestinationSegment, size: Option<u64>) -> String {
+    let name = segment.name();
+    let number = size.map_or_else(|| "The people".to_owned(), |size| format!("The {} people", grouped(size)));
+    match (mode, segment) {
+        (Mode::Add, DestinationSegment::New { .. }) => {
+            format!("A new segment “{name}” is made. {number} of the audience are added to it.")
+        }
+        (Mode::Add, DestinationSegment::Existing { .. }) => {
+            format!("{number} of the audience are added to “{name}”. Whoever is in it stays.")
+        }
+        (Mode::Replace, DestinationSegment::New { .. }) => {
+            format!("A new segment “{name}” is made with exactly the people of the audience.")
+        }
+        (Mode::Replace, DestinationSegment::Existing { .. }) => format!(
+            "The present members of “{name}” are exchanged for the people of the audience, once everything has arrived. If the run fails before \
+             that, the segment stays as it is."
+        ),
+        (Mode::Remove, _) => {
+            format!("{number} of the audience are taken out of “{name}”. Whoever else is in it stays.")
+        }
+    }
+}
+
+/// The name for people of the field called `name`.
+fn display_name(fields: &[Field], name: &str) -> String {
+    fields.iter().find(|field| field.name == name).map_or_else(|| name.to_owned(), |field| field.display_name().to_owned())
+}

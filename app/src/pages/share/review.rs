@@ -1,0 +1,317 @@
+//! All of a share on one page, in sentences and numbers, before it is shared; and sharing it.
+
+use leptos::{form::ActionForm, prelude::*};
+use model::{
+    error::HubError,
+    mapping::{Finding, Link, Severity, Source},
+    view::{Destination, DestinationSegment, Role, ShareReview, ShareView},
+};
+
+use super::{
+    above, display_name, mode_effect, mode_name, people, share_id_in_address,
+    steps::{Step, Steps},
+};
+use crate::{
+    components::{
+        badge::{Badge, Tone},
+        button::{ButtonKind, ButtonLink, SubmitButton},
+        count::counted,
+        field::ErrorSummary,
+        icon::{Icon, IconName},
+        notice::Trouble,
+        page::PageHead,
+    },
+    error::AppError,
+    flash::{Form, FormState},
+};
+
+/// In `last_run`, when the share had no run.
+const NO_RUN: &str = "none";
+
+/// All of the review's page.
+#[server(endpoint = "review_page")]
+pub async fn review_page(share_id: String) -> Result<ShareReview, AppError> {
+    let (actor, hub) = (crate::session::actor().await?, crate::session::hub());
+    let id = crate::session::answer(super::parsed(&share_id)).await?;
+    let share = crate::session::answer(hub.share(&actor, &id).await).await?;
+    if share.destination.is_none() {
+        // There is nothing to review yet; that is no mistake of the person's.
+        leptos_axum::redirect(&format!("/shares/{id}/destination"));
+        return Err(HubError::Conflict { message: "Choose a destination first.".to_owned() }.into());
+    }
+    crate::session::answer(hub.review(&actor, &id).await).await
+}
+
+/// Shares, and leads to the run. `last_run` is the newest run that the page showed: when there is a newer one, the form was sent twice, or somebody
+/// else was faster, and that run is shown instead of making another.
+#[server(endpoint = "share_now")]
+pub async fn share_now(share_id: String, #[server(default)] last_run: String) -> Result<(), AppError> {
+    let (actor, hub) = (crate::session::actor().await?, crate::session::hub());
+    let path = format!("/shares/{share_id}/review");
+    let shared = async {
+        let id = super::parsed(&share_id)?;
+        if !last_run.is_empty() {
+            let newest = hub.share(&actor, &id).await?.runs.into_iter().next();
+            let newest_id = newest.as_ref().map_or(NO_RUN, |run| run.id.as_str());
+            if newest_id != last_run
+                && let Some(run) = newest
+            {
+                return Ok(run.id);
+            }
+        }
+        match hub.share_now(&actor, &id).await {
+            Err(error @ HubError::Conflict { .. }) => {
+                let under_way = hub.share(&actor, &id).await?.runs.into_iter().find(|run| !run.state.is_final());
+                under_way.map(|run| run.id).ok_or(error)
+            }
+            other => other,
+        }
+    };
+    match shared.await {
+        Ok(run) => {
+            leptos_axum::redirect(&format!("/runs/{run}"));
+            Ok(())
+        }
+        Err(error) => Err(crate::flash::fail(&path, &[], error).await),
+    }
+}
+
+/// The review's page.
+#[component]
+pub fn ReviewPage() -> impl IntoView {
+    let id = share_id_in_address();
+    let action = ServerAction::<ShareNow>::new();
+    let live = Signal::derive(move || action.value().with(|value| value.as_ref()?.as_ref().err()?.hub().cloned()));
+    let review = Resource::new_blocking(move || id.get(), review_page);
+    let form = Form::new(move || format!("/shares/{}/review", id.get()), live);
+    view! {
+        <Suspense>
+            {move || Suspend::new(async move {
+                let form = form.state().await;
+                match review.await {
+                    Ok(review) => view! { <Loaded review form action /> }.into_any(),
+                    Err(error) => view! { <Trouble error /> }.into_any(),
+                }
+            })}
+        </Suspense>
+    }
+}
+
+#[component]
+fn Loaded(review: ShareReview, form: FormState, action: ServerAction<ShareNow>) -> impl IntoView {
+    let share = review.share;
+    let Some(destination) = share.destination.clone() else {
+        // The server leads away before this; in a race it is said here.
+        let href = format!("/shares/{}/destination", share.id);
+        return view! { <p class="lead"><a href=href>"Choose a destination first."</a></p> }.into_any();
+    };
+    let actor = expect_context::<model::view::Actor>();
+    let mapping_path = format!("/shares/{}/mapping", share.id);
+    let last_run = share.runs.first().map_or_else(|| NO_RUN.to_owned(), |run| run.id.to_string());
+    let errors = review.findings.iter().filter(|finding| finding.severity == Severity::Error).count();
+    let may_share = actor.role >= Role::Member;
+    let under_way = share.runs.iter().find(|run| !run.state.is_final());
+    let share_part = if errors > 0 {
+        view! {
+            <p class="cannot-share">
+                {format!("It can't be shared yet: {} to mend in the mapping.", counted(errors as u64, "thing", "things"))}
+            </p>
+            <ButtonLink href=mapping_path.clone() kind=ButtonKind::Primary>"Back to the mapping"</ButtonLink>
+        }
+        .into_any()
+    } else if let Some(run) = under_way {
+        view! {
+            <p class="cannot-share">"A run of this share is under way. It can be shared again when that has ended."</p>
+            <ButtonLink href=format!("/runs/{}", run.id) kind=ButtonKind::Primary>"Go to the run"</ButtonLink>
+        }
+        .into_any()
+    } else if may_share {
+        view! {
+            <ActionForm action attr:class="share-now">
+                <input type="hidden" name="share_id" value=share.id.to_string() />
+                <input type="hidden" name="last_run" value=last_run />
+                <ButtonLink href=mapping_path.clone()>"Back to the mapping"</ButtonLink>
+                <SubmitButton kind=ButtonKind::Primary pending=action.pending()>"Share now"</SubmitButton>
+            </ActionForm>
+        }
+        .into_any()
+    } else {
+        view! { <p class="cannot-share">"You can look at shares; a member or an admin of this account can share them."</p> }.into_any()
+    };
+    let sample = sample_sentence(review.sample_rows, review.sample_valid);
+    view! {
+        <PageHead title="Review" above=above(&share) lead="What will happen when you share. Nothing has been sent yet." />
+        <Steps share=share.clone() current=Step::Review />
+        <ErrorSummary form />
+        <div class="review">
+            <Findings findings=review.findings destination=destination.clone() mapping_path=mapping_path.clone() />
+            <Facts share=share.clone() destination=destination.clone() sample />
+            <MappingTable share=share destination mapping_path />
+        </div>
+        <div class="share-bar">{share_part}</div>
+    }
+    .into_any()
+}
+
+/// Who, how many, where to and what happens there.
+#[component]
+fn Facts(share: ShareView, destination: Destination, sample: AnyView) -> impl IntoView {
+    let id = share.id.to_string();
+    let effect = mode_effect(destination.mode, &destination.segment, share.audience.size.filter(|_| !share.audience.size_is_estimate));
+    let segment = match &destination.segment {
+        DestinationSegment::New { name } => format!("“{name}”, a new one that the first run makes"),
+        DestinationSegment::Existing { name, .. } => format!("“{name}”, which it has already"),
+    };
+    let counted_people = people(&share);
+    view! {
+        <section class="card" aria-labelledby="what-happens">
+            <div class="section-head">
+                <h2 id="what-happens">"What happens"</h2>
+                <a href=format!("/shares/{id}/destination")>"Change the destination"</a>
+            </div>
+            <p class="effect">{effect}</p>
+            <dl class="facts">
+                <div>
+                    <dt>"Audience"</dt>
+                    <dd><a href=format!("/audiences/{}", share.audience.id)>{share.audience.name}</a></dd>
+                </div>
+                <div>
+                    <dt>"People"</dt>
+                    <dd>{counted_people}</dd>
+                </div>
+                <div>
+                    <dt>"From"</dt>
+                    <dd>{share.audience.endpoint_name}</dd>
+                </div>
+                <div>
+                    <dt>"To"</dt>
+                    <dd>{destination.endpoint_name}</dd>
+                </div>
+                <div>
+                    <dt>"Segment"</dt>
+                    <dd>{segment}</dd>
+                </div>
+                <div>
+                    <dt>"Mode"</dt>
+                    <dd>{mode_name(destination.mode)}</dd>
+                </div>
+                <div>
+                    <dt>"Sample"</dt>
+                    <dd>{sample}</dd>
+                </div>
+            </dl>
+        </section>
+    }
+}
+
+fn sample_sentence(rows: u32, valid: u32) -> AnyView {
+    if rows == 0 {
+        return view! { "No sample rows to try the mapping on." }.into_any();
+    }
+    let tone = if valid == rows { Tone::Good } else { Tone::Warn };
+    let text = format!("{valid} of {}", counted(u64::from(rows), "row", "rows"));
+    view! {
+        <Badge tone text />
+        {if valid == rows { " would be sent." } else { " would be sent; the others are left out, and counted with their reasons." }}
+    }
+    .into_any()
+}
+
+/// What the check found, each with the way to where it is mended.
+#[component]
+fn Findings(findings: Vec<Finding>, destination: Destination, mapping_path: String) -> impl IntoView {
+    if findings.is_empty() {
+        return view! {
+            <p class="notice good">
+                <Icon name=IconName::Done />
+                "The mapping is complete; nothing speaks against sharing."
+            </p>
+        }
+        .into_any();
+    }
+    let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
+    let warnings = findings.len() - errors;
+    let heading = match (errors, warnings) {
+        (0, warnings) => format!("{} to look at", counted(warnings as u64, "thing", "things")),
+        (errors, 0) => format!("{} to mend", counted(errors as u64, "thing", "things")),
+        (errors, warnings) => {
+            format!("{} to mend, {} to look at", counted(errors as u64, "thing", "things"), counted(warnings as u64, "thing", "things"))
+        }
+    };
+    let items: Vec<_> = findings
+        .into_iter()
+        .map(|finding| {
+            let (tone, word) = match finding.severity {
+                Severity::Error => (Tone::Bad, "Error"),
+                Severity::Warning => (Tone::Warn, "Warning"),
+            };
+            let way = match &finding.target {
+                Some(name) => {
+                    let (href, label) = (format!("{mapping_path}#field-{name}"), display_name(&destination.fields, name));
+                    view! { <a href=href aria-label=format!("Go to {label} in the mapping")>"Go to it"</a> }
+                }
+                None => view! { <a href=mapping_path.clone() aria-label="Go to the mapping">"Go to it"</a> },
+            };
+            view! { <li><Badge tone text=word /><span>{finding.message}</span>{way}</li> }
+        })
+        .collect();
+    view! {
+        <section class="findings" class:has-errors=errors.gt(&0) aria-labelledby="findings">
+            <h2 id="findings">{heading}</h2>
+            <ul>{items}</ul>
+        </section>
+    }
+    .into_any()
+}
+
+/// What feeds what, in the order of the destination's fields.
+#[component]
+fn MappingTable(share: ShareView, destination: Destination, mapping_path: String) -> impl IntoView {
+    let rows: Vec<_> = destination.fields.iter().filter_map(|field| share.mapping.link(&field.name)).map(|link| table_row(link, &share, &destination)).collect();
+    let not_sent: Vec<&str> =
+        destination.fields.iter().filter(|field| share.mapping.link(&field.name).is_none()).map(|field| field.display_name()).collect();
+    let not_sent = (!not_sent.is_empty()).then(|| {
+        view! { <p class="help">{format!("Not sent, because nothing is mapped to them: {}.", not_sent.join(", "))}</p> }
+    });
+    view! {
+        <section class="card" aria-labelledby="mapping-table">
+            <div class="section-head">
+                <h2 id="mapping-table">"Mapping"</h2>
+                <a href=mapping_path>"Change the mapping"</a>
+            </div>
+            <div class="table-scroll" role="region" aria-labelledby="mapping-table" tabindex="0">
+                <table class="mapping-table">
+                    <thead>
+                        <tr>
+                            <th scope="col">"From the audience"</th>
+                            <th scope="col">"What is done"</th>
+                            <th scope="col">"To the destination"</th>
+                        </tr>
+                    </thead>
+                    <tbody>{rows}</tbody>
+                </table>
+            </div>
+            {not_sent}
+        </section>
+    }
+}
+
+fn table_row(link: &Link, share: &ShareView, destination: &Destination) -> AnyView {
+    let source = match &link.source {
+        Source::Field { name } => view! { <span>{display_name(&share.fields, name)}</span> }.into_any(),
+        Source::Constant { value } => view! { <span>"The same for everyone: "<code>{value.clone()}</code></span> }.into_any(),
+    };
+    let done = super::mapping::steps_sentence(&link.transforms);
+    let required = destination.fields.iter().any(|field| field.name == link.target && field.required);
+    view! {
+        <tr>
+            <td>{source}</td>
+            <td>{done}</td>
+            <td>
+                {display_name(&destination.fields, &link.target)}
+                {required.then(|| view! { <span class="tag">"required"</span> })}
+            </td>
+        </tr>
+    }
+    .into_any()
+}

@@ -1,0 +1,176 @@
+//! A share: what it does, in a sentence; its mapping; its runs; and sharing again.
+
+use leptos::prelude::*;
+use model::{
+    mapping::{Link, Source},
+    run::Mode,
+    view::{ShareState, ShareView},
+};
+
+use crate::{
+    components::{
+        button::{ButtonKind, ButtonLink, SubmitButton},
+        empty_state::EmptyState,
+        notice::Trouble,
+        page::PageHead,
+        skeleton::Skeleton,
+    },
+    error::AppError,
+    pages::runs::RunTable,
+};
+
+/// The share.
+#[server(endpoint = "share")]
+pub async fn share(id: String) -> Result<ShareView, AppError> {
+    let actor = crate::session::actor().await?;
+    let found = async { crate::session::hub().share(&actor, &super::parse_id(&id, "share")?).await };
+    crate::session::answer(found.await).await
+}
+
+/// Asks for a run and leads to it.
+#[server(endpoint = "share_now")]
+pub async fn share_now(share_id: String) -> Result<(), AppError> {
+    let actor = crate::session::actor().await?;
+    let asked = async { crate::session::hub().share_now(&actor, &super::parse_id(&share_id, "share")?).await };
+    match asked.await {
+        Ok(run_id) => {
+            leptos_axum::redirect(&format!("/runs/{run_id}"));
+            Ok(())
+        }
+        Err(error) => Err(crate::flash::fail(&format!("/shares/{share_id}/review"), &[], error).await),
+    }
+}
+
+/// Throws a draft away.
+#[server(endpoint = "discard_share")]
+pub async fn discard_share(share_id: String) -> Result<(), AppError> {
+    let actor = crate::session::actor().await?;
+    let done = async { crate::session::hub().discard_share(&actor, &super::parse_id(&share_id, "share")?).await };
+    crate::session::answer(done.await).await?;
+    leptos_axum::redirect("/shares");
+    Ok(())
+}
+
+/// What a share does, as a sentence.
+pub fn sentence(share: &ShareView) -> String {
+    let audience = format!("“{}” of {}", share.audience.name, share.audience.endpoint_name);
+    let Some(destination) = &share.destination else { return format!("{audience}; no destination is chosen yet.") };
+    let (name, segment) = (&destination.endpoint_name, destination.segment.name());
+    match destination.mode {
+        Mode::Add => format!("Adds the people in {audience} to “{segment}” in {name}."),
+        Mode::Replace => format!("Replaces the members of “{segment}” in {name} by the people in {audience}."),
+        Mode::Remove => format!("Removes the people in {audience} from “{segment}” in {name}."),
+    }
+}
+
+/// One line of a mapping, read-only.
+#[component]
+pub fn LinkRow(
+    /// The line.
+    link: Link,
+) -> impl IntoView {
+    let from = match &link.source {
+        Source::Field { name } => view! { <code>{name.clone()}</code> }.into_any(),
+        Source::Constant { value } => view! { "Always “" {value.clone()} "”" }.into_any(),
+    };
+    let transforms: Vec<&str> = link.transforms.iter().map(model::transform::Transform::label).collect();
+    let transforms = if transforms.is_empty() { "As is".to_owned() } else { transforms.join(", then ") };
+    view! {
+        <tr>
+            <td data-label="From">{from}</td>
+            <td data-label="Transform">{transforms}</td>
+            <th scope="row" data-label="To"><code>{link.target}</code></th>
+        </tr>
+    }
+}
+
+/// The page.
+#[component]
+pub fn ShareOverviewPage() -> impl IntoView {
+    let id = super::address_part("id");
+    let found = Resource::new_blocking(move || id.get(), share);
+    view! {
+        <Suspense fallback=|| view! { <Skeleton /> }>
+            {move || Suspend::new(async move {
+                match found.await {
+                    Ok(share) => view! { <Content share /> }.into_any(),
+                    Err(error) => view! { <PageHead title="Share" /><Trouble error /> }.into_any(),
+                }
+            })}
+        </Suspense>
+    }
+}
+
+#[component]
+fn Content(share: ShareView) -> impl IntoView {
+    let now = ServerAction::<ShareNow>::new();
+    let discard = ServerAction::<DiscardShare>::new();
+    let (may_share, draft) = (super::may_share(), share.state == ShareState::Draft);
+    let (id, lead) = (share.id.to_string(), sentence(&share));
+    let rows: Vec<_> = share.mapping.links.iter().cloned().map(|link| view! { <LinkRow link /> }).collect();
+    let title = match &share.destination {
+        Some(destination) => format!("{} to {}", share.audience.name, destination.endpoint_name),
+        None => share.audience.name.clone(),
+    };
+    let trouble = move || {
+        let failed = now.value().with(|value| value.as_ref().and_then(|value| value.as_ref().err().cloned()));
+        let failed = failed.or_else(|| discard.value().with(|value| value.as_ref().and_then(|value| value.as_ref().err().cloned())));
+        failed.map(|error| view! { <Trouble error /> })
+    };
+    let actions = may_share.then(|| {
+        let (first, second) = (id.clone(), id.clone());
+        if draft {
+            view! {
+                <ActionForm action=discard>
+                    <input type="hidden" name="share_id" value=first />
+                    <SubmitButton kind=ButtonKind::Danger pending=discard.pending()>"Discard draft"</SubmitButton>
+                </ActionForm>
+                <ButtonLink href=format!("/shares/{second}/destination") kind=ButtonKind::Primary>"Go on"</ButtonLink>
+            }
+            .into_any()
+        } else {
+            view! {
+                <ButtonLink href=format!("/shares/{second}/mapping")>"Edit mapping"</ButtonLink>
+                <ActionForm action=now>
+                    <input type="hidden" name="share_id" value=first />
+                    <SubmitButton kind=ButtonKind::Primary pending=now.pending()>"Share again now"</SubmitButton>
+                </ActionForm>
+            }
+            .into_any()
+        }
+    });
+    view! {
+        <PageHead title above=vec![("/shares".to_owned(), "Shares".to_owned())] lead=lead>
+            {actions}
+        </PageHead>
+        {trouble}
+        <section aria-labelledby="runs">
+            <h2 id="runs">"Runs"</h2>
+            {if share.runs.is_empty() {
+                view! { <EmptyState text="It has not run yet." /> }.into_any()
+            } else {
+                view! { <RunTable runs=share.runs /> }.into_any()
+            }}
+        </section>
+        <section aria-labelledby="mapping">
+            <h2 id="mapping">"Mapping"</h2>
+            {if rows.is_empty() {
+                view! { <EmptyState text="Nothing is mapped yet." /> }.into_any()
+            } else {
+                view! {
+                    <table class="list">
+                        <thead>
+                            <tr>
+                                <th scope="col">"From the audience"</th>
+                                <th scope="col">"Transform"</th>
+                                <th scope="col">"To the destination"</th>
+                            </tr>
+                        </thead>
+                        <tbody>{rows}</tbody>
+                    </table>
+                }
+                    .into_any()
+            }}
+        </section>
+    }
+}

@@ -1,0 +1,110 @@
+//! Shares: every standing instruction of the account, and where it stands.
+
+use leptos::prelude::*;
+use model::view::{ShareState, ShareSummary};
+
+use crate::{
+    components::{
+        badge::{Badge, RunBadge, Tone},
+        button::{ButtonKind, ButtonLink},
+        empty_state::EmptyState,
+        notice::Trouble,
+        page::PageHead,
+        skeleton::Skeleton,
+        time::Time,
+    },
+    error::AppError,
+};
+
+/// All of them, the last changed first.
+#[server(endpoint = "shares")]
+pub async fn shares() -> Result<Vec<ShareSummary>, AppError> {
+    let actor = crate::session::actor().await?;
+    crate::session::answer(crate::session::hub().shares(&actor).await).await
+}
+
+/// The page.
+#[component]
+pub fn SharesPage() -> impl IntoView {
+    let found = Resource::new_blocking(|| (), |()| shares());
+    view! {
+        <PageHead title="Shares" lead="Which audience goes where. Drafts are kept until you finish or discard them.">
+            <ButtonLink href="/audiences" kind=ButtonKind::Primary>"Share an audience"</ButtonLink>
+        </PageHead>
+        <Suspense fallback=|| view! { <Skeleton /> }>
+            {move || Suspend::new(async move {
+                match found.await {
+                    Ok(shares) if shares.is_empty() => {
+                        view! {
+                            <EmptyState text="Nothing is shared yet. Find an audience, and press Share on its page.">
+                                <ButtonLink href="/audiences">"Find an audience"</ButtonLink>
+                            </EmptyState>
+                        }
+                            .into_any()
+                    }
+                    Ok(shares) => view! { <ShareTable shares /> }.into_any(),
+                    Err(error) => view! { <Trouble error /> }.into_any(),
+                }
+            })}
+        </Suspense>
+    }
+}
+
+/// Shares as a table.
+#[component]
+pub fn ShareTable(
+    /// Which ones.
+    shares: Vec<ShareSummary>,
+) -> impl IntoView {
+    let rows: Vec<_> = shares
+        .into_iter()
+        .map(|share| {
+            let draft = share.state == ShareState::Draft;
+            let href = if draft { format!("/shares/{}/destination", share.id) } else { format!("/shares/{}", share.id) };
+            let destination = match (&share.destination_name, &share.destination_segment) {
+                (Some(name), Some(segment)) => format!("{name} · {segment}"),
+                _ => "not chosen yet".to_owned(),
+            };
+            let last = match (share.last_run, share.last_run_state) {
+                (Some(run), Some(state)) => view! { <a href=format!("/runs/{run}")><RunBadge state /></a> }.into_any(),
+                _ if draft => view! { <Badge tone=Tone::Neutral text="Draft" /> }.into_any(),
+                _ => "—".into_any(),
+            };
+            view! {
+                <tr>
+                    <th scope="row" data-label="Audience">
+                        <a href=href>{share.audience_name}</a>
+                        <span class="soft one-line">{share.source_name}</span>
+                    </th>
+                    <td data-label="Destination">{destination}</td>
+                    <td data-label="Mode">{share.mode.map_or("—", mode_word)}</td>
+                    <td data-label="Last run">{last}</td>
+                    <td data-label="Changed"><Time at=share.updated_at /></td>
+                </tr>
+            }
+        })
+        .collect();
+    view! {
+        <table class="list">
+            <thead>
+                <tr>
+                    <th scope="col">"Audience"</th>
+                    <th scope="col">"Destination"</th>
+                    <th scope="col">"Mode"</th>
+                    <th scope="col">"Last run"</th>
+                    <th scope="col">"Changed"</th>
+                </tr>
+            </thead>
+            <tbody>{rows}</tbody>
+        </table>
+    }
+}
+
+/// A mode in a table.
+pub fn mode_word(mode: model::run::Mode) -> &'static str {
+    match mode {
+        model::run::Mode::Add => "Add",
+        model::run::Mode::Replace => "Replace",
+        model::run::Mode::Remove => "Remove",
+    }
+}
