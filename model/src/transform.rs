@@ -38,6 +38,9 @@ pub enum Transform {
         /// The value to send instead.
         value: String,
     },
+    /// A value that the destination's field can't take, or that another step can't read, is left empty, instead of the row being rejected.
+    /// Holds for the whole chain, wherever it stands in it; without effect on a required field.
+    EmptyWhenInvalid,
 }
 
 /// Why a transform can't be applied to a value. Says nothing of the value itself; each is a clause that follows "the value".
@@ -107,6 +110,8 @@ impl Transform {
             Self::DefaultWhenEmpty { value: default } => {
                 Ok(if is_empty(&value) { Cow::Borrowed(default.as_str()) } else { value })
             }
+            // What it says holds for the whole chain, so the plan sees to it.
+            Self::EmptyWhenInvalid => Ok(value),
         }
     }
 
@@ -120,6 +125,7 @@ impl Transform {
             Self::Sha256Hex => "SHA-256 as hex",
             Self::Sha256Base64 => "SHA-256 as Base64",
             Self::DefaultWhenEmpty { .. } => "Default when empty",
+            Self::EmptyWhenInvalid => "Leave empty when invalid",
         }
     }
 

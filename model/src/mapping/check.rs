@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Finding, Link, Mapping, Source, plan::finish_value};
+use super::{Finding, Link, Mapping, Source, plan::strict_value};
 use crate::{
     field::{Field, FieldForm, FieldKind, FieldType},
     phone,
@@ -55,7 +55,7 @@ fn check_link(link: &Link, source: &[Field], target: &Field, findings: &mut Vec<
                     ),
                 ));
             }
-            if let Err(reject) = finish_value(target, &link.transforms, value) {
+            if let Err(reject) = strict_value(target, &link.transforms, value) {
                 findings.push(Finding::error(Some(target), format!("The constant does not fit: {}", reject.reason)));
             }
         }
@@ -102,7 +102,7 @@ fn check_steps(transforms: &[Transform], target: &Field, findings: &mut Vec<Find
                 ));
             }
             Transform::DefaultWhenEmpty { value } => {
-                if let Err(reject) = finish_value(target, &transforms[index + 1..], value) {
+                if let Err(reject) = strict_value(target, &transforms[index + 1..], value) {
                     findings.push(Finding::error(Some(target), format!("The default does not fit: {}", reject.reason)));
                 }
             }
@@ -212,6 +212,10 @@ pub fn default_transforms(source: &Field, target: &Field) -> Vec<Transform> {
         None => vec![Transform::Trim],
     };
     transforms.extend(hash_step(target.form));
+    // One misfit in a field that nobody needs should not keep a person from the destination.
+    if !target.required && (target.form != FieldForm::Raw || !target.field_type.takes_any_text()) {
+        transforms.push(Transform::EmptyWhenInvalid);
+    }
     transforms
 }
 

@@ -107,8 +107,12 @@ impl Plan {
         let mut cells = Vec::with_capacity(self.columns.len());
         for column in &self.columns {
             let raw = column.raw(row).to_owned();
-            let (sent, problem) = match self.cell(column, row) {
+            let target = &self.targets[column.target];
+            let (sent, problem) = match strict_value(target, &column.transforms, column.raw(row)) {
                 Ok(value) => (value.into_owned(), None),
+                Err(cell_reject) if leaves_empty(target, &column.transforms) => {
+                    (String::new(), Some(format!("Left empty: {}", cell_reject.reason)))
+                }
                 Err(cell_reject) => {
                     let problem = cell_reject.reason.clone();
                     reject.get_or_insert(cell_reject);
@@ -154,8 +158,20 @@ impl Column {
     }
 }
 
-/// What `target` gets from `raw`: the transforms, then the checks.
-pub(super) fn finish_value<'a>(
+/// What `target` gets from `raw`: the transforms, then the checks; or nothing, where the chain says that misfits are left empty.
+fn finish_value<'a>(target: &Field, transforms: &'a [Transform], raw: &'a str) -> Result<Cow<'a, str>, Reject> {
+    match strict_value(target, transforms, raw) {
+        Err(_) if leaves_empty(target, transforms) => Ok(Cow::Borrowed("")),
+        result => result,
+    }
+}
+
+fn leaves_empty(target: &Field, transforms: &[Transform]) -> bool {
+    !target.required && transforms.contains(&Transform::EmptyWhenInvalid)
+}
+
+/// The same, where a misfit is an error whatever the chain says.
+pub(super) fn strict_value<'a>(
     target: &Field,
     transforms: &'a [Transform],
     raw: &'a str,

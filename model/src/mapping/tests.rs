@@ -363,6 +363,22 @@ mod checks {
     }
 
     #[test]
+    fn a_misfit_in_a_field_that_nobody_needs_can_be_left_empty() {
+        let destination = [identifier("email", FieldType::Email).required(), identifier("phone", FieldType::Phone)];
+        let lenient = [Transform::PhoneE164 { default_country: None }, Transform::EmptyWhenInvalid];
+        let email = [Transform::NormaliseEmail, Transform::EmptyWhenInvalid];
+        let mapping = Mapping { links: vec![link("email", "email", &email), link("phone", "phone", &lenient)] };
+        let header = ["email".to_owned(), "phone".to_owned()];
+        let plan = Plan::new(&mapping, &header, &destination).expect("is fine");
+        let preview = plan.preview(&["a@b.co".to_owned(), "call me".to_owned()]);
+        assert_eq!(preview.reject, None);
+        assert_eq!(preview.cells[1].sent, "");
+        assert!(preview.cells[1].problem.as_deref().is_some_and(|problem| problem.starts_with("Left empty: ")));
+        let required = plan.preview(&["nobody".to_owned(), String::new()]);
+        assert!(required.reject.is_some(), "a required field is never left empty");
+    }
+
+    #[test]
     fn only_what_always_makes_sense_may_be_linked() {
         use FieldType as T;
         let may = |source: &Field, target: &Field| why_not(source, target).is_none();

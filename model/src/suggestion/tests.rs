@@ -124,7 +124,11 @@ fn says_why_and_what_the_link_would_do() {
     assert_eq!(suggestion.reason, "“mail” is another word for “email”; same type");
     assert_eq!(
         suggestion.link.transforms,
-        [crate::transform::Transform::NormaliseEmail, crate::transform::Transform::Sha256Hex]
+        [
+            crate::transform::Transform::NormaliseEmail,
+            crate::transform::Transform::Sha256Hex,
+            crate::transform::Transform::EmptyWhenInvalid
+        ]
     );
     let same = identifier("email", FieldType::Email);
     let suggestion = suggest(std::slice::from_ref(&same), std::slice::from_ref(&same), &Mapping::default()).remove(0);
