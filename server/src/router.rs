@@ -21,7 +21,7 @@ use tower_http::{
     csrf::CsrfLayer,
     limit::RequestBodyLimitLayer,
     request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer},
-    services::ServeDir,
+    services::{ServeDir, ServeFile},
     set_header::SetResponseHeaderLayer,
     trace::TraceLayer,
 };
@@ -52,17 +52,22 @@ pub(crate) fn router(state: AppState, site: &Path, secure_cookies: bool) -> Rout
         .layer(sessions::layer(state.hub.sessions().clone(), secure_cookies))
         .layer(CsrfLayer::new())
         .layer(RequestBodyLimitLayer::new(LARGEST_REQUEST))
+        // What an account sees is not to be seen again after signing out.
+        .layer(SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, HeaderValue::from_static("no-store")))
         .with_state(state.clone());
     // Asked for again each time, answered with "unchanged" mostly: after an update no page runs with the old program.
     let revalidate = SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    let files = ServiceBuilder::new().layer(revalidate).service(ServeDir::new(site.join("pkg")));
+    let files = Router::new()
+        .nest_service("/pkg", ServeDir::new(site.join("pkg")))
+        .route_service("/favicon.svg", ServeFile::new(site.join("favicon.svg")))
+        .layer(revalidate);
     let machines = Router::new()
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics))
         .with_state(state);
     let request_id = HeaderName::from_static("x-request-id");
-    people.nest_service("/pkg", files).merge(machines).layer(
+    people.merge(files).merge(machines).layer(
         ServiceBuilder::new()
             .layer(SetRequestIdLayer::new(request_id.clone(), MakeRequestUuid))
             .layer(TraceLayer::new_for_http().make_span_with(requests::span))

@@ -5,11 +5,15 @@
 //! is here.
 #![expect(clippy::print_stdout, reason = "this program's output is for the person who started it")]
 
+mod cluster;
+mod demo;
 mod programs;
+mod service;
 mod site;
 mod step;
+mod testing;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
@@ -28,6 +32,10 @@ enum Command {
         #[arg(long)]
         release: bool,
     },
+    /// Build and start Usher with two demo applications, until Ctrl-C
+    Demo,
+    /// Build and run every test; the last line counts them
+    Test,
 }
 
 /// How things are built: for people (release) or for tests and work on Usher (dev).
@@ -38,15 +46,19 @@ enum Profile {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> anyhow::Result<ExitCode> {
     let root = root()?;
     match CommandLine::parse().command {
         Command::Build { release } => {
             let profile = if release { Profile::Release } else { Profile::Dev };
             site::build(&root, profile).await?;
-            programs::build(&root, profile).await
+            programs::build(&root, profile).await?;
         }
+        Command::Demo => demo::run(&root).await?,
+        Command::Test if testing::run(&root).await? => {}
+        Command::Test => return Ok(ExitCode::FAILURE),
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The repository's folder.

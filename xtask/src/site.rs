@@ -75,7 +75,8 @@ async fn wasm(root: &Path, profile: Profile, pkg: &Path) -> anyhow::Result<()> {
                 limit: minutes(10),
                 advice: "Remove end2end/node_modules and run ./setup.sh to install wasm-opt again.",
             };
-            step.run(Command::new(&optimiser).args(["-Oz", "--all-features"]).arg(&module).arg("-o").arg(&module)).await?;
+            step.run(Command::new(&optimiser).args(["-Oz", "--all-features"]).arg(&module).arg("-o").arg(&module))
+                .await?;
         } else if profile == Profile::Release {
             println!("wasm-opt is not installed (./setup.sh does it): the browser's half stays larger than need be");
         }
@@ -89,8 +90,11 @@ async fn wasm(root: &Path, profile: Profile, pkg: &Path) -> anyhow::Result<()> {
 fn styles(root: &Path, pkg: &Path) -> anyhow::Result<()> {
     let started = Instant::now();
     let style = root.join("style");
-    let mut files: Vec<PathBuf> =
-        ["tokens.css", "reset.css", "base.css"].iter().map(|name| style.join(name)).filter(|path| path.exists()).collect();
+    let mut files: Vec<PathBuf> = ["tokens.css", "reset.css", "base.css"]
+        .iter()
+        .map(|name| style.join(name))
+        .filter(|path| path.exists())
+        .collect();
     for folder in ["components", "pages"] {
         let mut found = files_below(&style.join(folder))?;
         found.retain(|path| path.extension().is_some_and(|extension| extension == "css"));
@@ -102,7 +106,11 @@ fn styles(root: &Path, pkg: &Path) -> anyhow::Result<()> {
         all.push('\n');
     }
     let name = format!("join {} style files", files.len());
-    if write_changed(&pkg.join("usher.css"), all.as_bytes())? { done(name, started) } else { skipped(name) }
+    if write_changed(&pkg.join("usher.css"), all.as_bytes())? {
+        done(name, started)
+    } else {
+        skipped(name)
+    }
     Ok(())
 }
 

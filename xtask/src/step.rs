@@ -35,7 +35,8 @@ impl Step {
     /// As [`Step::run`], but the program may fail: gives its status and prints no line.
     pub async fn status(self, command: &mut Command) -> anyhow::Result<ExitStatus> {
         command.kill_on_drop(true);
-        let mut child = command.spawn().with_context(|| format!("{} could not be started. {}", self.name, self.advice))?;
+        let mut child =
+            command.spawn().with_context(|| format!("{} could not be started. {}", self.name, self.advice))?;
         match tokio::time::timeout(self.limit, child.wait()).await {
             Ok(status) => Ok(status?),
             Err(_) => bail!("{} took longer than {} s and was ended. {}", self.name, self.limit.as_secs(), self.advice),

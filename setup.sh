@@ -1,0 +1,58 @@
+#!/bin/sh
+# Installs what is missing for `make run` (./setup.sh run) or for `make test` (./setup.sh test), and nothing else.
+set -eu
+cd "$(dirname "$0")"
+purpose="${1:-test}"
+
+say() { printf '%s\n' "$*" >&2; }
+fail() { say "setup: $*"; exit 1; }
+have() { command -v "$1" >/dev/null 2>&1; }
+# limited SECONDS COMMAND...: ends a download that hangs.
+limited() { if have timeout; then timeout "$@"; else shift; "$@"; fi; }
+
+case "$purpose" in
+  run | test) ;;
+  *) fail "usage: ./setup.sh run|test" ;;
+esac
+
+have cargo || fail "Rust is not installed. Get it from https://rustup.rs (1.94 or newer) and try again."
+have cc || fail "there is no C compiler, which Rust links with. Debian: apt-get install build-essential. macOS: xcode-select --install."
+
+# The browser's half is compiled for this target.
+if [ ! -d "$(rustc --print target-libdir --target wasm32-unknown-unknown)" ]; then
+  have rustup || fail "Rust's wasm32-unknown-unknown target is missing and there is no rustup to add it. Install Rust with https://rustup.rs, or your system's package of the target (Debian: libstd-rust-dev-wasm32)."
+  say "setup: adding Rust's wasm32-unknown-unknown target"
+  limited 300 rustup target add wasm32-unknown-unknown || fail "the target could not be added. Is the network there? Try: rustup target add wasm32-unknown-unknown"
+fi
+
+# wasm-opt, which makes the browser's half small, and the browser tests. What npm noted last must be what the lock file says now.
+if [ -f end2end/package-lock.json ] && ! cmp -s end2end/package-lock.json end2end/node_modules/.installed-lock.json; then
+  if have npm; then
+    say "setup: installing end2end's npm packages"
+    (cd end2end && limited 600 npm ci --no-audit --no-fund --loglevel=error) || fail "npm ci in end2end failed. Is the network there? Is Node 20 or newer (node --version says $(node --version))?"
+    cp end2end/package-lock.json end2end/node_modules/.installed-lock.json
+  elif [ "$purpose" = test ]; then
+    fail "npm is not installed, which the browser tests need. Get Node 20 or newer from https://nodejs.org."
+  else
+    say "setup: npm is not installed; without it the browser's half stays larger than need be. Node 20: https://nodejs.org"
+  fi
+fi
+
+[ "$purpose" = test ] || exit 0
+
+# The browser and the database of the tests.
+packages=""
+if [ -z "${USHER_TEST_CHROMIUM:-}" ] && ! have chromium; then packages="$packages chromium"; fi
+if ! have initdb && ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then packages="$packages postgresql"; fi
+if [ -n "$packages" ]; then
+  if ! have apt-get; then
+    fail "please install:$packages. For a Chromium elsewhere, set USHER_TEST_CHROMIUM to its path; PostgreSQL's initdb and pg_ctl have to be on the PATH."
+  fi
+  if [ "$(id -u)" = 0 ]; then as_root=""; elif have sudo; then as_root="sudo"; else
+    fail "please install as root: apt-get install$packages"
+  fi
+  say "setup: installing$packages"
+  # shellcheck disable=SC2086 # both are lists of words
+  { limited 300 $as_root apt-get update -qq && limited 900 $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages; } ||
+    fail "apt-get could not install$packages. Is the network there? Try it by hand: apt-get install$packages"
+fi

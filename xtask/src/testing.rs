@@ -1,0 +1,231 @@
+//! `cargo xtask test`: every test there is, and one line at the end that counts them.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
+use serde_json::Value;
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::Command,
+    signal::unix::{SignalKind, signal},
+};
+
+use crate::{
+    Profile,
+    cluster::Cluster,
+    programs, site,
+    step::{Step, done, minutes},
+};
+
+/// What is tested natively. The app's browser half is tested by the browser.
+const PACKAGES: [&str; 6] = ["usher-model", "usher-hub", "usher-app", "usher-server", "usher-toolkit", "xtask"];
+
+/// How many tests went well and how many did not. What could not be run at all is one that did not.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+struct Tally {
+    passed: u64,
+    failed: u64,
+}
+
+/// Runs everything; whether all went well.
+pub async fn run(root: &Path) -> anyhow::Result<bool> {
+    site::build(root, Profile::Dev).await?;
+    let runner = Runner::find(root).await;
+    runner.build(root).await?;
+    let cluster = Cluster::start().await?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let url = cluster.url();
+    let tallies = tokio::select! {
+        _ = interrupt.recv() => None,
+        _ = terminate.recv() => None,
+        tallies = all(root, runner, &url) => Some(tallies),
+    };
+    cluster.end().await?;
+    let Some(tallies) = tallies else { anyhow::bail!("the tests were ended before they were through") };
+    let mut total = Tally::default();
+    for (name, tally) in tallies {
+        match tally {
+            Ok(tally) => {
+                println!("{name}: {} passed, {} failed", tally.passed, tally.failed);
+                total.passed += tally.passed;
+                total.failed += tally.failed;
+            }
+            Err(error) => {
+                println!("{name} could not be run: {error:#}");
+                total.failed += 1;
+            }
+        }
+    }
+    println!("{} passed, {} failed", total.passed, total.failed);
+    Ok(total.failed == 0 && total.passed > 0)
+}
+
+async fn all(root: &Path, runner: Runner, postgres: &str) -> Vec<(&'static str, anyhow::Result<Tally>)> {
+    let mut tallies = vec![("Rust tests", native(root, runner, postgres).await)];
+    if root.join("end2end/package.json").exists() {
+        tallies.push(("browser tests", browser(root).await));
+    }
+    tallies
+}
+
+/// What runs the Rust tests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Runner {
+    /// Runs them side by side, and ends those that hang.
+    Nextest,
+    /// Comes with Rust.
+    Cargo,
+}
+
+impl Runner {
+    async fn find(root: &Path) -> Self {
+        let mut cargo = programs::cargo(root);
+        cargo.args(["nextest", "--version"]).stdout(Stdio::null()).stderr(Stdio::null());
+        let step = Step { name: "look for cargo-nextest", limit: Duration::from_secs(20), advice: "" };
+        let found = step.status(&mut cargo).await.is_ok_and(|status| status.success());
+        if found { Self::Nextest } else { Self::Cargo }
+    }
+
+    /// The command, for all packages: one command builds tests and programs, so that each crate is built once.
+    fn command(self, root: &Path) -> Command {
+        let mut cargo = programs::cargo(root);
+        match self {
+            Self::Nextest => cargo.args(["nextest", "run", "--cargo-quiet"]),
+            Self::Cargo => cargo.args(["test", "--quiet"]),
+        };
+        for package in PACKAGES {
+            cargo.args(["--package", package]);
+        }
+        cargo.args(["--features", "usher-app/ssr"]);
+        cargo
+    }
+
+    async fn build(self, root: &Path) -> anyhow::Result<()> {
+        let step = Step {
+            name: "build the tests, usher and usher-toolkit",
+            limit: minutes(45),
+            advice: "The compiler's messages are above.",
+        };
+        step.run(self.command(root).arg("--no-run")).await
+    }
+}
+
+async fn native(root: &Path, runner: Runner, postgres: &str) -> anyhow::Result<Tally> {
+    let started = Instant::now();
+    let mut cargo = runner.command(root);
+    cargo.arg("--no-fail-fast").env("USHER_TEST_POSTGRES_URL", postgres);
+    let step = Step { name: "run the Rust tests", limit: minutes(30), advice: "What failed is above." };
+    let (status, tally) = if runner == Runner::Nextest {
+        let report = programs::target(root).join("nextest/default/junit.xml");
+        forget(&report)?;
+        let status = step.status(&mut cargo).await?;
+        (status, fs::read_to_string(&report).ok().and_then(|text| tally_of_junit(&text)))
+    } else {
+        let mut tally = Tally::default();
+        let mut child = cargo.stdout(Stdio::piped()).kill_on_drop(true).spawn()?;
+        let out = child.stdout.take().context("cargo has no output")?;
+        let status = tokio::time::timeout(step.limit, async {
+            let mut lines = BufReader::new(out).lines();
+            while let Some(line) = lines.next_line().await? {
+                println!("{line}");
+                if let Some(more) = tally_of_line(&line) {
+                    tally = Tally { passed: tally.passed + more.passed, failed: tally.failed + more.failed };
+                }
+            }
+            child.wait().await
+        });
+        (status.await.context("the Rust tests took too long")??, Some(tally))
+    };
+    let tally =
+        tally.with_context(|| format!("they did not build, or left no report ({status}); the messages are above"))?;
+    done("run the Rust tests", started);
+    // A test that neither passed nor failed, but made cargo fail, is not overlooked.
+    Ok(if status.success() || tally.failed > 0 { tally } else { Tally { failed: 1, ..tally } })
+}
+
+async fn browser(root: &Path) -> anyhow::Result<Tally> {
+    let started = Instant::now();
+    let folder = root.join("end2end");
+    let report = programs::target(root).join("xtask/playwright.json");
+    forget(&report)?;
+    let mut playwright = Command::new("npx");
+    playwright.args(["--no-install", "playwright", "test", "--reporter=list,json"]).current_dir(&folder);
+    playwright.env("PLAYWRIGHT_JSON_OUTPUT_NAME", &report).env("CI", "1");
+    let step = Step {
+        name: "run the browser tests",
+        limit: minutes(30),
+        advice: "Run ./setup.sh test to install what they need.",
+    };
+    let status = step.status(&mut playwright).await?;
+    let text =
+        fs::read_to_string(&report).with_context(|| format!("they left no report ({status}). {}", step.advice))?;
+    let tally = tally_of_playwright(&text).context("their report can't be read")?;
+    done("run the browser tests", started);
+    Ok(if status.success() || tally.failed > 0 { tally } else { Tally { failed: 1, ..tally } })
+}
+
+/// So that an old report is not taken for this run's.
+fn forget(report: &PathBuf) -> anyhow::Result<()> {
+    match fs::remove_file(report) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).context("an old report can't be removed")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// nextest's report begins with one element that counts everything.
+fn tally_of_junit(text: &str) -> Option<Tally> {
+    let (_, rest) = text.split_once("<testsuites")?;
+    let (head, _) = rest.split_once('>')?;
+    let count = |name: &str| -> Option<u64> {
+        let (_, rest) = head.split_once(&format!(" {name}=\""))?;
+        rest.split_once('"')?.0.parse().ok()
+    };
+    let failed = count("failures")? + count("errors")?;
+    Some(Tally { passed: count("tests")?.checked_sub(failed)?, failed })
+}
+
+/// `test result: ok. 12 passed; 0 failed; ...`
+fn tally_of_line(line: &str) -> Option<Tally> {
+    let (_, counts) = line.strip_prefix("test result: ")?.split_once(". ")?;
+    let count =
+        |word: &str| counts.split(';').find_map(|part| part.trim().strip_suffix(word)?.trim().parse::<u64>().ok());
+    Some(Tally { passed: count("passed")?, failed: count("failed")? })
+}
+
+/// Playwright's own counts; a test that needed a second attempt did not go well.
+fn tally_of_playwright(text: &str) -> Option<Tally> {
+    let report: Value = serde_json::from_str(text).ok()?;
+    let count = |name: &str| report["stats"][name].as_u64();
+    let outside = report["errors"].as_array().map_or(0, Vec::len) as u64;
+    Some(Tally { passed: count("expected")?, failed: count("unexpected")? + count("flaky")? + outside })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_report_is_counted() {
+        let junit = r#"<?xml version="1.0"?><testsuites name="nextest-run" tests="12" failures="2" errors="1" uuid="x" time="0.2"><testsuite/>"#;
+        assert_eq!(tally_of_junit(junit), Some(Tally { passed: 9, failed: 3 }));
+        let line = "test result: FAILED. 4 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s";
+        assert_eq!(tally_of_line(line), Some(Tally { passed: 4, failed: 1 }));
+        let playwright = r#"{"errors":[],"stats":{"expected":7,"skipped":1,"unexpected":2,"flaky":1}}"#;
+        assert_eq!(tally_of_playwright(playwright), Some(Tally { passed: 7, failed: 3 }));
+    }
+
+    #[test]
+    fn what_is_no_report_counts_nothing() {
+        assert_eq!(tally_of_junit("<testsuites>"), None);
+        assert_eq!(tally_of_line("running 3 tests"), None);
+        assert_eq!(tally_of_playwright("{}"), None);
+    }
+}
