@@ -16,7 +16,7 @@ use crate::{
         skeleton::Skeleton,
     },
     error::AppError,
-    pages::runs::RunTable,
+    pages::{runs::RunTable, share::ShareNow},
 };
 
 /// The share.
@@ -25,20 +25,6 @@ pub async fn share(id: String) -> Result<ShareView, AppError> {
     let actor = crate::session::actor().await?;
     let found = async { crate::session::hub().share(&actor, &super::parse_id(&id, "share")?).await };
     crate::session::answer(found.await).await
-}
-
-/// Asks for a run and leads to it.
-#[server(endpoint = "share_now")]
-pub async fn share_now(share_id: String) -> Result<(), AppError> {
-    let actor = crate::session::actor().await?;
-    let asked = async { crate::session::hub().share_now(&actor, &super::parse_id(&share_id, "share")?).await };
-    match asked.await {
-        Ok(run_id) => {
-            leptos_axum::redirect(&format!("/runs/{run_id}"));
-            Ok(())
-        }
-        Err(error) => Err(crate::flash::fail(&format!("/shares/{share_id}/review"), &[], error).await),
-    }
 }
 
 /// Throws a draft away.
