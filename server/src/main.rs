@@ -23,6 +23,10 @@ use clap::{Parser, Subcommand};
 
 use settings::{HubOptions, LogOptions, ServeOptions};
 
+/// The system's allocator keeps what many threads gave back, so that memory would grow with the number of parts.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[derive(Debug, Parser)]
 #[command(name = "usher", version, about = "An open, self-hosted audience exchange")]
 struct CommandLine {

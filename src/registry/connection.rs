@@ -51,7 +51,7 @@ pub(super) async fn test(
             }
         })
         .await;
-    let segments = description.as_ref().zip(client.as_ref()).map(|(description, client)| (description, client));
+    let segments = description.as_ref().zip(client.as_ref());
     let name = "List its audiences";
     let listed = match (&description, application.producer, application.consumer) {
         (Some(description), ..) if description.producer.is_none() => {

@@ -275,7 +275,7 @@ where
     T: std::str::FromStr<Err = model::id::WrongId>,
 {
     let text: String = row.try_get(column)?;
-    text.parse().map_err(|error| undecodable(error))
+    text.parse().map_err(undecodable)
 }
 
 pub(crate) fn undecodable(error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
