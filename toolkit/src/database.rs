@@ -71,7 +71,7 @@ pub fn open_writer(path: &Path) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "foreign_keys", true)?;
     // In KiB. A part touches people all over the table, and each page that leaves the cache early is written twice.
     connection.pragma_update(None, "cache_size", -65_536)?;
-    connection.pragma_update(None, "wal_autocheckpoint", 8_192)?;
+    connection.pragma_update(None, "wal_autocheckpoint", 65_536)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
 }

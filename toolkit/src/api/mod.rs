@@ -34,8 +34,8 @@ use crate::producer::exports::Exports;
 const JSON_LIMIT: usize = 1024 * 1024;
 /// How long the next piece of a body is waited for.
 const BODY_PATIENCE: Duration = Duration::from_secs(30);
-/// Parts that are held in memory at the same time; more wait.
-const PARTS_AT_ONCE: usize = 4;
+/// Parts that are held in memory at the same time: one is read while one is written; more wait.
+const PARTS_AT_ONCE: usize = 2;
 
 /// What the handlers share. Cheap to clone.
 #[derive(Debug, Clone)]

@@ -209,7 +209,8 @@ impl Consumer {
                 "A segment of this name is there already. Choose it, or another name.",
             ));
         }
-        let id = format!("seg_{}", uuid::Uuid::now_v7().simple());
+        // Short, because every member's row has it; sorted by time, because lists are sorted by it.
+        let id = format!("seg_{:011x}{:08x}", now_ms(), rand::random::<u32>());
         transaction.execute(
             &format!("insert into {} (id, name, created_at, updated_at) values (?1, ?2, ?3, ?3)", self.tables.segments),
             params![id, name, rfc3339(Utc::now())],
@@ -294,45 +295,41 @@ impl Consumer {
     /// When there is no such job, it has ended, the number came with other content, or the data is not what was announced; nothing of
     /// the part is applied then.
     pub fn take_part(&self, job_id: &str, number: u32, data: &[u8], sha256: &str) -> Result<PartResult, Fault> {
-        let mut writer = lock(&self.writer);
-        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let import = find_import(&transaction, job_id)?.ok_or_else(|| no_such_job(job_id))?;
-        let recorded: Option<(String, String)> = transaction
-            .query_row(
-                "select sha256, answer from usher_parts where job_id = ?1 and part = ?2",
-                params![job_id, number],
-                |row| Ok((row.get(0)?, row.get(1)?)),
-            )
-            .optional()?;
-        if let Some((digest, answer)) = recorded {
-            if digest != sha256 {
-                return Err(Fault::new(
-                    Code::PART_DIFFERS,
-                    format!("Part {number} was taken before with other content."),
-                ));
+        let import = {
+            let connection = lock(&self.reader);
+            let import = find_import(&connection, job_id)?.ok_or_else(|| no_such_job(job_id))?;
+            if let Some(answer) = recorded(&connection, &import, number, sha256)? {
+                return Ok(answer);
             }
-            return Ok(serde_json::from_str(&answer)?);
-        }
-        if import.status.is_final() {
-            let word = status_word(import.status)?;
-            return Err(Fault::new(Code::WRONG_STATUS, format!("The job is {word}; it takes no more parts.")));
-        }
+            import
+        };
+        let mode = import.mode()?;
         let target = parts::Target {
             config: &self.config,
             tables: &self.tables,
             job_id,
             segment_id: &import.segment_id,
-            mode: import.mode()?,
+            mode,
             fields: &import.request.fields,
         };
-        let result = parts::apply(&transaction, &target, number, data)?;
+        let mut read = parts::read(&target, number, data)?;
+
+        let mut writer = lock(&self.writer);
+        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        // Once more, because since then the same part may have come, or the job may have ended.
+        let now_known = find_import(&transaction, job_id)?.ok_or_else(|| no_such_job(job_id))?;
+        if let Some(answer) = recorded(&transaction, &now_known, number, sha256)? {
+            return Ok(answer);
+        }
+        parts::write(&transaction, &target, &mut read)?;
+        let result = read.result;
         let now = now_ms();
         transaction.execute(
             "insert into usher_parts (job_id, part, sha256, received, accepted, answer, taken_at) values (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             params![job_id, number, sha256, result.received, result.accepted, serde_json::to_string(&result)?, now],
         )?;
         transaction.execute("update usher_jobs set changed_at = ?2 where id = ?1", params![job_id, now])?;
-        if import.mode()? != JobMode::Replace {
+        if mode != JobMode::Replace {
             self.touch_segment(&transaction, &import.segment_id)?;
         }
         transaction.commit()?;
@@ -468,6 +465,28 @@ impl Consumer {
 
 fn names(fields: &[Field], name: &str) -> bool {
     fields.iter().any(|field| field.name == name)
+}
+
+/// The answer that was given for this part, if it was taken.
+///
+/// # Errors
+/// When the number came with other content, or was not taken and the job has ended.
+fn recorded(connection: &Connection, import: &Import, number: u32, sha256: &str) -> Result<Option<PartResult>, Fault> {
+    let mut statement =
+        connection.prepare_cached("select sha256, answer from usher_parts where job_id = ?1 and part = ?2")?;
+    let recorded: Option<(String, String)> =
+        statement.query_row(params![import.request.id, number], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    match recorded {
+        Some((digest, _)) if digest != sha256 => {
+            Err(Fault::new(Code::PART_DIFFERS, format!("Part {number} was taken before with other content.")))
+        }
+        Some((_, answer)) => Ok(Some(serde_json::from_str(&answer)?)),
+        None if import.status.is_final() => {
+            let word = status_word(import.status)?;
+            Err(Fault::new(Code::WRONG_STATUS, format!("The job is {word}; it takes no more parts.")))
+        }
+        None => Ok(None),
+    }
 }
 
 fn find_import(connection: &Connection, job_id: &str) -> Result<Option<Import>, Fault> {

@@ -1,15 +1,17 @@
 //! One part of an import: from the bytes of its CSV to rows in tables, row by row.
 //!
 //! What is wrong with the part as a whole (not UTF-8, ragged, another header) fails it as a whole and names the line; what is wrong
-//! with one row is a refusal of that row. The transaction is the caller's.
+//! with one row is a refusal of that row. Reading and writing are apart, so that one part is read while another is written. The
+//! transaction is the caller's.
 
 use model::contract::{JobMode, MAX_ROW_BYTES, PartResult, Refusal};
 use model::field::{Field, FieldKind};
+use model::reject::RejectCode;
 use rusqlite::types::{Null, ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Transaction};
 
 use super::tables::{Tables, is_null_when_empty};
-use crate::check::check_value;
+use crate::check::{Objection, check_value};
 use crate::config::ConsumerConfig;
 use crate::fault::{Code, Fault};
 use crate::state::rfc3339;
@@ -50,61 +52,90 @@ impl Column<'_> {
     }
 }
 
-/// Reads a part and applies its rows.
+/// A part that was read: what is to be written, and what will be answered.
+pub struct Read<'a> {
+    columns: Vec<Column<'a>>,
+    accepted: Vec<csv::StringRecord>,
+    /// The answer, once the rows are written.
+    pub result: PartResult,
+}
+
+/// Reads a part and tells the rows that are taken from those that are refused. Needs no database.
 ///
 /// # Errors
-/// When the part cannot be read, or the database cannot be changed; the caller then rolls back.
-pub fn apply(
-    transaction: &Transaction<'_>,
-    target: &Target<'_>,
-    number: u32,
-    data: &[u8],
-) -> Result<PartResult, Fault> {
+/// When the part cannot be read; the text names the line.
+pub fn read<'a>(target: &Target<'a>, number: u32, data: &[u8]) -> Result<Read<'a>, Fault> {
     let data = data.strip_prefix(b"\xef\xbb\xbf").unwrap_or(data);
     check_utf8(data)?;
     let mut reader =
         csv::ReaderBuilder::new().has_headers(true).flexible(false).buffer_capacity(64 * 1024).from_reader(data);
     let columns = columns(target, reader.headers().map_err(|error| unreadable(&error))?)?;
     let rows_per_part = target.config.delivery.rows_per_part.unwrap_or(u64::MAX);
-    let mut writer = Writer::new(transaction, target, &columns, number)?;
     let mut result = PartResult { part: number, received: 0, accepted: 0, refusals: Vec::new() };
-    let mut record = csv::StringRecord::new();
-    while reader.read_record(&mut record).map_err(|error| unreadable(&error))? {
+    let mut accepted = Vec::new();
+    for record in reader.records() {
+        let record = record.map_err(|error| unreadable(&error))?;
         result.received += 1;
         if result.received > rows_per_part {
-            return Err(Fault::new(
-                Code::TOO_LARGE,
-                format!("The part has more than {rows_per_part} rows. Send smaller parts."),
-            ));
+            let detail = format!("The part has more than {rows_per_part} rows. Send smaller parts.");
+            return Err(Fault::new(Code::TOO_LARGE, detail));
         }
         if record.as_slice().len() > MAX_ROW_BYTES {
             let line = record.position().map_or(0, csv::Position::line);
-            return Err(Fault::new(
-                Code::INVALID_DATA,
-                format!("The row at line {line} has more than {MAX_ROW_BYTES} bytes."),
-            ));
+            let detail = format!("The row at line {line} has more than {MAX_ROW_BYTES} bytes.");
+            return Err(Fault::new(Code::INVALID_DATA, detail));
         }
-        let objection = columns.iter().find_map(|column| {
-            check_value(column.field, column.needed, &record[column.place])
-                .map(|objection| (Some(column.field), objection.code.as_str(), objection.reason))
-        });
-        let objection = match objection {
-            None => writer
-                .write(&record, result.received)?
-                .map(|objection| (None, objection.code.as_str(), objection.reason)),
-            some => some,
-        };
-        match objection {
-            None => result.accepted += 1,
-            Some((field, code, reason)) => result.refusals.push(Refusal {
+        match object(target.mode, &columns, &record) {
+            None => accepted.push(record),
+            Some((field, objection)) => result.refusals.push(Refusal {
                 row: result.received,
-                code: code.to_owned(),
+                code: objection.code.as_str().to_owned(),
                 field: field.map(|field| field.name.clone()),
-                reason: reason.to_owned(),
+                reason: objection.reason.to_owned(),
             }),
         }
     }
-    Ok(result)
+    result.accepted = accepted.len() as u64;
+    Ok(Read { columns, accepted, result })
+}
+
+/// Why a row is not taken, and for which field.
+fn object<'a>(
+    mode: JobMode,
+    columns: &[Column<'a>],
+    record: &csv::StringRecord,
+) -> Option<(Option<&'a Field>, Objection)> {
+    let of_a_value = columns.iter().find_map(|column| {
+        check_value(column.field, column.needed, &record[column.place]).map(|objection| (Some(column.field), objection))
+    });
+    let names_nobody = || {
+        let mut identifiers = columns.iter().filter(|column| column.field.kind == FieldKind::Identifier);
+        mode == JobMode::Remove && identifiers.all(|column| record[column.place].trim().is_empty())
+    };
+    of_a_value.or_else(|| {
+        names_nobody().then_some((
+            None,
+            Objection {
+                code: RejectCode::RequiredEmpty,
+                reason: "All identifiers are empty, so the row names nobody.",
+            },
+        ))
+    })
+}
+
+/// Writes the rows of a part that was read.
+///
+/// # Errors
+/// When the database cannot be changed; the caller then rolls back.
+pub fn write(transaction: &Transaction<'_>, target: &Target<'_>, read: &mut Read<'_>) -> Result<(), Fault> {
+    let Read { columns, accepted, result } = read;
+    if let Some(key) = columns.iter().find(|column| column.field.name == target.config.key.as_str()) {
+        // Neighbours in the part become neighbours in the index, which is then touched once and not all over. Stable, so that of
+        // two rows of one person the later still wins.
+        accepted.sort_by(|one, other| one[key.place].cmp(&other[key.place]));
+    }
+    let mut writer = Writer::new(transaction, target, columns, result.part)?;
+    (1..).zip(accepted).try_for_each(|(place, record)| writer.write(record, place))
 }
 
 /// Fails the part at its first byte that is not UTF-8.
@@ -172,13 +203,13 @@ fn columns<'a>(target: &Target<'a>, header: &csv::StringRecord) -> Result<Vec<Co
 /// What is done with an accepted row, by mode.
 enum Writer<'t, 'a> {
     Add {
-        columns: &'a [Column<'a>],
+        columns: &'t [Column<'a>],
         key: usize,
         upsert: CachedStatement<'t>,
         member: CachedStatement<'t>,
     },
     Stage {
-        columns: &'a [Column<'a>],
+        columns: &'t [Column<'a>],
         insert: CachedStatement<'t>,
     },
     RemoveByKey {
@@ -189,21 +220,15 @@ enum Writer<'t, 'a> {
         transaction: &'t Transaction<'t>,
         tables: &'a Tables,
         segment_id: &'a str,
-        identifiers: Vec<&'a Column<'a>>,
+        identifiers: Vec<&'t Column<'a>>,
     },
-}
-
-/// The only thing that a writer objects to: a row that names nobody.
-struct NamesNobody {
-    code: model::reject::RejectCode,
-    reason: &'static str,
 }
 
 impl<'t, 'a> Writer<'t, 'a> {
     fn new(
         transaction: &'t Transaction<'t>,
         target: &Target<'a>,
-        columns: &'a [Column<'a>],
+        columns: &'t [Column<'a>],
         part: u32,
     ) -> Result<Self, Fault> {
         let tables = target.tables;
@@ -238,7 +263,7 @@ impl<'t, 'a> Writer<'t, 'a> {
         })
     }
 
-    fn write(&mut self, record: &csv::StringRecord, row: u64) -> Result<Option<NamesNobody>, Fault> {
+    fn write(&mut self, record: &csv::StringRecord, place: u32) -> Result<(), Fault> {
         match self {
             Self::Add { columns, key, upsert, member } => {
                 for (index, column) in columns.iter().enumerate() {
@@ -249,7 +274,7 @@ impl<'t, 'a> Writer<'t, 'a> {
                 member.raw_execute()?;
             }
             Self::Stage { columns, insert } => {
-                insert.raw_bind_parameter(3, row)?;
+                insert.raw_bind_parameter(3, place)?;
                 for (index, column) in columns.iter().enumerate() {
                     insert.raw_bind_parameter(index + 4, column.bind(&record[column.place]))?;
                 }
@@ -263,12 +288,6 @@ impl<'t, 'a> Writer<'t, 'a> {
                 // All that the row says must fit: an identifier that it leaves empty says nothing.
                 let said: Vec<&&Column<'_>> =
                     identifiers.iter().filter(|column| !record[column.place].trim().is_empty()).collect();
-                if said.is_empty() {
-                    return Ok(Some(NamesNobody {
-                        code: model::reject::RejectCode::RequiredEmpty,
-                        reason: "All identifiers are empty, so the row names nobody.",
-                    }));
-                }
                 let fields: Vec<&Field> = said.iter().map(|column| column.field).collect();
                 let mut delete = transaction.prepare_cached(&tables.remove_members_by(&fields))?;
                 delete.raw_bind_parameter(1, *segment_id)?;
@@ -278,6 +297,6 @@ impl<'t, 'a> Writer<'t, 'a> {
                 delete.raw_execute()?;
             }
         }
-        Ok(None)
+        Ok(())
     }
 }

@@ -90,7 +90,7 @@ impl Tables {
             .map(|field| format!(", {} text", quoted(field)))
             .collect();
         format!(
-            "create table if not exists {} ({} text primary key not null{others}) strict, without rowid;
+            "create table if not exists {} ({} text primary key not null{others}) strict;
              create table if not exists {} (
                 id text primary key not null, name text not null unique, created_at text not null, updated_at text not null) strict;
              create table if not exists {} (
@@ -196,7 +196,7 @@ impl Tables {
         )
     }
 
-    /// Keeps a row of a part (`?1` job, `?2` part, `?3` row, then the fields) until its job is complete.
+    /// Keeps a row of a part (`?1` job, `?2` part, `?3` its place in the order of writing, then the fields) until its job is complete.
     pub fn stage(&self, fields: &[&Field]) -> String {
         let columns = join(fields, |field| staged_column(field));
         let parameters = (4..4 + fields.len()).map(|index| format!("?{index}")).collect::<Vec<_>>().join(", ");
@@ -215,7 +215,7 @@ impl Tables {
     ) -> Result<(), Fault> {
         let fields: Vec<&Field> = import.request.fields.iter().collect();
         let job_id = &import.request.id;
-        // `where true` tells SQLite that "on conflict" is no join condition. Sorted, so that of two rows of one person the later wins.
+        // In order, so that of two rows of one person the later wins.
         transaction.execute(
             &format!(
                 "insert into {} ({}) select {} from usher_staged_rows where job_id = ?1 order by part, row {}",

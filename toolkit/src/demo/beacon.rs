@@ -21,7 +21,7 @@ const TABLES: &str = "
         birthday text,
         customer_value text,
         subscribed text
-    ) strict, without rowid;
+    ) strict;
     create table lists (
         id text primary key not null,
         name text not null unique,

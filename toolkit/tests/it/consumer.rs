@@ -276,6 +276,7 @@ async fn segments_are_listed_page_by_page() {
             None => break,
         }
     }
+    names.sort();
     assert_eq!(names, ["S0", "S1", "S2", "S3", "S4"]);
 }
 
