@@ -83,7 +83,8 @@ pub use server::{fail, is_plain_form_post, leave};
 
 #[cfg(feature = "ssr")]
 mod server {
-    use http::HeaderMap;
+    use http::{Method, header::ACCEPT, request::Parts};
+    use leptos::prelude::use_context;
     use model::error::HubError;
 
     use super::Flash;
@@ -93,10 +94,12 @@ mod server {
         format!("flash {path}")
     }
 
-    /// The form was posted by the browser itself, not by our program.
+    /// The form was posted by the browser itself, not by our program. A page that is asked for is no such post.
     pub async fn is_plain_form_post() -> bool {
-        let headers = leptos_axum::extract::<HeaderMap>().await.unwrap_or_default();
-        headers.get(http::header::ACCEPT).and_then(|value| value.to_str().ok()).is_some_and(|accept| accept.contains("text/html"))
+        use_context::<Parts>().is_some_and(|request| {
+            let accept = request.headers.get(ACCEPT).and_then(|value| value.to_str().ok());
+            request.method == Method::POST && accept.is_some_and(|accept| accept.contains("text/html"))
+        })
     }
 
     /// Leaves word for the page at `path`.

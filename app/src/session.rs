@@ -13,13 +13,7 @@ pub const ACCOUNT_ID: &str = "account_id";
 /// Who is signed in; leads to the sign-in page when nobody is.
 #[server(endpoint = "current_actor")]
 pub async fn current_actor() -> Result<Actor, AppError> {
-    match actor().await {
-        Err(AppError::Hub(model::error::HubError::SignedOut)) => {
-            leptos_axum::redirect("/sign-in");
-            Err(model::error::HubError::SignedOut.into())
-        }
-        other => other,
-    }
+    actor().await
 }
 
 #[cfg(feature = "ssr")]
@@ -50,12 +44,18 @@ mod server {
         leptos_axum::extract::<Session>().await.map_err(|error| AppError::Transport(error.to_string()))
     }
 
-    /// Who is signed in.
+    /// Who is signed in; leads to the sign-in page when nobody is (any more), also from a page that has long been open.
     pub async fn actor() -> Result<Actor, AppError> {
         let session = session().await?;
         let ids = (session.get::<UserId>(USER_ID).await, session.get::<AccountId>(ACCOUNT_ID).await);
-        let (Ok(Some(user_id)), Ok(Some(account_id))) = ids else { return Err(HubError::SignedOut.into()) };
-        hub().actor(&user_id, &account_id).await?.ok_or_else(|| HubError::SignedOut.into())
+        let known = match ids {
+            (Ok(Some(user_id)), Ok(Some(account_id))) => hub().actor(&user_id, &account_id).await?,
+            _ => None,
+        };
+        known.ok_or_else(|| {
+            leptos_axum::redirect("/sign-in");
+            HubError::SignedOut.into()
+        })
     }
 
     /// Signs the person in, under a new session id (a stolen old one is of no use).

@@ -1,7 +1,10 @@
 //! A search box in a form of its own: Enter works without the program; with it, the list follows what is typed.
 
 use leptos::prelude::*;
-use leptos_router::{NavigateOptions, hooks::use_navigate};
+use leptos_router::{
+    NavigateOptions,
+    hooks::{use_navigate, use_query_map},
+};
 
 use super::icon::{Icon, IconName};
 
@@ -15,17 +18,20 @@ pub fn SearchBox(
     /// What is searched for now.
     #[prop(into)]
     text: String,
-    /// Parameters to keep: name and value.
+    /// Parameters to keep: name and, for the form without the program, the value.
     #[prop(optional)]
     keep: Vec<(&'static str, String)>,
 ) -> impl IntoView {
     let navigate = use_navigate();
-    let kept = keep.clone();
+    let query = use_query_map();
     let search = move |text: String| {
         let mut address = format!("{action}?q={}", escaped(&text));
-        for (name, value) in &kept {
-            address.push_str(&format!("&{name}={}", escaped(value)));
-        }
+        // As they are by now: filters change while the box stays. Only the page number belongs to the search before.
+        query.with_untracked(|query| {
+            for (name, value) in query.clone().into_iter().filter(|(name, value)| name != "q" && name != "page" && !value.is_empty()) {
+                address.push_str(&format!("&{name}={}", escaped(&value)));
+            }
+        });
         navigate(&address, NavigateOptions { replace: true, scroll: false, ..NavigateOptions::default() });
     };
     let waiting = StoredValue::new(None::<TimeoutHandle>);
