@@ -9,3 +9,6 @@ pub mod sharing;
 pub mod store;
 
 pub use hub::{Hub, HubSettings, OpenError};
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::folded;
 use crate::{
     hub::{Hub, Result, internal},
+    outbound::Side,
     registry::require,
     store::{StoreError, new_id},
 };
@@ -61,7 +62,7 @@ impl Hub {
         }
         let client = self.endpoint_client(account_id, id).await?;
         let begun = Instant::now();
-        let answer = client.segments().await;
+        let answer = client.segments(Side::Producer).await;
         self.note_call(id, answer.as_ref().map(|_| begun.elapsed()).map_err(Clone::clone)).await;
         let segments = answer.map_err(|error| HubError::Endpoint {
             message: format!(

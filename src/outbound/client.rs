@@ -46,7 +46,7 @@ pub struct Timeouts {
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self { connect: Duration::from_secs(10), call: Duration::from_secs(60), idle: Duration::from_secs(60) }
+        Self { connect: Duration::from_secs(10), call: Duration::from_secs(120), idle: Duration::from_secs(120) }
     }
 }
 
@@ -83,6 +83,24 @@ impl Outbound {
     }
 }
 
+/// Which side of an endpoint is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// The one that offers audiences.
+    Producer,
+    /// The one that takes them.
+    Consumer,
+}
+
+impl Side {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Producer => "producer",
+            Self::Consumer => "consumer",
+        }
+    }
+}
+
 /// The contract's calls, for one endpoint.
 #[derive(Debug, Clone)]
 pub struct EndpointClient {
@@ -107,12 +125,12 @@ impl EndpointClient {
         Ok(description)
     }
 
-    /// `GET v1/segments`, every page; at most 10,000 segments.
-    pub async fn segments(&self) -> Result<Vec<Segment>, CallError> {
+    /// `GET v1/segments`, every page; at most 10,000 segments. An endpoint with two sides is asked for those of one; others ignore it.
+    pub async fn segments(&self, side: Side) -> Result<Vec<Segment>, CallError> {
         let mut all = Vec::new();
         let mut cursor: Option<String> = None;
         loop {
-            let mut request = self.get(&["v1", "segments"]).query(&[("limit", "500")]);
+            let mut request = self.get(&["v1", "segments"]).query(&[("limit", "500"), ("side", side.as_str())]);
             if let Some(cursor) = &cursor {
                 request = request.query(&[("cursor", cursor)]);
             }

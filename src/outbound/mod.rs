@@ -8,5 +8,5 @@ mod client;
 mod error;
 
 pub use address::AddressGuard;
-pub use client::{DataStream, EndpointClient, Outbound, Timeouts};
+pub use client::{DataStream, EndpointClient, Outbound, Side, Timeouts};
 pub use error::CallError;

@@ -9,7 +9,7 @@ use model::{
 use url::Url;
 
 use super::applications::Application;
-use crate::outbound::{CallError, EndpointClient, Outbound};
+use crate::outbound::{CallError, EndpointClient, Outbound, Side};
 
 /// What a passed test learned, so that it need not be asked again.
 pub(super) struct Learned {
@@ -77,7 +77,8 @@ async fn describe(client: &EndpointClient) -> Result<(EndpointDescription, Strin
 }
 
 async fn list((description, client): (&EndpointDescription, &EndpointClient)) -> Result<((), String), String> {
-    let segments = client.segments().await.map_err(|error| sentence(&error))?;
+    let side = if description.producer.is_some() { Side::Producer } else { Side::Consumer };
+    let segments = client.segments(side).await.map_err(|error| sentence(&error))?;
     if description.producer.is_some()
         && let Some(segment) = segments.iter().find(|segment| segment.fields.is_empty())
     {

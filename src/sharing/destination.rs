@@ -14,6 +14,7 @@ use model::{
 
 use crate::{
     hub::{Hub, Result, internal},
+    outbound::Side,
     registry::{ConnectedEndpoint, require},
 };
 
@@ -48,7 +49,7 @@ impl Hub {
         }
         let client = self.endpoint_client(&actor.account_id, id).await?;
         let begun = Instant::now();
-        let answer = client.segments().await;
+        let answer = client.segments(Side::Consumer).await;
         self.note_call(id, answer.as_ref().map(|_| begun.elapsed()).map_err(Clone::clone)).await;
         let segments = answer.map_err(|error| HubError::Endpoint {
             message: format!(

@@ -1,0 +1,82 @@
+//! Tests of the rooms around the exchange, through the hub's handle: on both databases, with an application on a real socket.
+
+mod application;
+mod connecting;
+mod isolation;
+mod people;
+mod sharing;
+
+use std::{sync::Arc, time::Duration};
+
+use model::{
+    id::EndpointId,
+    view::{Actor, Connect, SignUp},
+};
+
+use crate::{
+    exchange::ExchangeSettings,
+    hub::{Hub, HubSettings},
+    outbound::Timeouts,
+    store::{ManualClock, testing::ScratchDatabase, testing::scratch_databases},
+};
+
+/// 2026-11-23T12:00:00Z.
+const NOON: i64 = 1_795_435_200_000;
+
+/// A hub on a database of its own, with a clock that stands still.
+struct Stage {
+    hub: Hub,
+    clock: Arc<ManualClock>,
+    _database: ScratchDatabase,
+    _folder: tempfile::TempDir,
+}
+
+/// One stage on SQLite, one on PostgreSQL.
+async fn stages() -> Vec<Stage> {
+    let mut stages = Vec::new();
+    for database in scratch_databases().await {
+        let folder = tempfile::tempdir().expect("a folder");
+        let clock = Arc::new(ManualClock::at(NOON));
+        let settings = HubSettings {
+            database_url: database.url().to_owned(),
+            payload_folder: folder.path().join("payloads"),
+            master_key: [7; 32],
+            allowed_networks: vec!["127.0.0.1/32".parse().expect("a network")],
+            timeouts: Timeouts {
+                connect: Duration::from_secs(5),
+                call: Duration::from_secs(5),
+                idle: Duration::from_secs(5),
+            },
+            exchange: ExchangeSettings::default(),
+        };
+        let hub = Hub::open(settings, clock.clone()).await.expect("opens");
+        stages.push(Stage { hub, clock, _database: database, _folder: folder });
+    }
+    stages
+}
+
+fn sign_up_form(email: &str) -> SignUp {
+    SignUp {
+        account_name: format!("Account of {email}"),
+        user_name: "Ann".to_owned(),
+        email: email.to_owned(),
+        password: "correct horse battery".to_owned(),
+    }
+}
+
+async fn admin(hub: &Hub, email: &str) -> Actor {
+    hub.sign_up(sign_up_form(email)).await.expect("signs up")
+}
+
+fn connect_form(name: &str, url: &str) -> Connect {
+    Connect {
+        application_id: "app_toolkit_endpoint".to_owned(),
+        name: name.to_owned(),
+        base_url: url.to_owned(),
+        authentication_key: application::KEY.to_owned(),
+    }
+}
+
+async fn connected(hub: &Hub, actor: &Actor, name: &str, url: &str) -> EndpointId {
+    hub.connect_endpoint(actor, connect_form(name, url)).await.expect("connects")
+}

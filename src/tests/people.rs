@@ -1,0 +1,93 @@
+//! Signing up and in, and the slow-down.
+
+use std::time::Duration;
+
+use model::{error::HubError, view::SignIn};
+
+use super::{admin, sign_up_form, stages};
+
+fn sign_in_form(email: &str, password: &str) -> SignIn {
+    SignIn { email: email.to_owned(), password: password.to_owned() }
+}
+
+#[tokio::test]
+async fn who_signed_up_signs_in_whatever_the_case_of_the_address() {
+    for stage in stages().await {
+        let actor = admin(&stage.hub, "Ann@Example.org").await;
+        let form = sign_in_form(" ann@example.ORG ", "correct horse battery");
+        let signed_in = stage.hub.sign_in(form, None).await.expect("signs in");
+        assert_eq!(signed_in, actor);
+        let of_session = stage.hub.actor(&actor.user_id, &actor.account_id).await.expect("is asked");
+        assert_eq!(of_session, Some(actor));
+    }
+}
+
+#[tokio::test]
+async fn each_wrong_field_has_its_own_problem_and_nothing_is_made() {
+    for stage in stages().await {
+        let mut form = sign_up_form("not an address");
+        form.account_name = "  ".to_owned();
+        form.password = "short".to_owned();
+        let error = stage.hub.sign_up(form).await.expect_err("is refused");
+        for field in ["account_name", "email", "password"] {
+            assert!(error.problem_of(field).is_some(), "{field}: {error}");
+        }
+        assert!(error.problem_of("user_name").is_none());
+    }
+}
+
+#[tokio::test]
+async fn an_address_signs_up_once() {
+    for stage in stages().await {
+        admin(&stage.hub, "ann@example.org").await;
+        let error = stage.hub.sign_up(sign_up_form("ANN@example.org")).await.expect_err("is taken");
+        assert!(error.problem_of("email").is_some_and(|problem| problem.contains("already")));
+    }
+}
+
+#[tokio::test]
+async fn failed_sign_ins_slow_down_and_recover() {
+    for stage in stages().await {
+        admin(&stage.hub, "ann@example.org").await;
+        for _ in 0..5 {
+            let error = stage.hub.sign_in(sign_in_form("ann@example.org", "wrong"), None).await.expect_err("is wrong");
+            assert!(error.problem_of("password").is_some());
+        }
+        let right = || sign_in_form("ann@example.org", "correct horse battery");
+        let error = stage.hub.sign_in(right(), None).await.expect_err("has to wait");
+        let HubError::SlowDown { retry_after_seconds } = error else { panic!("{error:?}") };
+        assert_eq!(retry_after_seconds, 2);
+        stage.hub.sign_in(sign_in_form("bob@example.org", "x"), None).await.expect_err("nobody of that name");
+        stage.clock.advance(Duration::from_secs(retry_after_seconds));
+        stage.hub.sign_in(right(), None).await.expect("signs in after the wait");
+        let error = stage.hub.sign_in(sign_in_form("ann@example.org", "wrong"), None).await.expect_err("is wrong");
+        assert!(error.problem_of("password").is_some(), "a success forgets earlier failures");
+    }
+}
+
+#[tokio::test]
+async fn guessing_many_names_from_one_address_slows_down_too() {
+    for stage in stages().await {
+        let client = Some("203.0.113.9".parse().expect("an address"));
+        for number in 0..20 {
+            let form = sign_in_form(&format!("person{number}@example.org"), "guess");
+            stage.hub.sign_in(form, client).await.expect_err("is wrong");
+        }
+        let error =
+            stage.hub.sign_in(sign_in_form("other@example.org", "guess"), client).await.expect_err("has to wait");
+        assert!(matches!(error, HubError::SlowDown { .. }), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn sessions_are_kept_until_they_expire() {
+    for stage in stages().await {
+        let rows = stage.hub.sessions();
+        assert!(rows.create("abc", b"1", super::NOON + 1000).await.expect("creates"));
+        assert!(!rows.create("abc", b"2", super::NOON + 1000).await.expect("is asked"), "an id is used once");
+        rows.save("abc", b"3", super::NOON + 1000).await.expect("saves");
+        assert_eq!(rows.load("abc").await.expect("loads"), Some(b"3".to_vec()));
+        stage.clock.advance(Duration::from_secs(2));
+        assert_eq!(rows.load("abc").await.expect("loads"), None);
+    }
+}
