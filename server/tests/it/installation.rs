@@ -1,0 +1,276 @@
+//! An installation of Usher for one test: its processes, its folder, and people's browsers.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{ExitStatus, Stdio},
+    sync::Arc,
+    time::Duration,
+};
+
+use hub::{Hub, HubSettings, exchange::ExchangeSettings, outbound::Timeouts, store::SystemClock};
+use model::{
+    id::{RunId, ShareId},
+    mapping::Mapping,
+    run::Mode,
+    suggestion::suggest,
+    view::{Actor, AudienceQuery, ChooseDestination, DestinationSegment, SignIn},
+};
+use reqwest::{Client, Response, redirect::Policy};
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+};
+
+/// Longer than anything here takes, even on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PASSWORD: &str = "correct horse battery";
+
+/// A folder with all data of one installation.
+pub struct Installation {
+    folder: TempDir,
+    settings: Vec<(String, String)>,
+}
+
+/// A process that says where it listens.
+pub struct Process {
+    pub url: String,
+    child: Child,
+}
+
+impl Installation {
+    /// Empty, on SQLite.
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let pkg = folder.path().join("site/pkg");
+        std::fs::create_dir_all(&pkg).unwrap();
+        // Long enough to be compressed.
+        std::fs::write(pkg.join("usher.js"), "export default function () {}\n".repeat(50)).unwrap();
+        Self { folder, settings: Vec::new() }
+    }
+
+    /// With one more setting, as a variable of the environment.
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn database_url(&self) -> String {
+        format!("sqlite:{}", self.path("usher.db").display())
+    }
+
+    /// `usher`, with this installation's settings and no others.
+    pub fn usher(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_usher"));
+        command.args(arguments).current_dir(self.folder.path()).env_clear().kill_on_drop(true);
+        command
+            .env("DATABASE_URL", self.database_url())
+            .env("USHER_PAYLOADS", "payloads")
+            .env("USHER_MASTER_KEY_FILE", "master.key");
+        command.env("USHER_LISTEN", "127.0.0.1:0").env("USHER_SITE", "site").env("USHER_ALLOW_NETWORKS", "127.0.0.0/8");
+        command.env("USHER_RETRY_BASE_MS", "20").env("USHER_LEASE_SECONDS", "2").env("USHER_LOG", "warn");
+        command.envs(self.settings.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    pub async fn serve(&self) -> Process {
+        Process::start(self.usher(&["serve"])).await
+    }
+
+    /// The demo's two applications, served on free ports.
+    pub async fn endpoints(&self, people: u32) -> Endpoints {
+        let folder = self.path("demo");
+        let mut make = toolkit();
+        make.arg("demo").arg("--folder").arg(&folder).args(["--people", &people.to_string()]);
+        make.args(["--harbor-listen", "127.0.0.1:0", "--harbor-key", HARBOR_KEY]);
+        make.args(["--beacon-listen", "127.0.0.1:0", "--beacon-key", BEACON_KEY]);
+        let made = make.output().await.unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let serve = |name: &str| {
+            let mut serve = toolkit();
+            serve.arg("serve").arg("--config").arg(folder.join(name));
+            serve
+        };
+        Endpoints {
+            harbor: Process::start(serve("harbor.toml")).await,
+            beacon: Process::start(serve("beacon.toml")).await,
+        }
+    }
+
+    /// Runs `usher demo`; what it printed.
+    pub async fn make_demo(&self, endpoints: &Endpoints) -> String {
+        let mut demo =
+            self.usher(&["demo", "--harbor-url", &endpoints.harbor.url, "--beacon-url", &endpoints.beacon.url]);
+        demo.env("USHER_DEMO_HARBOR_KEY", HARBOR_KEY).env("USHER_DEMO_BEACON_KEY", BEACON_KEY);
+        let made = demo.output().await.unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        String::from_utf8(made.stdout).unwrap()
+    }
+
+    /// The hub on the same data, for what a test needs to be there. It carries out no runs.
+    pub async fn hub(&self) -> Hub {
+        let mut master_key = [0; 32];
+        hex::decode_to_slice(std::fs::read_to_string(self.path("master.key")).unwrap().trim(), &mut master_key)
+            .unwrap();
+        let settings = HubSettings {
+            database_url: self.database_url(),
+            payload_folder: self.path("payloads"),
+            master_key,
+            allowed_networks: vec!["127.0.0.0/8".parse().unwrap()],
+            timeouts: Timeouts::default(),
+            exchange: ExchangeSettings::default(),
+        };
+        Hub::open(settings, Arc::new(SystemClock)).await.unwrap()
+    }
+}
+
+/// Harbor CRM and Beacon Mail.
+pub struct Endpoints {
+    pub harbor: Process,
+    pub beacon: Process,
+}
+
+const HARBOR_KEY: &str = "a-key-of-harbor-for-tests";
+const BEACON_KEY: &str = "a-key-of-beacon-for-tests";
+pub const DEMO_EMAIL: &str = "ada@usher.example";
+pub const DEMO_PASSWORD: &str = "northwind-demo-only";
+
+fn toolkit() -> Command {
+    let program = Path::new(env!("CARGO_BIN_EXE_usher")).with_file_name("usher-toolkit");
+    assert!(program.exists(), "{} is not built: cargo build -p usher-toolkit", program.display());
+    let mut command = Command::new(program);
+    command.kill_on_drop(true);
+    command
+}
+
+impl Process {
+    async fn start(mut command: Command) -> Self {
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let announced = async {
+            loop {
+                let line = lines.next_line().await.unwrap().expect("it starts; its log is above");
+                if let Some((_, url)) = line.split_once(" listens on ") {
+                    return url.trim().to_owned();
+                }
+            }
+        };
+        let url = tokio::time::timeout(PATIENCE, announced).await.expect("it says where it listens");
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        Self { url, child }
+    }
+
+    /// Tells it to end and waits until it has.
+    pub async fn end(mut self) -> ExitStatus {
+        let id = self.child.id().expect("it runs").to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().await.unwrap().success());
+        tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it ends when told to").unwrap()
+    }
+
+    /// Ends it without a word, as a crash would.
+    pub async fn crash(mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    /// A browser with no cookies yet, which shows every answer as it came.
+    pub fn browser(&self) -> Browser {
+        let client = Client::builder().cookie_store(true).redirect(Policy::none()).timeout(PATIENCE).build().unwrap();
+        Browser { client, url: self.url.clone() }
+    }
+
+    /// Somebody who has just signed up, in an account of their own.
+    pub async fn newcomer(&self, email: &str) -> Browser {
+        let browser = self.browser();
+        let answer = browser.sign_up(email).await;
+        assert!(answer.status().is_success(), "{} {:?}", answer.status(), answer.text().await);
+        browser
+    }
+}
+
+/// A person's browser.
+pub struct Browser {
+    client: Client,
+    url: String,
+}
+
+impl Browser {
+    /// The same person with the same cookies, of another process.
+    pub fn at(self, process: &Process) -> Self {
+        Self { url: process.url.clone(), ..self }
+    }
+
+    pub async fn get(&self, path: &str) -> Response {
+        self.request(path, &[]).await
+    }
+
+    pub async fn request(&self, path: &str, headers: &[(&str, &str)]) -> Response {
+        let request = self.client.get(format!("{}{path}", self.url));
+        headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)).send().await.unwrap()
+    }
+
+    pub async fn post(&self, path: &str, headers: &[(&str, &str)], form: &[(&str, &str)]) -> Response {
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+        let request = self.client.post(format!("{}{path}", self.url)).body(body);
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)).send().await.unwrap()
+    }
+
+    pub async fn sign_up(&self, email: &str) -> Response {
+        self.post("/api/sign_up", &[], &sign_up_form(email)).await
+    }
+
+    pub async fn sign_in(&self, email: &str, password: &str) {
+        let answer = self.post("/api/sign_in", &[], &[("email", email), ("password", password)]).await;
+        assert!(answer.status().is_success(), "{} {:?}", answer.status(), answer.text().await);
+    }
+
+    /// Whether the server knows who this is: no run is called so, but only those who are signed in are told.
+    pub async fn is_signed_in(&self) -> bool {
+        match self.get("/runs/run_none/receipt.json").await.status().as_u16() {
+            404 => true,
+            401 => false,
+            other => panic!("unexpected status {other}"),
+        }
+    }
+}
+
+pub fn sign_up_form(email: &str) -> [(&str, &str); 4] {
+    [("account_name", "A test"), ("user_name", "Tess"), ("email", email), ("password", PASSWORD)]
+}
+
+/// Who the demo's person is.
+pub async fn demo_actor(hub: &Hub) -> Actor {
+    let form = SignIn { email: DEMO_EMAIL.to_owned(), password: DEMO_PASSWORD.to_owned() };
+    hub.sign_in(form, None).await.unwrap()
+}
+
+/// A share of Harbor's largest audience with a new segment of Beacon, mapped as suggested.
+pub async fn demo_share(hub: &Hub, actor: &Actor) -> ShareId {
+    let query = AudienceQuery { page: 1, ..AudienceQuery::default() };
+    let audiences = hub.audiences(actor, &query).await.unwrap().items;
+    let largest = audiences.into_iter().max_by_key(|audience| audience.size).expect("Harbor has audiences");
+    let share = hub.start_share(actor, &largest.id).await.unwrap();
+    let choices = hub.destinations(actor, &share).await.unwrap();
+    let beacon = choices.into_iter().find(|choice| choice.name == "Beacon Mail").expect("Beacon is connected");
+    let choice = ChooseDestination {
+        endpoint_id: beacon.id.to_string(),
+        segment: DestinationSegment::New { name: "Everybody".to_owned() },
+        mode: Mode::Add,
+    };
+    let view = hub.choose_destination(actor, &share, choice).await.unwrap();
+    let fields = view.destination.expect("just chosen").fields;
+    let suggestions = suggest(&view.fields, &fields, &view.mapping);
+    let links = suggestions.into_iter().map(|suggestion| suggestion.link).collect();
+    hub.save_mapping(actor, &share, Mapping { links }).await.unwrap();
+    share
+}
+
+/// Asks for a run of such a share.
+pub async fn demo_run(hub: &Hub, actor: &Actor) -> RunId {
+    let share = demo_share(hub, actor).await;
+    hub.share_now(actor, &share).await.unwrap()
+}

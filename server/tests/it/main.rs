@@ -1,0 +1,12 @@
+//! The programs as they are run: real processes, real sockets, real database files. What the hub does is tested in the hub; here is
+//! what only shows when it is served.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod accounts;
+mod cross_site;
+mod files;
+mod health;
+mod installation;
+mod restarts;
+mod runs;
+mod sessions;

@@ -1,0 +1,67 @@
+use model::{
+    run::{Receipt, RunState},
+    view::RunView,
+};
+
+use crate::installation::{DEMO_EMAIL, DEMO_PASSWORD, Installation, demo_actor, demo_run};
+
+/// The views that a stream of events carried, with the ids of the events.
+fn views(events: &str) -> Vec<(u64, RunView)> {
+    let blocks = events.split("\n\n").filter(|block| block.contains("data: "));
+    blocks
+        .map(|block| {
+            let line = |name: &str| {
+                let prefix = format!("{name}: ");
+                block.lines().find_map(|line| line.strip_prefix(prefix.as_str())).expect("a complete event")
+            };
+            assert_eq!(line("event"), "run");
+            (line("id").parse().unwrap(), serde_json::from_str(line("data")).unwrap())
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn a_run_is_followed_to_its_end_and_accounted_for() {
+    let installation = Installation::new().with("USHER_PART_ROWS", "50");
+    let usher = installation.serve().await;
+    let endpoints = installation.endpoints(400).await;
+    installation.make_demo(&endpoints).await;
+    let hub = installation.hub().await;
+    let run = demo_run(&hub, &demo_actor(&hub).await).await;
+    let browser = usher.browser();
+    browser.sign_in(DEMO_EMAIL, DEMO_PASSWORD).await;
+
+    let answer = browser.request(&format!("/events/runs/{run}"), &[("accept-encoding", "gzip, br")]).await;
+    assert_eq!(answer.headers()["content-type"], "text/event-stream");
+    assert!(answer.headers().get("content-encoding").is_none(), "events are not held back to be compressed");
+    // The stream ends by itself: reading all of it is waiting for the run.
+    let views = views(&answer.text().await.unwrap());
+    assert!(views.is_sorted_by(|(before, _), (after, _)| before < after), "each version once, in order");
+    assert!(views.iter().all(|(id, view)| *id == view.version));
+    assert!(views.iter().rev().skip(1).all(|(_, view)| !view.summary.state.is_final()), "only the last is the end");
+    let (version, end) = views.last().expect("at least one event");
+    assert_eq!(end.summary.state, RunState::CompleteWithRejects, "{:?}", end.failure);
+
+    // A browser that comes again after the end is sent away for good.
+    let again = browser.request(&format!("/events/runs/{run}"), &[("last-event-id", &version.to_string())]).await;
+    assert_eq!(again.status(), 204);
+
+    let answer = browser.get(&format!("/runs/{run}/receipt.json")).await;
+    let disposition = answer.headers()["content-disposition"].to_str().unwrap().to_owned();
+    assert_eq!(disposition, format!("attachment; filename=\"receipt-{run}.json\""));
+    let receipt: Receipt = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+    receipt.check().unwrap();
+    assert_eq!(receipt.counts, end.summary.counts);
+    assert_eq!(Some(&receipt.sha256), end.receipt_sha256.as_ref());
+
+    let answer = browser.get(&format!("/runs/{run}/rejects.csv")).await;
+    assert_eq!(answer.headers()["content-type"], "text/csv; charset=utf-8");
+    let disposition = answer.headers()["content-disposition"].to_str().unwrap().to_owned();
+    assert_eq!(disposition, format!("attachment; filename=\"rejects-{run}.csv\""));
+    let text = answer.text().await.unwrap();
+    let mut rows = csv::Reader::from_reader(text.as_bytes());
+    assert!(rows.headers().unwrap().iter().any(|column| column == "_error_code"), "{:?}", rows.headers());
+    let rows = rows.records().map(|row| row.expect("well-formed CSV")).count() as u64;
+    assert_eq!(rows, receipt.counts.rejected + receipt.counts.refused);
+    assert!(rows > 0, "the demo's people are nasty");
+}
