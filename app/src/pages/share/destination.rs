@@ -9,7 +9,7 @@ use model::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    above, mode_name, people, share_id_in_address,
+    above, mode_name, people,
     steps::{Step, Steps},
 };
 use crate::{
@@ -25,6 +25,7 @@ use crate::{
     },
     error::AppError,
     flash::{Form, FormState},
+    pages::address_part,
 };
 
 /// What the page shows.
@@ -53,16 +54,21 @@ pub enum Segments {
 
 /// All of the destination's page. `endpoint` is the endpoint to choose; empty for what the share has, or the only one that is possible.
 #[server(endpoint = "destination_page")]
-pub async fn destination_page(share_id: String, #[server(default)] endpoint: String) -> Result<DestinationData, AppError> {
+pub async fn destination_page(
+    share_id: String,
+    #[server(default)] endpoint: String,
+) -> Result<DestinationData, AppError> {
     let (actor, hub) = (crate::session::actor().await?, crate::session::hub());
-    let id = crate::session::answer(super::parsed(&share_id)).await?;
+    let id = crate::session::answer(crate::pages::parse_id::<model::id::ShareId>(&share_id, "share")).await?;
     let share = crate::session::answer(hub.share(&actor, &id).await).await?;
     let choices = crate::session::answer(hub.destinations(&actor, &id).await).await?;
     let possible: Vec<&DestinationChoice> = choices.iter().filter(|choice| choice.obstacle.is_none()).collect();
     let chosen = possible
         .iter()
         .find(|choice| choice.id.as_str() == endpoint)
-        .or_else(|| possible.iter().find(|choice| share.destination.as_ref().is_some_and(|had| had.endpoint_id == choice.id)))
+        .or_else(|| {
+            possible.iter().find(|choice| share.destination.as_ref().is_some_and(|had| had.endpoint_id == choice.id))
+        })
         .or_else(|| possible.first().filter(|_| possible.len() == 1));
     let (chosen, segments) = match chosen {
         Some(choice) if choice.delivery.existing_segment => {
@@ -82,7 +88,7 @@ pub async fn destination_page(share_id: String, #[server(default)] endpoint: Str
 #[server(endpoint = "existing_segments")]
 pub async fn existing_segments(endpoint_id: String) -> Result<Vec<ExistingSegment>, AppError> {
     let actor = crate::session::actor().await?;
-    let id = crate::session::answer(endpoint_id.parse().map_err(|_| model::error::HubError::not_found("endpoint"))).await?;
+    let id = crate::session::answer(crate::pages::parse_id(&endpoint_id, "endpoint")).await?;
     crate::session::answer(crate::session::hub().existing_segments(&actor, &id).await).await
 }
 
@@ -99,7 +105,7 @@ pub async fn choose_destination(
     use model::error::{FieldProblem, HubError};
     let actor = crate::session::actor().await?;
     let chosen = async {
-        let id = super::parsed(&share_id)?;
+        let id = crate::pages::parse_id::<model::id::ShareId>(&share_id, "share")?;
         let mut problems = Vec::new();
         if endpoint_id.is_empty() {
             problems.push(FieldProblem::new("endpoint_id", "Choose a destination."));
@@ -148,18 +154,23 @@ pub async fn choose_destination(
 /// The page's address with an endpoint chosen; also where word is left for it.
 fn path(share_id: &str, endpoint: &str) -> String {
     let plain = format!("/shares/{share_id}/destination");
-    if endpoint.is_empty() { plain } else { format!("{plain}?endpoint={}", crate::components::search_box::escaped(endpoint)) }
+    if endpoint.is_empty() {
+        plain
+    } else {
+        format!("{plain}?endpoint={}", crate::components::search_box::escaped(endpoint))
+    }
 }
 
 /// The destination's page.
 #[component]
 pub fn DestinationPage() -> impl IntoView {
-    let id = share_id_in_address();
+    let id = address_part("id");
     let query = use_query_map();
     let endpoint = Memo::new(move |_| query.with(|query| query.get("endpoint").unwrap_or_default()));
     let action = ServerAction::<ChooseDestination>::new();
     let live = Signal::derive(move || action.value().with(|value| value.as_ref()?.as_ref().err()?.hub().cloned()));
-    let data = Resource::new_blocking(move || (id.get(), endpoint.get()), |(id, endpoint)| destination_page(id, endpoint));
+    let data =
+        Resource::new_blocking(move || (id.get(), endpoint.get()), |(id, endpoint)| destination_page(id, endpoint));
     let form = Form::new(move || path(&id.get(), &endpoint.get()), live);
     view! {
         <Suspense>
@@ -185,16 +196,21 @@ struct Initial {
 
 impl Initial {
     fn of(data: &DestinationData, form: &FormState) -> Self {
-        let typed = |name: &str, other: String| Some(form.value(name)).filter(|value| !value.is_empty()).unwrap_or(other);
-        let had: Option<&Destination> =
-            data.share.destination.as_ref().filter(|had| had.endpoint_id.as_str() == data.chosen || data.chosen.is_empty());
+        let typed =
+            |name: &str, other: String| Some(form.value(name)).filter(|value| !value.is_empty()).unwrap_or(other);
+        let had: Option<&Destination> = data
+            .share
+            .destination
+            .as_ref()
+            .filter(|had| had.endpoint_id.as_str() == data.chosen || data.chosen.is_empty());
         let (is_existing, name, id) = match had.map(|had| &had.segment) {
             Some(DestinationSegment::Existing { id, .. }) => (true, data.share.audience.name.clone(), id.clone()),
             Some(DestinationSegment::New { name }) => (false, name.clone(), String::new()),
             None => (false, data.share.audience.name.clone(), String::new()),
         };
         let chosen = data.choices.iter().find(|choice| choice.id.as_str() == data.chosen);
-        let only_existing = chosen.is_some_and(|choice| !choice.delivery.new_segment && choice.delivery.existing_segment);
+        let only_existing =
+            chosen.is_some_and(|choice| !choice.delivery.new_segment && choice.delivery.existing_segment);
         let choice = typed("segment_choice", if is_existing || only_existing { "existing" } else { "new" }.to_owned());
         let mode = had.map_or(Mode::Add, |had| had.mode);
         let mode = chosen.map_or(mode, |choice| if offers(choice, mode) { mode } else { first_mode(choice) });
@@ -244,7 +260,12 @@ fn Loaded(data: DestinationData, form: FormState, action: ServerAction<ChooseDes
     let choices = StoredValue::new(data.choices.clone());
     let delivery = move || {
         chosen.with(|chosen| {
-            choices.with_value(|choices| choices.iter().find(|choice| choice.id.as_str() == chosen.as_str()).map(|choice| choice.delivery.clone()))
+            choices.with_value(|choices| {
+                choices
+                    .iter()
+                    .find(|choice| choice.id.as_str() == chosen.as_str())
+                    .map(|choice| choice.delivery.clone())
+            })
         })
     };
     let takes_new = Memo::new(move |_| delivery().is_none_or(|delivery| delivery.new_segment));
@@ -285,7 +306,8 @@ fn Loaded(data: DestinationData, form: FormState, action: ServerAction<ChooseDes
         }
     };
     let initial_segment = initial.segment_id.clone();
-    let existing = move || segment_choice(&segments.get(), chosen.with(String::is_empty), &initial_segment, is_existing);
+    let existing =
+        move || segment_choice(&segments.get(), chosen.with(String::is_empty), &initial_segment, is_existing);
     let modes: Vec<_> = Mode::ALL
         .into_iter()
         .map(|mode| {
@@ -378,7 +400,11 @@ fn Loaded(data: DestinationData, form: FormState, action: ServerAction<ChooseDes
 }
 
 /// One endpoint to choose.
-fn card(choice: DestinationChoice, chosen: RwSignal<String>, choose: impl Fn(String) + Copy + Send + Sync + 'static) -> impl IntoView {
+fn card(
+    choice: DestinationChoice,
+    chosen: RwSignal<String>,
+    choose: impl Fn(String) + Copy + Send + Sync + 'static,
+) -> impl IntoView {
     let id = choice.id.to_string();
     let is_possible = choice.obstacle.is_none();
     let lists = is_possible && choice.delivery.existing_segment;
@@ -430,14 +456,21 @@ fn segment_choice(segments: &Segments, nothing_chosen: bool, initial: &str, is_e
             view! { <p class="help">"Choose a destination first; its segments are then listed here."</p> }.into_any()
         }
         Segments::None => view! { <p class="help">"This destination takes only new segments."</p> }.into_any(),
-        Segments::Asking => view! { <p class="help" role="status">"Asking the destination for its segments …"</p> }.into_any(),
+        Segments::Asking => {
+            view! { <p class="help" role="status">"Asking the destination for its segments …"</p> }.into_any()
+        }
         Segments::Problem(problem) => view! { <p class="problem" role="status">{problem.clone()}</p> }.into_any(),
-        Segments::Known(known) if known.is_empty() => view! { <p class="help">"This destination has no segments yet."</p> }.into_any(),
+        Segments::Known(known) if known.is_empty() => {
+            view! { <p class="help">"This destination has no segments yet."</p> }.into_any()
+        }
         Segments::Known(known) => {
             let options: Vec<_> = known
                 .iter()
                 .map(|segment| {
-                    let size = segment.size.map(|size| format!(" ({})", counted(size, "member", "members"))).unwrap_or_default();
+                    let size = segment
+                        .size
+                        .map(|size| format!(" ({})", counted(size, "member", "members")))
+                        .unwrap_or_default();
                     view! {
                         <option value=segment.id.clone() selected=segment.id == initial>
                             {format!("{}{size}", segment.name)}
@@ -461,7 +494,9 @@ fn segment_choice(segments: &Segments, nothing_chosen: bool, initial: &str, is_e
 fn mode_sentence(mode: Mode, is_existing: bool) -> &'static str {
     match (mode, is_existing) {
         (Mode::Add, _) => "The people of the audience are added. Whoever is in the segment stays.",
-        (Mode::Replace, true) => "The segment's present members are exchanged for the people of the audience, once everything has arrived.",
+        (Mode::Replace, true) => {
+            "The segment's present members are exchanged for the people of the audience, once everything has arrived."
+        }
         (Mode::Replace, false) => "The segment holds exactly the people of the audience, at each run.",
         (Mode::Remove, true) => "The people of the audience are taken out. Whoever else is in the segment stays.",
         (Mode::Remove, false) => "Takes people out of a segment that exists; a new one has nobody to take out.",

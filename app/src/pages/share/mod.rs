@@ -1,35 +1,21 @@
 //! Making a share: its destination, its mapping, its review; and the steps between them. The list of shares and a share's own page are not here.
 
+mod canvas;
 mod destination;
 mod review;
 mod steps;
 
+pub use canvas::MappingPage;
 pub use destination::DestinationPage;
-pub use review::ReviewPage;
+pub use review::{ReviewPage, ShareNow};
 
-use leptos::prelude::*;
-use leptos_router::hooks::use_params_map;
 use model::{
-    error::HubError,
     field::Field,
-    id::ShareId,
     run::Mode,
     view::{DestinationSegment, ShareView},
 };
 
 use crate::components::count::{counted, grouped};
-
-/// The share's id in the address, as it stands there.
-fn share_id_in_address() -> Memo<String> {
-    let params = use_params_map();
-    Memo::new(move |_| params.with(|params| params.get("id").unwrap_or_default()))
-}
-
-/// A share's id as it came from outside; what can't be one is no share.
-#[cfg_attr(not(feature = "ssr"), expect(dead_code, reason = "only server functions are given ids"))]
-fn parsed(share_id: &str) -> Result<ShareId, HubError> {
-    share_id.parse().map_err(|_| HubError::not_found("share"))
-}
 
 /// The pages above a share's.
 fn above(share: &ShareView) -> Vec<(String, String)> {

@@ -2,13 +2,12 @@
 
 use leptos::{form::ActionForm, prelude::*};
 use model::{
-    error::HubError,
     mapping::{Finding, Link, Severity, Source},
-    view::{Destination, DestinationSegment, Role, ShareReview, ShareView},
+    view::{Destination, DestinationSegment, ShareReview, ShareView},
 };
 
 use super::{
-    above, display_name, mode_effect, mode_name, people, share_id_in_address,
+    above, display_name, mode_effect, mode_name, people,
     steps::{Step, Steps},
 };
 use crate::{
@@ -20,9 +19,11 @@ use crate::{
         icon::{Icon, IconName},
         notice::Trouble,
         page::PageHead,
+        search_box::escaped,
     },
     error::AppError,
     flash::{Form, FormState},
+    pages::address_part,
 };
 
 /// In `last_run`, when the share had no run.
@@ -32,12 +33,12 @@ const NO_RUN: &str = "none";
 #[server(endpoint = "review_page")]
 pub async fn review_page(share_id: String) -> Result<ShareReview, AppError> {
     let (actor, hub) = (crate::session::actor().await?, crate::session::hub());
-    let id = crate::session::answer(super::parsed(&share_id)).await?;
+    let id = crate::session::answer(crate::pages::parse_id::<model::id::ShareId>(&share_id, "share")).await?;
     let share = crate::session::answer(hub.share(&actor, &id).await).await?;
     if share.destination.is_none() {
         // There is nothing to review yet; that is no mistake of the person's.
         leptos_axum::redirect(&format!("/shares/{id}/destination"));
-        return Err(HubError::Conflict { message: "Choose a destination first.".to_owned() }.into());
+        return Err(model::error::HubError::Conflict { message: "Choose a destination first.".to_owned() }.into());
     }
     crate::session::answer(hub.review(&actor, &id).await).await
 }
@@ -49,7 +50,7 @@ pub async fn share_now(share_id: String, #[server(default)] last_run: String) ->
     let (actor, hub) = (crate::session::actor().await?, crate::session::hub());
     let path = format!("/shares/{share_id}/review");
     let shared = async {
-        let id = super::parsed(&share_id)?;
+        let id = crate::pages::parse_id::<model::id::ShareId>(&share_id, "share")?;
         if !last_run.is_empty() {
             let newest = hub.share(&actor, &id).await?.runs.into_iter().next();
             let newest_id = newest.as_ref().map_or(NO_RUN, |run| run.id.as_str());
@@ -60,7 +61,7 @@ pub async fn share_now(share_id: String, #[server(default)] last_run: String) ->
             }
         }
         match hub.share_now(&actor, &id).await {
-            Err(error @ HubError::Conflict { .. }) => {
+            Err(error @ model::error::HubError::Conflict { .. }) => {
                 let under_way = hub.share(&actor, &id).await?.runs.into_iter().find(|run| !run.state.is_final());
                 under_way.map(|run| run.id).ok_or(error)
             }
@@ -79,7 +80,7 @@ pub async fn share_now(share_id: String, #[server(default)] last_run: String) ->
 /// The review's page.
 #[component]
 pub fn ReviewPage() -> impl IntoView {
-    let id = share_id_in_address();
+    let id = address_part("id");
     let action = ServerAction::<ShareNow>::new();
     let live = Signal::derive(move || action.value().with(|value| value.as_ref()?.as_ref().err()?.hub().cloned()));
     let review = Resource::new_blocking(move || id.get(), review_page);
@@ -105,11 +106,10 @@ fn Loaded(review: ShareReview, form: FormState, action: ServerAction<ShareNow>) 
         let href = format!("/shares/{}/destination", share.id);
         return view! { <p class="lead"><a href=href>"Choose a destination first."</a></p> }.into_any();
     };
-    let actor = expect_context::<model::view::Actor>();
     let mapping_path = format!("/shares/{}/mapping", share.id);
     let last_run = share.runs.first().map_or_else(|| NO_RUN.to_owned(), |run| run.id.to_string());
     let errors = review.findings.iter().filter(|finding| finding.severity == Severity::Error).count();
-    let may_share = actor.role >= Role::Member;
+    let may_share = crate::pages::may_share();
     let under_way = share.runs.iter().find(|run| !run.state.is_final());
     let share_part = if errors > 0 {
         view! {
@@ -126,11 +126,12 @@ fn Loaded(review: ShareReview, form: FormState, action: ServerAction<ShareNow>) 
         }
         .into_any()
     } else if may_share {
+        let (share_id, mapping_path) = (share.id.to_string(), mapping_path.clone());
         view! {
             <ActionForm action attr:class="share-now">
-                <input type="hidden" name="share_id" value=share.id.to_string() />
+                <input type="hidden" name="share_id" value=share_id />
                 <input type="hidden" name="last_run" value=last_run />
-                <ButtonLink href=mapping_path.clone()>"Back to the mapping"</ButtonLink>
+                <ButtonLink href=mapping_path>"Back to the mapping"</ButtonLink>
                 <SubmitButton kind=ButtonKind::Primary pending=action.pending()>"Share now"</SubmitButton>
             </ActionForm>
         }
@@ -157,7 +158,11 @@ fn Loaded(review: ShareReview, form: FormState, action: ServerAction<ShareNow>) 
 #[component]
 fn Facts(share: ShareView, destination: Destination, sample: AnyView) -> impl IntoView {
     let id = share.id.to_string();
-    let effect = mode_effect(destination.mode, &destination.segment, share.audience.size.filter(|_| !share.audience.size_is_estimate));
+    let effect = mode_effect(
+        destination.mode,
+        &destination.segment,
+        share.audience.size.filter(|_| !share.audience.size_is_estimate),
+    );
     let segment = match &destination.segment {
         DestinationSegment::New { name } => format!("“{name}”, a new one that the first run makes"),
         DestinationSegment::Existing { name, .. } => format!("“{name}”, which it has already"),
@@ -235,7 +240,11 @@ fn Findings(findings: Vec<Finding>, destination: Destination, mapping_path: Stri
         (0, warnings) => format!("{} to look at", counted(warnings as u64, "thing", "things")),
         (errors, 0) => format!("{} to mend", counted(errors as u64, "thing", "things")),
         (errors, warnings) => {
-            format!("{} to mend, {} to look at", counted(errors as u64, "thing", "things"), counted(warnings as u64, "thing", "things"))
+            format!(
+                "{} to mend, {} to look at",
+                counted(errors as u64, "thing", "things"),
+                counted(warnings as u64, "thing", "things")
+            )
         }
     };
     let items: Vec<_> = findings
@@ -247,12 +256,13 @@ fn Findings(findings: Vec<Finding>, destination: Destination, mapping_path: Stri
             };
             let way = match &finding.target {
                 Some(name) => {
-                    let (href, label) = (format!("{mapping_path}#field-{name}"), display_name(&destination.fields, name));
-                    view! { <a href=href aria-label=format!("Go to {label} in the mapping")>"Go to it"</a> }
+                    let href = format!("{mapping_path}#field-{}", escaped(name));
+                    (href, format!("Go to {} in the mapping", display_name(&destination.fields, name)))
                 }
-                None => view! { <a href=mapping_path.clone() aria-label="Go to the mapping">"Go to it"</a> },
+                None => (mapping_path.clone(), "Go to the mapping".to_owned()),
             };
-            view! { <li><Badge tone text=word /><span>{finding.message}</span>{way}</li> }
+            let (href, label) = way;
+            view! { <li><Badge tone text=word /><span>{finding.message}</span><a href=href aria-label=label>"Go to it"</a></li> }
         })
         .collect();
     view! {
@@ -267,9 +277,18 @@ fn Findings(findings: Vec<Finding>, destination: Destination, mapping_path: Stri
 /// What feeds what, in the order of the destination's fields.
 #[component]
 fn MappingTable(share: ShareView, destination: Destination, mapping_path: String) -> impl IntoView {
-    let rows: Vec<_> = destination.fields.iter().filter_map(|field| share.mapping.link(&field.name)).map(|link| table_row(link, &share, &destination)).collect();
-    let not_sent: Vec<&str> =
-        destination.fields.iter().filter(|field| share.mapping.link(&field.name).is_none()).map(|field| field.display_name()).collect();
+    let rows: Vec<_> = destination
+        .fields
+        .iter()
+        .filter_map(|field| share.mapping.link(&field.name))
+        .map(|link| table_row(link, &share, &destination))
+        .collect();
+    let not_sent: Vec<&str> = destination
+        .fields
+        .iter()
+        .filter(|field| share.mapping.link(&field.name).is_none())
+        .map(|field| field.display_name())
+        .collect();
     let not_sent = (!not_sent.is_empty()).then(|| {
         view! { <p class="help">{format!("Not sent, because nothing is mapped to them: {}.", not_sent.join(", "))}</p> }
     });
@@ -299,9 +318,11 @@ fn MappingTable(share: ShareView, destination: Destination, mapping_path: String
 fn table_row(link: &Link, share: &ShareView, destination: &Destination) -> AnyView {
     let source = match &link.source {
         Source::Field { name } => view! { <span>{display_name(&share.fields, name)}</span> }.into_any(),
-        Source::Constant { value } => view! { <span>"The same for everyone: "<code>{value.clone()}</code></span> }.into_any(),
+        Source::Constant { value } => {
+            view! { <span>"The same for everyone: "<code>{value.clone()}</code></span> }.into_any()
+        }
     };
-    let done = super::mapping::steps_sentence(&link.transforms);
+    let done = super::canvas::steps_sentence(&link.transforms);
     let required = destination.fields.iter().any(|field| field.name == link.target && field.required);
     view! {
         <tr>

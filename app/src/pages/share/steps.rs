@@ -41,9 +41,8 @@ pub fn Steps(
                 Some(href) => {
                     view! { <a href=href aria-current=is_current.then_some("step")>{number}{name}</a> }.into_any()
                 }
-                None => {
-                    view! { <span class="step" aria-current=is_current.then_some("step")>{number}{name}</span> }.into_any()
-                }
+                None => view! { <span class="step" aria-current=is_current.then_some("step")>{number}{name}</span> }
+                    .into_any(),
             };
             view! { <li class:done=done && !is_current>{inside}</li> }
         })

@@ -1,0 +1,480 @@
+//! What needs the browser: measuring where handles are, dragging, the keys of the page, scrolling. On the server nothing of it is there.
+
+#[cfg(feature = "hydrate")]
+pub use browser::{focus_source_select, start};
+
+/// In the browser: watches pointer, keys, size and scrolling, for as long as the page is there.
+#[cfg(not(feature = "hydrate"))]
+pub fn start(_work: super::work::Work, _curves: leptos::prelude::RwSignal<Vec<super::links::Curve>>) {}
+
+/// In the browser: shows a destination field, and puts the focus on what says what feeds it.
+#[cfg(not(feature = "hydrate"))]
+pub fn focus_source_select(_work: super::work::Work, _name: &str) {}
+
+#[cfg(feature = "hydrate")]
+mod browser {
+    use std::time::Duration;
+
+    use leptos::{ev, prelude::*};
+    use model::mapping::Source;
+    use wasm_bindgen::{JsCast, closure::Closure};
+    use web_sys::{
+        Element, HtmlElement, KeyboardEvent, PointerEvent, ResizeObserver, ScrollIntoViewOptions, ScrollLogicalPosition,
+    };
+
+    use super::super::{
+        carry::{Move, Place, Side},
+        curve::{Point, edge_speed},
+        handle::handle_id,
+        links::Curve,
+        work::{Work, source_place, target_place},
+    };
+
+    /// A press becomes a drag after so many pixels.
+    const DRAG_FROM: f64 = 4.0;
+    const CANVAS: &str = "canvas";
+    const LISTS: [&str; 2] = ["source-list", "target-list"];
+
+    /// The pointer while it is down.
+    #[derive(Clone, Copy)]
+    struct Press {
+        pointer: i32,
+        place: Place,
+        start: Point,
+        now: Point,
+    }
+
+    fn by_id(id: &str) -> Option<HtmlElement> {
+        document().get_element_by_id(id)?.dyn_into().ok()
+    }
+
+    pub fn start(work: Work, curves: RwSignal<Vec<Curve>>) {
+        let redraw = Redraw::new(work, curves);
+        watch_changes(work, redraw.clone());
+        watch_size(&redraw);
+        watch_pointer(work, &redraw);
+        watch_keys(work);
+        watch_links(work);
+        let gone_with_the_page = window_event_listener(ev::resize, {
+            let redraw = redraw.clone();
+            move |_| redraw.soon()
+        });
+        on_cleanup(move || gone_with_the_page.remove());
+        redraw.soon();
+    }
+
+    pub fn focus_source_select(work: Work, name: &str) {
+        let index = work.board.with_value(|board| board.destination.iter().position(|field| field.name == name));
+        let Some(index) = index else { return };
+        // A filter may just have been taken away: the row is there in the next frame.
+        request_animation_frame(move || {
+            if let Some(select) = by_id(&format!("source-of-{index}")) {
+                let _ = select.focus();
+                show(&select);
+            }
+        });
+    }
+
+    fn show(element: &Element) {
+        let options = ScrollIntoViewOptions::new();
+        options.set_block(ScrollLogicalPosition::Nearest);
+        element.scroll_into_view_with_scroll_into_view_options(&options);
+    }
+
+    /// Measures and draws at most once a frame.
+    #[derive(Clone)]
+    struct Redraw {
+        work: Work,
+        curves: RwSignal<Vec<Curve>>,
+        asked: StoredValue<bool>,
+    }
+
+    impl Redraw {
+        fn new(work: Work, curves: RwSignal<Vec<Curve>>) -> Self {
+            Self { work, curves, asked: StoredValue::new(false) }
+        }
+
+        fn soon(&self) {
+            if self.asked.try_get_value() != Some(false) {
+                return;
+            }
+            self.asked.set_value(true);
+            let this = self.clone();
+            request_animation_frame(move || {
+                if this.asked.try_update_value(|asked| *asked = false).is_some() {
+                    this.now();
+                }
+            });
+        }
+
+        fn now(&self) {
+            let Some(canvas) = by_id(CANVAS) else { return };
+            let canvas = canvas.get_bounding_client_rect();
+            let sides = LISTS.map(|id| by_id(id).map(|list| list.get_bounding_client_rect()));
+            let [Some(source_list), Some(target_list)] = sides else { return };
+            // A narrow page has no middle to draw in.
+            if source_list.width() < 1.0 || target_list.left() - source_list.right() < 24.0 {
+                self.curves.set(Vec::new());
+                return;
+            }
+            let work = self.work;
+            let end = |place: Place| -> Option<(Point, bool)> {
+                let handle = by_id(&handle_id(place))?.get_bounding_client_rect();
+                if handle.width() < 1.0 {
+                    return None;
+                }
+                let list = if place.side == Side::Source { &source_list } else { &target_list };
+                let middle = handle.top() + handle.height() / 2.0;
+                let y = middle.clamp(list.top(), list.bottom());
+                let x = handle.left() + handle.width() / 2.0;
+                Some((Point { x: x - canvas.left(), y: y - canvas.top() }, (y - middle).abs() > 1.0))
+            };
+            let mut drawn = Vec::new();
+            work.board.with_value(|board| {
+                let position = |name: &str| board.source.iter().position(|field| field.name == name);
+                let mut draw = |source: &Source, target: &str, suggested: bool| {
+                    let Source::Field { name } = source else { return };
+                    let (Some(source), Some(index)) =
+                        (position(name), board.destination.iter().position(|field| field.name == target))
+                    else {
+                        return;
+                    };
+                    let (Some((from, from_away)), Some((to, to_away))) =
+                        (end(source_place(source)), end(target_place(index)))
+                    else {
+                        return;
+                    };
+                    if from_away && to_away && (from.y - to.y).abs() < 1.0 {
+                        return;
+                    }
+                    drawn.push(Curve { target: target.to_owned(), from, to, suggested, away: from_away || to_away });
+                };
+                work.suggestions.with_untracked(|suggestions| {
+                    suggestions
+                        .iter()
+                        .for_each(|suggestion| draw(&suggestion.link.source, &suggestion.link.target, true));
+                });
+                work.mapping.with_untracked(|mapping| {
+                    mapping.links.iter().for_each(|link| draw(&link.source, &link.target, false))
+                });
+            });
+            if self.curves.with_untracked(|curves| *curves != drawn) {
+                self.curves.set(drawn);
+            }
+            // A line to where the keys have moved.
+            if !work.dragging.get_untracked() {
+                let line = work.carry.with_untracked(|carry| {
+                    let carry = carry.as_ref()?;
+                    Some((end(carry.from())?.0, end(carry.over()?)?.0))
+                });
+                if work.ghost.get_untracked() != line {
+                    work.ghost.set(line);
+                }
+            }
+        }
+    }
+
+    /// What changes the curves: the mapping, what is suggested, what is shown, and where the keys have moved.
+    fn watch_changes(work: Work, redraw: Redraw) {
+        Effect::new({
+            let redraw = redraw.clone();
+            move |_| {
+                work.mapping.track();
+                work.suggestions.track();
+                work.shown.track();
+                redraw.soon();
+            }
+        });
+        Effect::new(move |_| {
+            let over = work.carry.with(|carry| carry.as_ref().and_then(|carry| carry.over()));
+            if work.dragging.get_untracked() {
+                return;
+            }
+            if let Some(handle) = over.and_then(|place| by_id(&handle_id(place))) {
+                show(&handle);
+            }
+            redraw.soon();
+        });
+    }
+
+    /// Stops watching when it is dropped, with the page.
+    struct Watching {
+        on_change: Closure<dyn FnMut()>,
+        observer: Option<ResizeObserver>,
+    }
+
+    impl Drop for Watching {
+        fn drop(&mut self) {
+            if let Some(observer) = &self.observer {
+                observer.disconnect();
+            }
+            let _ = document().remove_event_listener_with_callback_and_bool(
+                "scroll",
+                self.on_change.as_ref().unchecked_ref(),
+                true,
+            );
+        }
+    }
+
+    fn watch_size(redraw: &Redraw) {
+        let redraw = redraw.clone();
+        let on_change = Closure::<dyn FnMut()>::new(move || redraw.soon());
+        let observer = ResizeObserver::new(on_change.as_ref().unchecked_ref()).ok();
+        if let Some(observer) = &observer {
+            for id in [CANVAS, LISTS[0], LISTS[1]] {
+                let Some(element) = by_id(id) else { continue };
+                observer.observe(&element);
+                let inside = element.children();
+                (0..inside.length()).filter_map(|index| inside.item(index)).for_each(|child| observer.observe(&child));
+            }
+        }
+        // Scrolling does not bubble, but it can be caught on its way down.
+        let _ =
+            document().add_event_listener_with_callback_and_bool("scroll", on_change.as_ref().unchecked_ref(), true);
+        let watching = StoredValue::new_local(Watching { on_change, observer });
+        on_cleanup(move || watching.dispose());
+    }
+
+    /// The field at a point of the window, when it is one of the canvas.
+    fn place_at(at: Point) -> Option<Place> {
+        #[expect(clippy::cast_possible_truncation, reason = "a point in a window is a small number")]
+        let element = document().element_from_point(at.x as f32, at.y as f32)?;
+        let row = element.closest("[data-source], [data-target]").ok().flatten()?;
+        place_of(&row)
+    }
+
+    fn place_of(row: &Element) -> Option<Place> {
+        let index = |name: &str| row.get_attribute(name)?.parse().ok();
+        index("data-source").map(source_place).or_else(|| index("data-target").map(target_place))
+    }
+
+    fn point_of(event: &PointerEvent) -> Point {
+        Point { x: f64::from(event.client_x()), y: f64::from(event.client_y()) }
+    }
+
+    fn watch_pointer(work: Work, redraw: &Redraw) {
+        let press = StoredValue::new(None::<Press>);
+        let down = window_event_listener(ev::pointerdown, move |event| {
+            let Some(element) = event.target().and_then(|target| target.dyn_into::<Element>().ok()) else { return };
+            let closest = |selector: &str| element.closest(selector).ok().flatten();
+            // A finger on a name scrolls the list; on the handle it draws.
+            let grip = if event.pointer_type() == "touch" { closest(".handle") } else { closest(".handle, .grip") };
+            let Some(row) = grip.and_then(|grip| grip.closest("[data-source], [data-target]").ok().flatten()) else {
+                return;
+            };
+            let (Some(place), true, 0) = (place_of(&row), work.may_edit, event.button()) else { return };
+            let start = point_of(&event);
+            press.set_value(Some(Press { pointer: event.pointer_id(), place, start, now: start }));
+        });
+        let moved = window_event_listener(ev::pointermove, {
+            let redraw = redraw.clone();
+            move |event| {
+                let Some(mut held) = press.get_value().filter(|held| held.pointer == event.pointer_id()) else {
+                    return;
+                };
+                held.now = point_of(&event);
+                press.set_value(Some(held));
+                if !work.dragging.get_untracked() {
+                    if (held.now.x - held.start.x).hypot(held.now.y - held.start.y) < DRAG_FROM {
+                        return;
+                    }
+                    work.pick_up(held.place);
+                    if work.carry.with_untracked(Option::is_none) {
+                        press.set_value(None);
+                        return;
+                    }
+                    work.dragging.set(true);
+                    scroll_at_edges(work, press, redraw.clone());
+                }
+                follow(work, held);
+            }
+        });
+        let up = window_event_listener(ev::pointerup, move |event| {
+            let Some(held) = press.get_value().filter(|held| held.pointer == event.pointer_id()) else { return };
+            press.set_value(None);
+            if work.dragging.get_untracked() {
+                let to = place_at(point_of(&event)).filter(|place| place.side != held.place.side);
+                match to {
+                    Some(place) => work.put_down(Some(place)),
+                    None => work.cancel(),
+                }
+                swallow_next_click();
+            }
+        });
+        let lost = window_event_listener(ev::pointercancel, move |event| {
+            if press.get_value().is_some_and(|held| held.pointer == event.pointer_id()) {
+                press.set_value(None);
+                work.cancel();
+            }
+        });
+        Effect::new(move |_| {
+            // Escape ends the drag while the pointer is still down.
+            if !work.dragging.get() {
+                press.set_value(None);
+            }
+            if let Some(root) = document().document_element() {
+                let _ = root.class_list().toggle_with_force("is-linking", work.dragging.get());
+            }
+        });
+        on_cleanup(move || {
+            down.remove();
+            moved.remove();
+            up.remove();
+            lost.remove();
+            if let Some(root) = document().document_element() {
+                let _ = root.class_list().remove_1("is-linking");
+            }
+        });
+    }
+
+    /// The click that a browser makes of the end of a drag is none.
+    fn swallow_next_click() {
+        let swallow = Closure::<dyn FnMut(web_sys::Event)>::new(|event: web_sys::Event| {
+            event.stop_propagation();
+            event.prevent_default();
+        });
+        let _ = document().add_event_listener_with_callback_and_bool("click", swallow.as_ref().unchecked_ref(), true);
+        set_timeout(
+            move || {
+                let _ = document().remove_event_listener_with_callback_and_bool(
+                    "click",
+                    swallow.as_ref().unchecked_ref(),
+                    true,
+                );
+            },
+            Duration::ZERO,
+        );
+    }
+
+    /// The line and the field below follow the pointer.
+    fn follow(work: Work, held: Press) {
+        let (Some(canvas), Some(handle)) = (by_id(CANVAS), by_id(&handle_id(held.place))) else { return };
+        let (canvas, handle) = (canvas.get_bounding_client_rect(), handle.get_bounding_client_rect());
+        let from = Point {
+            x: handle.left() + handle.width() / 2.0 - canvas.left(),
+            y: handle.top() + handle.height() / 2.0 - canvas.top(),
+        };
+        let to = Point { x: held.now.x - canvas.left(), y: held.now.y - canvas.top() };
+        // A curve always leaves a source to the right, and a destination to the left.
+        work.ghost.set(Some(if held.place.side == Side::Source { (from, to) } else { (to, from) }));
+        work.hover(place_at(held.now));
+    }
+
+    /// While something is dragged, the list below the pointer, or the page, scrolls when the pointer is near its edge.
+    fn scroll_at_edges(work: Work, press: StoredValue<Option<Press>>, redraw: Redraw) {
+        request_animation_frame(move || {
+            let (Some(true), Some(Some(held))) = (work.dragging.try_get_untracked(), press.try_get_value()) else {
+                return;
+            };
+            let mut scrolled = false;
+            for list in LISTS.into_iter().filter_map(by_id) {
+                let edges = list.get_bounding_client_rect();
+                let is_below = held.now.x >= edges.left() && held.now.x <= edges.right();
+                if is_below && list.scroll_height() > list.client_height() {
+                    let before = list.scroll_top();
+                    #[expect(clippy::cast_possible_truncation, reason = "a few pixels")]
+                    list.set_scroll_top(before + edge_speed(held.now.y, edges.top(), edges.bottom()) as i32);
+                    scrolled |= list.scroll_top() != before;
+                }
+            }
+            if !scrolled {
+                let height = window().inner_height().ok().and_then(|height| height.as_f64()).unwrap_or_default();
+                let speed = edge_speed(held.now.y, 0.0, height);
+                if speed.abs() > 0.5 {
+                    window().scroll_by_with_x_and_y(0.0, speed);
+                    scrolled = true;
+                }
+            }
+            if scrolled {
+                follow(work, held);
+                redraw.soon();
+            }
+            scroll_at_edges(work, press, redraw);
+        });
+    }
+
+    fn watch_keys(work: Work) {
+        let keys = window_event_listener(ev::keydown, move |event| {
+            if on_key(work, &event) {
+                event.prevent_default();
+            }
+        });
+        on_cleanup(move || keys.remove());
+    }
+
+    /// Whether the key was for us.
+    fn on_key(work: Work, event: &KeyboardEvent) -> bool {
+        let key = event.key();
+        if work.carry.with_untracked(Option::is_some) {
+            let step = match key.as_str() {
+                "ArrowDown" | "ArrowRight" => Some(Move::Next),
+                "ArrowUp" | "ArrowLeft" => Some(Move::Previous),
+                "Home" => Some(Move::First),
+                "End" => Some(Move::Last),
+                _ => None,
+            };
+            if let Some(step) = step {
+                if !work.dragging.get_untracked() {
+                    work.step(step);
+                }
+                return true;
+            }
+            if key == "Escape" {
+                work.cancel();
+                return true;
+            }
+        }
+        let element = event.target().and_then(|target| target.dyn_into::<Element>().ok());
+        let types = |element: &Element| {
+            element.closest("input[type=text], input[type=search], textarea").ok().flatten().is_some()
+        };
+        if element.as_ref().is_some_and(types) {
+            // What is typed is taken back by the browser.
+            return false;
+        }
+        let control = (event.ctrl_key() || event.meta_key()) && !event.alt_key();
+        match key.as_str() {
+            "z" | "Z" if control && event.shift_key() => work.redo(),
+            "z" if control => work.undo(),
+            "y" if control => work.redo(),
+            "Delete" if work.may_edit => {
+                let selected = work.selected.get_untracked();
+                let linked =
+                    selected.filter(|target| work.mapping.with_untracked(|mapping| mapping.link(target).is_some()));
+                let Some(target) = linked else { return false };
+                work.unlink(&target);
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// Curves answer to the pointer: they stand out below it, and a click selects their row.
+    fn watch_links(work: Work) {
+        let target_of = |event: &web_sys::Event| {
+            let element = event.target()?.dyn_into::<Element>().ok()?;
+            element.closest("[data-link]").ok()??.get_attribute("data-link")
+        };
+        let over = window_event_listener(ev::pointerover, move |event| {
+            if let Some(target) = target_of(&event) {
+                work.hovered.set(Some(target));
+            }
+        });
+        let out = window_event_listener(ev::pointerout, move |event| {
+            if target_of(&event).is_some() {
+                work.hovered.set(None);
+            }
+        });
+        let click = window_event_listener(ev::click, move |event| {
+            if let Some(target) = target_of(&event) {
+                work.selected.set(Some(target.clone()));
+                focus_source_select(work, &target);
+            }
+        });
+        on_cleanup(move || {
+            over.remove();
+            out.remove();
+            click.remove();
+        });
+    }
+}

@@ -1,0 +1,324 @@
+//! The mapping while it is edited: every change in one place, with undo and redo. Nothing here knows of the page.
+
+use model::{
+    field::Field,
+    mapping::{Link, Mapping, Source},
+    suggestion::Suggestion,
+    transform::Transform,
+};
+
+use super::steps::{Steps, recommended};
+
+/// How many changes can be taken back.
+const KEPT: usize = 200;
+
+/// One change.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Edit {
+    /// Feed a destination field from a field of the audience.
+    Link {
+        /// The destination field.
+        target: String,
+        /// The audience's field.
+        source: String,
+    },
+    /// Give a destination field the same value for every row.
+    Constant {
+        /// The destination field.
+        target: String,
+        /// The value.
+        value: String,
+    },
+    /// Send nothing to a destination field.
+    Unlink {
+        /// The destination field.
+        target: String,
+    },
+    /// Change what is done to a link's value.
+    Steps {
+        /// The destination field.
+        target: String,
+        /// What is done.
+        steps: Steps,
+    },
+    /// Take suggestions over.
+    Accept {
+        /// Them.
+        suggestions: Vec<Suggestion>,
+    },
+}
+
+impl Edit {
+    /// Changes with the same key that follow each other (typing) are taken back together.
+    fn key(&self) -> Option<(&'static str, &str)> {
+        match self {
+            Self::Constant { target, .. } => Some(("constant", target)),
+            Self::Steps { target, .. } => Some(("steps", target)),
+            Self::Link { .. } | Self::Unlink { .. } | Self::Accept { .. } => None,
+        }
+    }
+}
+
+/// The fields on both sides.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Board {
+    /// The audience's.
+    pub source: Vec<Field>,
+    /// The destination's.
+    pub destination: Vec<Field>,
+}
+
+impl Board {
+    /// The audience's field of that name.
+    pub fn source_field(&self, name: &str) -> Option<&Field> {
+        self.source.iter().find(|field| field.name == name)
+    }
+
+    /// The destination's field of that name.
+    pub fn target_field(&self, name: &str) -> Option<&Field> {
+        self.destination.iter().find(|field| field.name == name)
+    }
+}
+
+/// A mapping, and what it was before.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Editor {
+    mapping: Mapping,
+    past: Vec<Mapping>,
+    future: Vec<Mapping>,
+    typing: Option<(&'static str, String)>,
+}
+
+impl Editor {
+    /// Begins with a mapping.
+    pub fn new(mapping: Mapping) -> Self {
+        Self { mapping, past: Vec::new(), future: Vec::new(), typing: None }
+    }
+
+    /// As it is now.
+    pub fn mapping(&self) -> &Mapping {
+        &self.mapping
+    }
+
+    /// Something can be taken back.
+    pub fn can_undo(&self) -> bool {
+        !self.past.is_empty()
+    }
+
+    /// Something that was taken back can be done again.
+    pub fn can_redo(&self) -> bool {
+        !self.future.is_empty()
+    }
+
+    /// Makes a change; what changes nothing is no change.
+    pub fn apply(&mut self, edit: &Edit, board: &Board) {
+        let mut changed = self.mapping.clone();
+        change(&mut changed, edit, board);
+        if changed == self.mapping {
+            return;
+        }
+        let key = edit.key().map(|(what, target)| (what, target.to_owned()));
+        let goes_on = key.is_some() && key == self.typing && !self.past.is_empty();
+        let before = std::mem::replace(&mut self.mapping, changed);
+        if !goes_on {
+            self.past.push(before);
+            if self.past.len() > KEPT {
+                self.past.remove(0);
+            }
+        }
+        self.future.clear();
+        self.typing = key;
+    }
+
+    /// What is typed from here on is a change of its own.
+    pub fn end_typing(&mut self) {
+        self.typing = None;
+    }
+
+    /// Takes the last change back.
+    pub fn undo(&mut self) {
+        if let Some(before) = self.past.pop() {
+            self.future.push(std::mem::replace(&mut self.mapping, before));
+            self.typing = None;
+        }
+    }
+
+    /// Does the change again that was taken back last.
+    pub fn redo(&mut self) {
+        if let Some(after) = self.future.pop() {
+            self.past.push(std::mem::replace(&mut self.mapping, after));
+            self.typing = None;
+        }
+    }
+}
+
+fn change(mapping: &mut Mapping, edit: &Edit, board: &Board) {
+    match edit {
+        Edit::Link { target, source } => {
+            let (Some(from), Some(to)) = (board.source_field(source), board.target_field(target)) else { return };
+            let same =
+                matches!(mapping.link(target), Some(Link { source: Source::Field { name }, .. }) if name == source);
+            if !same {
+                let transforms = recommended(Some(from), to).transforms();
+                put(mapping, board, target, Source::Field { name: source.clone() }, Some(transforms));
+            }
+        }
+        Edit::Constant { target, value } => {
+            let Some(to) = board.target_field(target) else { return };
+            let was_constant = matches!(mapping.link(target), Some(Link { source: Source::Constant { .. }, .. }));
+            let transforms = (!was_constant).then(|| recommended(None, to).transforms());
+            put(mapping, board, target, Source::Constant { value: value.clone() }, transforms);
+        }
+        Edit::Unlink { target } => mapping.links.retain(|link| link.target != *target),
+        Edit::Steps { target, steps } => {
+            if let Some(link) = mapping.links.iter_mut().find(|link| link.target == *target) {
+                link.transforms = steps.transforms();
+            }
+        }
+        Edit::Accept { suggestions } => {
+            for suggestion in suggestions {
+                let link = suggestion.link.clone();
+                if mapping.link(&link.target).is_none() && board.target_field(&link.target).is_some() {
+                    put(mapping, board, &link.target, link.source, Some(link.transforms));
+                }
+            }
+        }
+    }
+}
+
+/// One link for each destination field, in the order of the destination's fields.
+fn put(mapping: &mut Mapping, board: &Board, target: &str, source: Source, transforms: Option<Vec<Transform>>) {
+    if let Some(link) = mapping.links.iter_mut().find(|link| link.target == target) {
+        link.source = source;
+        if let Some(transforms) = transforms {
+            link.transforms = transforms;
+        }
+        return;
+    }
+    mapping.links.push(Link { target: target.to_owned(), source, transforms: transforms.unwrap_or_default() });
+    let place =
+        |link: &Link| board.destination.iter().position(|field| field.name == link.target).unwrap_or(usize::MAX);
+    mapping.links.sort_by_key(place);
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{
+        field::{FieldKind, FieldType},
+        suggestion::suggest,
+    };
+
+    use super::{super::steps::Writing, *};
+
+    fn board() -> Board {
+        Board {
+            source: vec![
+                Field::new("mail", FieldKind::Identifier, FieldType::Email),
+                Field::new("city", FieldKind::Attribute, FieldType::String),
+            ],
+            destination: vec![
+                Field::new("email", FieldKind::Identifier, FieldType::Email).required(),
+                Field::new("town", FieldKind::Attribute, FieldType::String),
+            ],
+        }
+    }
+
+    fn link(target: &str, source: &str) -> Edit {
+        Edit::Link { target: target.to_owned(), source: source.to_owned() }
+    }
+
+    fn constant(value: &str) -> Edit {
+        Edit::Constant { target: "town".to_owned(), value: value.to_owned() }
+    }
+
+    #[test]
+    fn a_fresh_link_does_what_is_recommended_and_stands_in_the_destinations_order() {
+        let mut editor = Editor::new(Mapping::default());
+        editor.apply(&link("town", "city"), &board());
+        editor.apply(&link("email", "mail"), &board());
+        let targets: Vec<&str> = editor.mapping().links.iter().map(|link| link.target.as_str()).collect();
+        assert_eq!(targets, ["email", "town"]);
+        assert_eq!(editor.mapping().links[0].transforms, [Transform::NormaliseEmail]);
+    }
+
+    #[test]
+    fn what_was_set_stays_when_the_same_link_is_made_again() {
+        let mut editor = Editor::new(Mapping::default());
+        editor.apply(&link("email", "mail"), &board());
+        editor.apply(
+            &Edit::Steps { target: "email".to_owned(), steps: Steps { writing: Writing::Trim, ..Steps::default() } },
+            &board(),
+        );
+        editor.apply(&link("email", "mail"), &board());
+        assert_eq!(editor.mapping().links[0].transforms, [Transform::Trim]);
+    }
+
+    #[test]
+    fn changes_are_taken_back_and_done_again_one_by_one() {
+        let mut editor = Editor::new(Mapping::default());
+        assert!(!editor.can_undo() && !editor.can_redo());
+        editor.apply(&link("email", "mail"), &board());
+        let linked = editor.mapping().clone();
+        editor.apply(&Edit::Unlink { target: "email".to_owned() }, &board());
+        assert_eq!(editor.mapping(), &Mapping::default());
+        editor.undo();
+        assert_eq!(editor.mapping(), &linked);
+        assert!(editor.can_redo());
+        editor.redo();
+        assert_eq!(editor.mapping(), &Mapping::default());
+        editor.undo();
+        editor.undo();
+        assert_eq!(editor.mapping(), &Mapping::default());
+        editor.undo();
+        editor.apply(&link("town", "city"), &board());
+        assert!(!editor.can_redo(), "a new change forgets what was taken back");
+    }
+
+    #[test]
+    fn typing_is_one_change() {
+        let mut editor = Editor::new(Mapping::default());
+        for text in ["B", "Be", "Ber"] {
+            editor.apply(&constant(text), &board());
+        }
+        editor.end_typing();
+        editor.apply(&constant("Bern"), &board());
+        editor.undo();
+        assert_eq!(editor.mapping().links[0].source, Source::Constant { value: "Ber".to_owned() });
+        editor.undo();
+        assert!(editor.mapping().links.is_empty());
+        assert!(!editor.can_undo());
+    }
+
+    #[test]
+    fn what_changes_nothing_is_no_change() {
+        let mut editor = Editor::new(Mapping::default());
+        editor.apply(&Edit::Unlink { target: "email".to_owned() }, &board());
+        editor.apply(&link("email", "not there"), &board());
+        editor.apply(&link("not there", "mail"), &board());
+        assert!(!editor.can_undo());
+    }
+
+    #[test]
+    fn accepted_suggestions_are_one_change_and_spare_what_was_set() {
+        let board = board();
+        let suggestions = suggest(&board.source, &board.destination, &Mapping::default());
+        assert_eq!(suggestions.len(), 2);
+        let mut editor = Editor::new(Mapping::default());
+        editor.apply(&constant("Bern"), &board);
+        editor.apply(&Edit::Accept { suggestions }, &board);
+        assert_eq!(editor.mapping().links.len(), 2);
+        assert_eq!(editor.mapping().links[1].source, Source::Constant { value: "Bern".to_owned() });
+        editor.undo();
+        assert_eq!(editor.mapping().links.len(), 1);
+    }
+
+    #[test]
+    fn no_more_is_kept_than_can_be_of_use() {
+        let mut editor = Editor::new(Mapping::default());
+        for number in 0..KEPT + 50 {
+            editor.end_typing();
+            editor.apply(&constant(&number.to_string()), &board());
+        }
+        assert_eq!(editor.past.len(), KEPT);
+    }
+}

@@ -1,0 +1,126 @@
+//! The bar that is always in sight: how far the mapping is, undo and redo, whether it is saved, and on to the review.
+
+use leptos::prelude::*;
+
+use super::{
+    dom,
+    editor::Editor,
+    save::{SaveState, Saver},
+    work::Work,
+};
+use crate::components::{
+    button::ButtonLink,
+    icon::{Icon, IconName},
+};
+
+/// The bar.
+#[component]
+pub fn Footer(
+    /// The page's state.
+    work: Work,
+    /// What saves it.
+    saver: Saver,
+    /// The next page.
+    review_path: String,
+    /// Goes there once everything is saved.
+    go_on: impl Fn() + Copy + Send + Sync + 'static,
+) -> impl IntoView {
+    let status = move || {
+        let ((required, mapped), (errors, warnings)) = (work.required(), work.counts());
+        let mut parts = Vec::new();
+        if required > 0 {
+            parts.push(format!("{mapped} of {required} required mapped"));
+        }
+        if errors > 0 {
+            parts.push(if errors == 1 { "1 error".to_owned() } else { format!("{errors} errors") });
+        }
+        parts.push(match warnings {
+            0 => "no warnings".to_owned(),
+            1 => "1 warning".to_owned(),
+            more => format!("{more} warnings"),
+        });
+        parts.join(" · ")
+    };
+    let is_done = move || {
+        let ((required, mapped), (errors, _)) = (work.required(), work.counts());
+        required == mapped && errors == 0
+    };
+    let next_missing = move || {
+        let name = work.missing().into_iter().next()?;
+        let label =
+            work.board.with_value(|board| board.target_field(&name).map(|field| field.display_name().to_owned()))?;
+        let href = format!("#field-{}", crate::components::search_box::escaped(&name));
+        let show = move |event: leptos::ev::MouseEvent| {
+            event.prevent_default();
+            work.target_filter.set(String::new());
+            dom::focus_source_select(work, &name);
+        };
+        Some(view! { <a class="button quiet next-missing" href=href on:click=show>{format!("Go to {label}")}</a> })
+    };
+    let saved = move || match saver.state.get() {
+        SaveState::Saved => "Saved".to_owned(),
+        SaveState::Saving => "Saving …".to_owned(),
+        SaveState::Failed(_) => "Not saved".to_owned(),
+    };
+    let failed = move || match saver.state.get() {
+        SaveState::Failed(why) => Some(view! {
+            <span class="save-problem" role="alert">{why}</span>
+            <button type="button" class="button quiet" on:click=move |_| saver.save()>"Try again"</button>
+        }),
+        SaveState::Saved | SaveState::Saving => None,
+    };
+    view! {
+        <footer class="mapping-bar">
+            <div class="how-far">
+                <span class="status" class:done=is_done>{status}</span>
+                {next_missing}
+            </div>
+            {if work.may_edit {
+                view! {
+                    <div class="doing">
+                        <span class="saved needs-program" class:failed=move || matches!(saver.state.get(), SaveState::Failed(_)) role="status">
+                            {saved}
+                        </span>
+                        {failed}
+                        <button
+                            type="button"
+                            class="button quiet needs-program"
+                            title="Ctrl+Z"
+                            disabled=move || !work.editor.with(Editor::can_undo)
+                            on:click=move |_| work.undo()
+                        >
+                            <Icon name=IconName::Undo />
+                            "Undo"
+                        </button>
+                        <button
+                            type="button"
+                            class="button quiet needs-program"
+                            title="Ctrl+Shift+Z"
+                            disabled=move || !work.editor.with(Editor::can_redo)
+                            on:click=move |_| work.redo()
+                        >
+                            <Icon name=IconName::Redo />
+                            "Redo"
+                        </button>
+                        <button type="submit" class="button without-program" name="then" value="stay">"Save"</button>
+                        <button
+                            type="submit"
+                            class="button primary"
+                            name="then"
+                            value="review"
+                            on:click=move |event| {
+                                event.prevent_default();
+                                go_on();
+                            }
+                        >
+                            "Continue"
+                        </button>
+                    </div>
+                }
+                    .into_any()
+            } else {
+                view! { <div class="doing"><ButtonLink href=review_path>"To the review"</ButtonLink></div> }.into_any()
+            }}
+        </footer>
+    }
+}

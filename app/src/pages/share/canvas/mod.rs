@@ -1,0 +1,363 @@
+//! The mapping: which field of the audience feeds which of the destination, drawn by hand or chosen from lists, with what is sent beside it.
+//!
+//! `editor`, `carry`, `form`, `steps`, `mask` and `curve` are plain: they know nothing of the page. The rest shows them. `dom` is the only one that
+//! touches the browser. What links do to values is `model::mapping`'s matter.
+
+mod carry;
+mod curve;
+mod dom;
+mod editor;
+mod footer;
+mod form;
+mod handle;
+mod links;
+mod mask;
+#[cfg(any(feature = "ssr", test))]
+mod posted;
+mod preview;
+mod save;
+mod source_list;
+mod steps;
+mod target_list;
+mod work;
+
+pub use steps::sentence as steps_sentence;
+
+use leptos::{prelude::*, server_fn::codec::Json};
+use leptos_router::{
+    NavigateOptions,
+    hooks::{use_navigate, use_query_map},
+};
+use model::{
+    field::{Field, FieldForm},
+    mapping::Mapping,
+    view::{Sample, ShareView},
+};
+use serde::{Deserialize, Serialize};
+
+use self::{
+    editor::Board,
+    footer::Footer,
+    form::{ACCEPT_ALL, CONFIDENT, FormLink},
+    links::Links,
+    preview::Preview,
+    save::Saver,
+    source_list::SourceList,
+    target_list::TargetList,
+    work::Work,
+};
+use super::{
+    above,
+    steps::{Step, Steps},
+};
+use crate::{
+    components::{
+        button::{ButtonKind, ButtonLink},
+        field::ErrorSummary,
+        notice::{Done, Trouble},
+        page::PageHead,
+    },
+    error::AppError,
+    flash::{Form, FormState},
+    pages::address_part,
+};
+
+/// Rows of the sample that the page is given.
+#[cfg(feature = "ssr")]
+const ROWS_SHOWN: usize = 5;
+/// With more fields than this a side can be filtered.
+const MANY: usize = 8;
+/// In what is left for the page: the mapping that could not be saved, as JSON.
+const UNSAVED: &str = "mapping";
+
+/// What the page shows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MappingData {
+    share: ShareView,
+    sample: Sample,
+}
+
+/// All of the mapping's page.
+#[server(endpoint = "mapping_page")]
+pub async fn mapping_page(share_id: String) -> Result<MappingData, AppError> {
+    let (actor, hub) = (crate::session::actor().await?, crate::session::hub());
+    let id = crate::session::answer(crate::pages::parse_id(&share_id, "share")).await?;
+    let share = crate::session::answer(hub.share(&actor, &id).await).await?;
+    if share.destination.is_none() {
+        // Without a destination there is nothing to map to; that is no mistake of the person's.
+        leptos_axum::redirect(&format!("/shares/{id}/destination"));
+        return Err(model::error::HubError::Conflict { message: "Choose a destination first.".to_owned() }.into());
+    }
+    // Fields can be mapped without a look at values: what is wrong with the sample is said on the page, not instead of it.
+    let mut sample = hub
+        .sample(&actor, &share.audience.id)
+        .await
+        .unwrap_or_else(|error| Sample { problem: Some(error.to_string()), ..Sample::default() });
+    sample.rows.truncate(ROWS_SHOWN);
+    Ok(MappingData { share, sample })
+}
+
+/// Saves the mapping, while the page's program runs.
+#[server(endpoint = "save_mapping", input = Json)]
+pub async fn save_mapping(share_id: String, mapping: Mapping) -> Result<(), AppError> {
+    let actor = crate::session::actor().await?;
+    let id = crate::session::answer(crate::pages::parse_id(&share_id, "share")).await?;
+    crate::session::answer(crate::session::hub().save_mapping(&actor, &id, mapping).await).await.map(|_| ())
+}
+
+/// Saves the mapping as the plain form says it. `accept` names a suggestion to take over (a destination field, or all confident ones); `then` is
+/// `review` to go on, else the page is shown again.
+#[server(endpoint = "save_mapping_form")]
+pub async fn save_mapping_form(
+    share_id: String,
+    #[server(default)] links: Vec<FormLink>,
+    #[server(default)] accept: String,
+    #[server(default)] then: String,
+) -> Result<(), AppError> {
+    let (actor, hub) = (crate::session::actor().await?, crate::session::hub());
+    let page = format!("/shares/{share_id}/mapping");
+    let mut said = Mapping::default();
+    let saved = async {
+        let id = crate::pages::parse_id(&share_id, "share")?;
+        let share = hub.share(&actor, &id).await?;
+        let destination = share.destination.map(|destination| destination.fields).unwrap_or_default();
+        let board = Board { source: share.fields, destination };
+        said = posted::decoded(&links, &board, &share.mapping);
+        if !accept.is_empty() {
+            said = posted::with_accepted(said.clone(), &accept, &board);
+        }
+        hub.save_mapping(&actor, &id, said.clone()).await
+    };
+    match saved.await {
+        Ok(share) if then == "review" && accept.is_empty() => {
+            leptos_axum::redirect(&format!("/shares/{}/review", share.id));
+            Ok(())
+        }
+        Ok(_) => {
+            let notice = Some("Saved.".to_owned());
+            crate::flash::leave(&page, crate::flash::Flash { notice, ..crate::flash::Flash::default() }).await?;
+            leptos_axum::redirect(&page);
+            Ok(())
+        }
+        Err(error) => {
+            let unsaved = serde_json::to_string(&said).unwrap_or_default();
+            Err(crate::flash::fail(&page, &[(UNSAVED, &unsaved)], error).await)
+        }
+    }
+}
+
+/// The mapping's page.
+#[component]
+pub fn MappingPage() -> impl IntoView {
+    let id = address_part("id");
+    let query = use_query_map();
+    let data = Resource::new_blocking(move || id.get(), mapping_page);
+    let form = Form::new(move || format!("/shares/{}/mapping", id.get()), Signal::stored(None));
+    view! {
+        <Suspense>
+            {move || Suspend::new(async move {
+                let form = form.state().await;
+                let show_values = query.with_untracked(|query| query.get("values").as_deref() == Some("shown"));
+                match data.await {
+                    Ok(data) => view! { <Loaded data form show_values /> }.into_any(),
+                    Err(error) => view! { <Trouble error /> }.into_any(),
+                }
+            })}
+        </Suspense>
+    }
+}
+
+#[component]
+fn Loaded(data: MappingData, form: FormState, show_values: bool) -> impl IntoView {
+    let share = data.share;
+    let Some(destination) = share.destination.clone() else {
+        // The server leads away before this; in a race it is said here.
+        let href = format!("/shares/{}/destination", share.id);
+        return view! { <p class="lead"><a href=href>"Choose a destination first."</a></p> }.into_any();
+    };
+    let may_edit = crate::pages::may_share();
+    let board = Board { source: share.fields.clone(), destination: destination.fields.clone() };
+    // What was posted and could not be saved is still there.
+    let unsaved: Option<Mapping> = serde_json::from_str(&form.value(UNSAVED)).ok();
+    let first = unsaved.unwrap_or_else(|| share.mapping.clone());
+    let work = Work::new(board, data.sample, first, show_values, may_edit);
+    let saver = Saver::new(share.id.to_string(), work.mapping, share.mapping.clone());
+    let curves = RwSignal::new(Vec::new());
+    Effect::new(move |started: Option<()>| {
+        if started.is_none() {
+            dom::start(work, curves);
+        }
+    });
+
+    let review_path = format!("/shares/{}/review", share.id);
+    let navigate = use_navigate();
+    let go_on = StoredValue::new({
+        let review_path = review_path.clone();
+        Callback::new(move |()| navigate(&review_path, NavigateOptions::default()))
+    });
+    let destination_path = format!("/shares/{}/destination", share.id);
+    let action = <SaveMappingForm as leptos::server_fn::ServerFn>::url();
+    let page_path = format!("/shares/{}/mapping", share.id);
+    let notice = form.notice();
+    let whole = move || {
+        let of_whole = work.findings.get().into_iter().filter(|finding| finding.target.is_none());
+        of_whole.map(|finding| view! { <p class="finding-of-whole">{finding.message}</p> }).collect::<Vec<_>>()
+    };
+    let lead = format!(
+        "Say which field of “{}” feeds which of {}. Nothing is sent yet.",
+        share.audience.name, destination.endpoint_name
+    );
+    view! {
+        <PageHead title="Mapping" above=above(&share) lead>
+            <ButtonLink href=destination_path kind=ButtonKind::Quiet>"Change the destination"</ButtonLink>
+        </PageHead>
+        <Steps share=share.clone() current=Step::Mapping />
+        {notice.map(|notice| view! { <Done text=notice /> })}
+        <ErrorSummary form />
+        <noscript>
+            <p class="notice">
+                "Choose what feeds each field from its list, and save. Drawing links with the pointer needs JavaScript."
+            </p>
+        </noscript>
+        {(!may_edit)
+            .then(|| view! { <p class="notice">"You can look at this mapping; a member or an admin of this account can change it."</p> })}
+        <form id="values" method="get" action=page_path></form>
+        <form
+            class="mapping"
+            method="post"
+            action=action
+            on:submit=move |event| {
+                event.prevent_default();
+                saver.save();
+            }
+        >
+            <fieldset class="mapping-fields" disabled=!may_edit>
+                <legend class="visually-hidden">"Mapping"</legend>
+                // Enter in a field saves, and does not press the first button that happens to stand in the form.
+                <button type="submit" class="visually-hidden" name="then" value="stay" tabindex="-1" aria-hidden="true">"Save"</button>
+                <input type="hidden" name="share_id" value=share.id.to_string() />
+                <div class="canvas-tools">
+                    <p class="hint" id="carry-help">
+                        <span class="needs-program">
+                            "Draw a line from a field to one on the other side. By key: Enter picks up, arrows move, Enter links, Escape cancels."
+                        </span>
+                        <span class="until-hydrated">" Drawing works as soon as the page has loaded; the lists work already."</span>
+                    </p>
+                    <AcceptAll work />
+                </div>
+                {whole}
+                <div class="canvas" id="canvas">
+                    <Links work curves />
+                    <SourceList work from=share.audience.endpoint_name.clone() />
+                    <TargetList work to=destination.endpoint_name.clone() />
+                </div>
+            </fieldset>
+            <p class="visually-hidden" aria-live="assertive" id="said">{move || work.said.get()}</p>
+            <Preview work />
+            <Countries />
+            <Footer work saver review_path go_on=move || saver.save_then(go_on.get_value()) />
+        </form>
+    }
+    .into_any()
+}
+
+/// Takes all confident suggestions over.
+#[component]
+fn AcceptAll(work: Work) -> impl IntoView {
+    let confident = move || {
+        work.suggestions.with(|suggestions| {
+            suggestions.iter().filter(|suggestion| suggestion.confidence >= CONFIDENT).cloned().collect::<Vec<_>>()
+        })
+    };
+    move || {
+        let suggestions = confident();
+        (work.may_edit && !suggestions.is_empty()).then(|| {
+            let text = format!("Accept all above {CONFIDENT}\u{202f}% ({})", suggestions.len());
+            view! {
+                <button
+                    type="submit"
+                    class="button accept-all"
+                    name="accept"
+                    value=ACCEPT_ALL
+                    on:click=move |event| {
+                        event.prevent_default();
+                        work.accept(suggestions.clone());
+                    }
+                >
+                    {text}
+                </button>
+            }
+        })
+    }
+}
+
+/// A box that filters a side, when it has many fields.
+fn filter_box(label: &'static str, fields: usize, filter: RwSignal<String>) -> Option<impl IntoView> {
+    (fields > MANY).then(|| {
+        view! {
+            <input
+                type="search"
+                class="filter needs-program"
+                aria-label=label
+                placeholder="Filter"
+                autocomplete="off"
+                prop:value=move || filter.get()
+                on:input=move |event| filter.set(event_target_value(&event))
+                on:keydown=move |event| {
+                    if event.key() == "Enter" {
+                        event.prevent_default();
+                    }
+                }
+            />
+        }
+    })
+}
+
+/// What a field holds, in a word, and whether it is hashed.
+fn type_mark(field: &Field) -> impl IntoView + use<> {
+    let hash = match field.form {
+        FieldForm::Raw => None,
+        FieldForm::Sha256Hex => Some("SHA-256 hex"),
+        FieldForm::Sha256Base64 => Some("SHA-256 Base64"),
+    };
+    view! {
+        <span class="type-mark">
+            {field.field_type.label()}
+            {hash.map(|hash| view! { <span class="hash-mark">{hash}</span> })}
+        </span>
+    }
+}
+
+/// Countries to begin with; any other may be typed.
+#[component]
+fn Countries() -> impl IntoView {
+    const COUNTRIES: [(&str, &str); 24] = [
+        ("AT", "Austria"),
+        ("AU", "Australia"),
+        ("BE", "Belgium"),
+        ("BR", "Brazil"),
+        ("CA", "Canada"),
+        ("CH", "Switzerland"),
+        ("CZ", "Czechia"),
+        ("DE", "Germany"),
+        ("DK", "Denmark"),
+        ("ES", "Spain"),
+        ("FI", "Finland"),
+        ("FR", "France"),
+        ("GB", "United Kingdom"),
+        ("IE", "Ireland"),
+        ("IN", "India"),
+        ("IT", "Italy"),
+        ("JP", "Japan"),
+        ("LU", "Luxembourg"),
+        ("NL", "Netherlands"),
+        ("NO", "Norway"),
+        ("PL", "Poland"),
+        ("PT", "Portugal"),
+        ("SE", "Sweden"),
+        ("US", "United States"),
+    ];
+    let options: Vec<_> =
+        COUNTRIES.into_iter().map(|(code, name)| view! { <option value=code>{name}</option> }).collect();
+    view! { <datalist id="countries">{options}</datalist> }
+}

@@ -1,0 +1,107 @@
+//! The left column: the audience's fields.
+
+use leptos::prelude::*;
+use model::{field::Field, mapping::Source};
+
+use super::{
+    filter_box,
+    handle::Handle,
+    mask::{masked, shortened},
+    type_mark,
+    work::{Work, source_place},
+};
+
+/// Samples beside a field.
+const SAMPLES: usize = 3;
+
+/// The audience's fields.
+#[component]
+pub fn SourceList(
+    /// The page's state.
+    work: Work,
+    /// Where they come from.
+    #[prop(into)]
+    from: String,
+) -> impl IntoView {
+    let fields = work.board.with_value(|board| board.source.clone());
+    let filter = filter_box("Filter the audience's fields", fields.len(), work.source_filter);
+    let rows: Vec<_> =
+        fields.into_iter().enumerate().map(|(index, field)| view! { <SourceRow work index field /> }).collect();
+    view! {
+        <section class="side source-side" aria-labelledby="source-heading">
+            <header class="side-head">
+                <h2 id="source-heading">"Audience"</h2>
+                <span class="side-of">{from}</span>
+                {filter}
+            </header>
+            <ul class="side-list" id="source-list">
+                {rows}
+            </ul>
+        </section>
+    }
+}
+
+#[component]
+fn SourceRow(work: Work, index: usize, field: Field) -> impl IntoView {
+    let name = field.name.clone();
+    let place = source_place(index);
+    let fed = {
+        let name = name.clone();
+        Memo::new(move |_| {
+            work.mapping.with(|mapping| {
+                let feeds = |source: &Source| matches!(source, Source::Field { name: of } if *of == name);
+                mapping
+                    .links
+                    .iter()
+                    .filter(|link| feeds(&link.source))
+                    .map(|link| link.target.clone())
+                    .collect::<Vec<_>>()
+            })
+        })
+    };
+    let standing = Memo::new(move |_| work.standing(place));
+    let is_shown = Memo::new(move |_| work.shown.with(|shown| shown.source.contains(&index)));
+    let is_lit = Memo::new(move |_| fed.with(|targets| targets.iter().any(|target| work.is_lit(target))));
+    let values = samples(work, &name);
+    let samples = move || {
+        let shown = work.show_values.get();
+        values
+            .iter()
+            .map(|value| if shown { shortened(value) } else { masked(value) })
+            .collect::<Vec<_>>()
+            .join("\u{2003}")
+    };
+    let label = field.display_name().to_owned();
+    let title = field.description.clone();
+    let technical = (label != name).then(|| name.clone());
+    view! {
+        <li
+            class=move || format!("field-row source-row {}", standing.get().class())
+            class:used=move || fed.with(|targets| !targets.is_empty())
+            class:lit=is_lit
+            hidden=move || !is_shown.get()
+            data-source=index.to_string()
+            on:pointerenter=move |_| work.hovered.set(fed.with_untracked(|targets| targets.first().cloned()))
+            on:pointerleave=move |_| work.hovered.set(None)
+        >
+            <div class="grip" title=title>
+                <span class="field-name">
+                    <span class="label">{label.clone()}</span>
+                    {technical.map(|name| view! { <code>{name}</code> })}
+                </span>
+                <span class="samples">{samples}</span>
+                {type_mark(&field)}
+            </div>
+            <Handle work place label />
+        </li>
+    }
+}
+
+/// The first values of a field that say something.
+fn samples(work: Work, name: &str) -> Vec<String> {
+    work.sample.with_value(|sample| {
+        let Some(position) = sample.columns.iter().position(|column| column == name) else { return Vec::new() };
+        let values = sample.rows.iter().filter_map(|row| row.get(position)).filter(|value| !value.trim().is_empty());
+        values.take(SAMPLES).cloned().collect()
+    })
+}

@@ -1,0 +1,382 @@
+//! What the parts of the mapping's page share: the mapping, what follows from it, and what is under way. All changes go through here.
+
+use leptos::prelude::*;
+use model::{
+    field::Field,
+    mapping::{Finding, Mapping, Severity, check},
+    suggestion::{Suggestion, suggest},
+    view::Sample,
+};
+
+use super::{
+    carry::{Carry, Dropped, Move, Place, Shown, Side},
+    curve::Point,
+    editor::{Board, Edit, Editor},
+};
+
+/// The state of the page; cheap to hand on.
+#[derive(Clone, Copy)]
+pub struct Work {
+    /// The fields on both sides.
+    pub board: StoredValue<Board>,
+    /// The rows to try the mapping on.
+    pub sample: StoredValue<Sample>,
+    /// Whether the person may change anything.
+    pub may_edit: bool,
+    /// The mapping, with undo.
+    pub editor: RwSignal<Editor>,
+    /// The mapping.
+    pub mapping: Memo<Mapping>,
+    /// What speaks against it.
+    pub findings: Memo<Vec<Finding>>,
+    /// Links that could be accepted.
+    pub suggestions: Memo<Vec<Suggestion>>,
+    /// What is filtered for: the audience's fields.
+    pub source_filter: RwSignal<String>,
+    /// And the destination's.
+    pub target_filter: RwSignal<String>,
+    /// The fields that are shown, from top to bottom.
+    pub shown: Memo<Shown>,
+    /// What is carried from one side to the other.
+    pub carry: RwSignal<Option<Carry>>,
+    /// The carrying is done by the pointer, held down.
+    pub dragging: RwSignal<bool>,
+    /// The line that follows the pointer.
+    pub ghost: RwSignal<Option<(Point, Point)>>,
+    /// The destination field whose link the pointer or the focus is at.
+    pub hovered: RwSignal<Option<String>>,
+    /// The destination field whose link is selected.
+    pub selected: RwSignal<Option<String>>,
+    /// What is said aloud.
+    pub said: RwSignal<String>,
+    /// Values are shown as they are.
+    pub show_values: RwSignal<bool>,
+}
+
+impl Work {
+    /// Begins with a mapping.
+    pub fn new(board: Board, sample: Sample, mapping: Mapping, show_values: bool, may_edit: bool) -> Self {
+        let board = StoredValue::new(board);
+        let editor = RwSignal::new(Editor::new(mapping));
+        let mapping = Memo::new(move |_| editor.with(|editor| editor.mapping().clone()));
+        let findings = Memo::new(move |_| {
+            mapping.with(|mapping| board.with_value(|board| check(mapping, &board.source, &board.destination)))
+        });
+        // Suggestions depend on who feeds whom, not on what is done on the way: typing does not ask for them anew.
+        let bare = Memo::new(move |_| {
+            mapping.with(|mapping| {
+                let mut bare = mapping.clone();
+                bare.links.iter_mut().for_each(|link| link.transforms.clear());
+                bare
+            })
+        });
+        let suggestions = Memo::new(move |_| {
+            bare.with(|mapping| board.with_value(|board| suggest(&board.source, &board.destination, mapping)))
+        });
+        let (source_filter, target_filter) = (RwSignal::new(String::new()), RwSignal::new(String::new()));
+        let shown = Memo::new(move |_| {
+            board.with_value(|board| Shown {
+                source: source_filter.with(|filter| matching(&board.source, filter).collect()),
+                destination: target_filter.with(|filter| {
+                    let hits: Vec<usize> = matching(&board.destination, filter).collect();
+                    Group::ALL
+                        .into_iter()
+                        .flat_map(|group| {
+                            hits.iter()
+                                .copied()
+                                .filter(move |index| Group::of(&board.destination[*index]) == group)
+                                .collect::<Vec<_>>()
+                        })
+                        .collect()
+                }),
+            })
+        });
+        Self {
+            board,
+            sample: StoredValue::new(sample),
+            may_edit,
+            editor,
+            mapping,
+            findings,
+            suggestions,
+            source_filter,
+            target_filter,
+            shown,
+            carry: RwSignal::new(None),
+            dragging: RwSignal::new(false),
+            ghost: RwSignal::new(None),
+            hovered: RwSignal::new(None),
+            selected: RwSignal::new(None),
+            said: RwSignal::new(String::new()),
+            show_values: RwSignal::new(show_values),
+        }
+    }
+
+    /// Changes the mapping.
+    pub fn edit(self, edit: &Edit) {
+        if self.may_edit {
+            self.editor.update(|editor| self.board.with_value(|board| editor.apply(edit, board)));
+        }
+    }
+
+    /// Takes the last change back.
+    pub fn undo(self) {
+        if self.editor.with_untracked(Editor::can_undo) {
+            self.editor.update(Editor::undo);
+            self.say("Undone.");
+        }
+    }
+
+    /// Does it again.
+    pub fn redo(self) {
+        if self.editor.with_untracked(Editor::can_redo) {
+            self.editor.update(Editor::redo);
+            self.say("Done again.");
+        }
+    }
+
+    /// Says something aloud.
+    pub fn say(self, text: impl Into<String>) {
+        self.said.set(text.into());
+    }
+
+    /// Picks a field up; says why when it fits nowhere.
+    pub fn pick_up(self, place: Place) {
+        if !self.may_edit {
+            return;
+        }
+        let picked = self.board.with_value(|board| {
+            let carry = Carry::pick_up(place, board, &self.shown.get_untracked())?;
+            let said = carry.said_at_pick_up(board);
+            Ok::<_, String>((carry, said))
+        });
+        match picked {
+            Ok((carry, said)) => {
+                self.carry.set(Some(carry));
+                self.say(said);
+            }
+            Err(said) => {
+                self.carry.set(None);
+                self.say(said);
+            }
+        }
+    }
+
+    /// Moves what is carried over the next field that is possible.
+    pub fn step(self, step: Move) {
+        let Some(mut carry) = self.carry.get_untracked() else { return };
+        let said =
+            self.board.with_value(|board| self.mapping.with_untracked(|mapping| carry.step(step, board, mapping)));
+        self.carry.set(Some(carry));
+        self.say(said);
+    }
+
+    /// The pointer is over this while it carries something.
+    pub fn hover(self, place: Option<Place>) {
+        let Some(mut carry) = self.carry.get_untracked() else { return };
+        let before = carry.over();
+        carry.hover(place);
+        if carry.over() != before {
+            self.carry.set(Some(carry));
+        }
+    }
+
+    /// Puts down what is carried, at `place` or where it is.
+    pub fn put_down(self, place: Option<Place>) {
+        let Some(carry) = self.carry.get_untracked() else { return };
+        let dropped =
+            self.board.with_value(|board| self.mapping.with_untracked(|mapping| carry.put_down(place, board, mapping)));
+        self.end_carry();
+        match dropped {
+            Dropped::Linked { source, target, said } => {
+                self.selected.set(Some(target.clone()));
+                self.edit(&Edit::Link { target, source });
+                self.say(said);
+            }
+            Dropped::Nothing { said } => self.say(said),
+        }
+    }
+
+    /// Puts it back.
+    pub fn cancel(self) {
+        let Some(carry) = self.carry.get_untracked() else { return };
+        self.end_carry();
+        self.say(self.board.with_value(|board| carry.said_at_cancel(board)));
+    }
+
+    fn end_carry(self) {
+        self.carry.set(None);
+        self.dragging.set(false);
+        self.ghost.set(None);
+    }
+
+    /// A handle was pressed, by key or pointer: picks up, puts down, or says why not.
+    pub fn press(self, place: Place) {
+        match self.carry.get_untracked() {
+            None => self.pick_up(place),
+            Some(carry) if carry.from() == place => {
+                if carry.over().is_some() {
+                    self.put_down(None);
+                } else {
+                    self.cancel();
+                }
+            }
+            Some(carry) if carry.from().side == place.side => self.pick_up(place),
+            Some(_) => self.put_down(Some(place)),
+        }
+    }
+
+    /// Takes a link away.
+    pub fn unlink(self, target: &str) {
+        self.edit(&Edit::Unlink { target: target.to_owned() });
+        self.selected.set(None);
+        let name =
+            self.board.with_value(|board| board.target_field(target).map(|field| field.display_name().to_owned()));
+        self.say(format!("Took the link to “{}” away.", name.unwrap_or_default()));
+    }
+
+    /// Takes suggestions over.
+    pub fn accept(self, suggestions: Vec<Suggestion>) {
+        let count = suggestions.len();
+        self.edit(&Edit::Accept { suggestions });
+        self.say(if count == 1 {
+            "Accepted 1 suggestion.".to_owned()
+        } else {
+            format!("Accepted {count} suggestions.")
+        });
+    }
+
+    /// How many required fields there are, and how many of them are mapped.
+    pub fn required(self) -> (usize, usize) {
+        self.mapping.with(|mapping| {
+            self.board.with_value(|board| {
+                let required = board.destination.iter().filter(|field| field.required);
+                let mapped = required.clone().filter(|field| mapping.link(&field.name).is_some()).count();
+                (required.count(), mapped)
+            })
+        })
+    }
+
+    /// The required fields that are not mapped, from top to bottom.
+    pub fn missing(self) -> Vec<String> {
+        self.mapping.with(|mapping| {
+            self.board.with_value(|board| {
+                let required = board.destination.iter().filter(|field| field.required);
+                required.filter(|field| mapping.link(&field.name).is_none()).map(|field| field.name.clone()).collect()
+            })
+        })
+    }
+
+    /// Errors (but fields that are only missing, which are counted apart) and warnings.
+    pub fn counts(self) -> (usize, usize) {
+        let missing = self.missing();
+        self.findings.with(|findings| {
+            let errors = findings.iter().filter(|finding| finding.severity == Severity::Error);
+            let errors =
+                errors.filter(|finding| finding.target.as_ref().is_none_or(|target| !missing.contains(target))).count();
+            (errors, findings.iter().filter(|finding| finding.severity == Severity::Warning).count())
+        })
+    }
+
+    /// Whether a link is to stand out.
+    pub fn is_lit(self, target: &str) -> bool {
+        let is_it = |name: &Option<String>| name.as_deref() == Some(target);
+        self.hovered.with(is_it) || self.selected.with(is_it)
+    }
+
+    /// How a field stands while something is carried.
+    pub fn standing(self, place: Place) -> Standing {
+        self.carry.with(|carry| match carry {
+            None => Standing::Plain,
+            Some(carry) if carry.from() == place => Standing::Carried,
+            Some(carry) if carry.over() == Some(place) => Standing::Over,
+            Some(carry) if carry.allows(place) => Standing::Allowed,
+            Some(carry) if carry.forbids(place) => Standing::Forbidden,
+            Some(_) => Standing::Plain,
+        })
+    }
+}
+
+/// How a field stands while something is carried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing is carried, or it does not concern this field.
+    Plain,
+    /// It is what is carried.
+    Carried,
+    /// It may be put here.
+    Allowed,
+    /// It is over this.
+    Over,
+    /// It must not be put here.
+    Forbidden,
+}
+
+impl Standing {
+    /// The class that says so.
+    pub fn class(self) -> &'static str {
+        match self {
+            Self::Plain => "",
+            Self::Carried => "carried",
+            Self::Allowed => "allowed",
+            Self::Over => "allowed over",
+            Self::Forbidden => "forbidden",
+        }
+    }
+}
+
+/// The groups of the destination's fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    /// Without them rows are refused.
+    Required,
+    /// The destination works better with them.
+    Recommended,
+    /// The others.
+    Other,
+}
+
+impl Group {
+    /// In the order on the page.
+    pub const ALL: [Self; 3] = [Self::Required, Self::Recommended, Self::Other];
+
+    /// The group of a field.
+    pub fn of(field: &Field) -> Self {
+        match (field.required, field.recommended) {
+            (true, _) => Self::Required,
+            (false, true) => Self::Recommended,
+            (false, false) => Self::Other,
+        }
+    }
+
+    /// The heading.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Required => "Required",
+            Self::Recommended => "Recommended",
+            Self::Other => "Other",
+        }
+    }
+}
+
+/// The positions of the fields that a filter finds, by name, label or type.
+fn matching<'f>(fields: &'f [Field], filter: &str) -> impl Iterator<Item = usize> + 'f {
+    let wanted = filter.trim().to_lowercase();
+    fields.iter().enumerate().filter_map(move |(index, field)| {
+        let fits = wanted.is_empty()
+            || [field.name.as_str(), field.display_name(), field.field_type.label()]
+                .iter()
+                .any(|text| text.to_lowercase().contains(&wanted));
+        fits.then_some(index)
+    })
+}
+
+/// The place of an audience's field.
+pub fn source_place(index: usize) -> Place {
+    Place { side: Side::Source, index }
+}
+
+/// The place of a destination's field.
+pub fn target_place(index: usize) -> Place {
+    Place { side: Side::Destination, index }
+}
