@@ -42,11 +42,19 @@ fi
 
 # The browser and the database of the tests.
 packages=""
-if [ -z "${USHER_TEST_CHROMIUM:-}" ] && ! have chromium; then packages="$packages chromium"; fi
+if [ -z "${USHER_TEST_CHROMIUM:-}" ] && [ ! -x /usr/bin/chromium ] && [ -f end2end/package.json ]; then
+  if have apt-get; then
+    packages="$packages chromium"
+  else
+    # Does nothing when it is there already.
+    (cd end2end && limited 600 npx --no-install playwright install chromium) ||
+      fail "no browser for the tests. Set USHER_TEST_CHROMIUM to the path of a Chromium, or try: cd end2end && npx playwright install chromium"
+  fi
+fi
 if ! have initdb && ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then packages="$packages postgresql"; fi
 if [ -n "$packages" ]; then
   if ! have apt-get; then
-    fail "please install:$packages. For a Chromium elsewhere, set USHER_TEST_CHROMIUM to its path; PostgreSQL's initdb and pg_ctl have to be on the PATH."
+    fail "please install:$packages (its initdb and pg_ctl have to be on the PATH)."
   fi
   if [ "$(id -u)" = 0 ]; then as_root=""; elif have sudo; then as_root="sudo"; else
     fail "please install as root: apt-get install$packages"

@@ -122,7 +122,8 @@ async fn native(root: &Path, runner: Runner, postgres: &str) -> anyhow::Result<T
     cargo.arg("--no-fail-fast").env("USHER_TEST_POSTGRES_URL", postgres);
     let step = Step { name: "run the Rust tests", limit: minutes(30), advice: "What failed is above." };
     let (status, tally) = if runner == Runner::Nextest {
-        let report = programs::target(root).join("nextest/default/junit.xml");
+        // nextest keeps its reports there, wherever the target folder is.
+        let report = root.join("target/nextest/default/junit.xml");
         forget(&report)?;
         let status = step.status(&mut cargo).await?;
         (status, fs::read_to_string(&report).ok().and_then(|text| tally_of_junit(&text)))
