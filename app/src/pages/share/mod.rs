@@ -1,12 +1,12 @@
 //! Making a share: its destination, its mapping, its review; and the steps between them. The list of shares and a share's own page are not here.
 
-mod canvas;
 mod destination;
+mod mapping;
 mod review;
 mod steps;
 
-pub use canvas::MappingPage;
 pub use destination::DestinationPage;
+pub use mapping::MappingPage;
 pub use review::{ReviewPage, ShareNow};
 
 use model::{
@@ -19,10 +19,7 @@ use crate::components::count::{counted, grouped};
 
 /// The pages above a share's.
 fn above(share: &ShareView) -> Vec<(String, String)> {
-    vec![
-        ("/shares".to_owned(), "Shares".to_owned()),
-        (format!("/shares/{}", share.id), share.audience.name.clone()),
-    ]
+    vec![("/shares".to_owned(), "Shares".to_owned()), (format!("/shares/{}", share.id), share.audience.name.clone())]
 }
 
 /// "12 345 people", "about 12 345 people", or that nobody counted them.
@@ -69,5 +66,8 @@ fn mode_effect(mode: Mode, segment: &DestinationSegment, size: Option<u64>) -> S
 
 /// The name for people of the field called `name`.
 fn display_name(fields: &[Field], name: &str) -> String {
-    fields.iter().find(|field| field.name == name).map_or_else(|| name.to_owned(), |field| field.display_name().to_owned())
+    fields
+        .iter()
+        .find(|field| field.name == name)
+        .map_or_else(|| name.to_owned(), |field| field.display_name().to_owned())
 }

@@ -322,7 +322,7 @@ fn table_row(link: &Link, share: &ShareView, destination: &Destination) -> AnyVi
             view! { <span>"The same for everyone: "<code>{value.clone()}</code></span> }.into_any()
         }
     };
-    let done = super::canvas::steps_sentence(&link.transforms);
+    let done = super::mapping::steps_sentence(&link.transforms);
     let required = destination.fields.iter().any(|field| field.name == link.target && field.required);
     view! {
         <tr>

@@ -1,11 +1,7 @@
 //! A link's transforms as the form shows them: one way of writing the value, one hash, one default; and back. Chains that others made and that
 //! don't fit into the form are kept as they are.
 
-use model::{
-    field::Field,
-    mapping::default_transforms,
-    transform::Transform,
-};
+use model::{field::Field, mapping::default_transforms, transform::Transform};
 
 /// How a value is written.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -52,7 +48,9 @@ impl Writing {
     }
 
     fn of_word(word: &str) -> Option<Self> {
-        [Self::AsIs, Self::Trim, Self::Lowercase, Self::TrimLowercase, Self::Email, Self::Phone].into_iter().find(|known| known.word() == word)
+        [Self::AsIs, Self::Trim, Self::Lowercase, Self::TrimLowercase, Self::Email, Self::Phone]
+            .into_iter()
+            .find(|known| known.word() == word)
     }
 }
 
@@ -164,7 +162,9 @@ impl Steps {
             Writing::Email => chain.push(Transform::NormaliseEmail),
             Writing::Phone => {
                 let country = self.country.trim().to_ascii_uppercase();
-                chain.push(Transform::PhoneE164 { default_country: Some(country).filter(|country| !country.is_empty()) });
+                chain.push(Transform::PhoneE164 {
+                    default_country: Some(country).filter(|country| !country.is_empty()),
+                });
             }
             Writing::Other(transforms) => chain.extend(transforms.iter().cloned()),
         }
@@ -180,8 +180,9 @@ impl Steps {
     }
 
     /// With the writing of a word of the form. The recommended one brings its hash along.
-    pub fn with_writing(mut self, word: &str, source: Option<&Field>, target: &Field) -> Self {
+    pub fn with_writing(mut self, word: &str, source: Option<&Field>, target: Option<&Field>) -> Self {
         if word == RECOMMENDED {
+            let Some(target) = target else { return self };
             let recommended = recommended(source, target);
             self.writing = recommended.writing;
             self.hashing = recommended.hashing;
@@ -246,20 +247,32 @@ mod tests {
 
     #[test]
     fn a_chain_that_the_form_cannot_show_is_kept() {
-        let chain = vec![Transform::Lowercase, Transform::DefaultWhenEmpty { value: "x".to_owned() }, Transform::Trim, Transform::Sha256Hex];
+        let chain = vec![
+            Transform::Lowercase,
+            Transform::DefaultWhenEmpty { value: "x".to_owned() },
+            Transform::Trim,
+            Transform::Sha256Hex,
+        ];
         let steps = Steps::of(&chain);
         assert_eq!(steps.writing.word(), KEEP);
         assert_eq!(steps.transforms(), chain);
         let field = Field::new("a", FieldKind::Attribute, FieldType::String);
-        assert_eq!(steps.clone().with_writing(KEEP, None, &field), steps);
-        assert_eq!(steps.with_writing("trim", None, &field).transforms(), vec![Transform::Trim, Transform::Sha256Hex]);
+        assert_eq!(steps.clone().with_writing(KEEP, None, Some(&field)), steps);
+        assert_eq!(
+            steps.with_writing("trim", None, Some(&field)).transforms(),
+            vec![Transform::Trim, Transform::Sha256Hex]
+        );
     }
 
     #[test]
     fn what_is_recommended_brings_its_hash() {
         let source = Field::new("mail", FieldKind::Identifier, FieldType::Email);
         let target = Field { form: FieldForm::Sha256Hex, ..source.clone() };
-        let steps = Steps { default: "a@example.com".to_owned(), ..Steps::default() }.with_writing(RECOMMENDED, Some(&source), &target);
+        let steps = Steps { default: "a@example.com".to_owned(), ..Steps::default() }.with_writing(
+            RECOMMENDED,
+            Some(&source),
+            Some(&target),
+        );
         assert_eq!(steps.writing, Writing::Email);
         assert_eq!(steps.hashing, Hashing::Hex);
         assert_eq!(sentence(&steps.transforms()), "“a@example.com” when empty → Normalise e-mail → SHA-256 hex");

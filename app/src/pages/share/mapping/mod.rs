@@ -241,7 +241,7 @@ fn Loaded(data: MappingData, form: FormState, show_values: bool) -> impl IntoVie
                         <span class="needs-program">
                             "Draw a line from a field to one on the other side. By key: Enter picks up, arrows move, Enter links, Escape cancels."
                         </span>
-                        <span class="until-hydrated">" Drawing works as soon as the page has loaded; the lists work already."</span>
+                        <span class="without-program">" Drawing works as soon as the page has loaded; the lists work already."</span>
                     </p>
                     <AcceptAll work />
                 </div>
