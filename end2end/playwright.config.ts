@@ -1,0 +1,49 @@
+// Usher in a real browser. Two projects: `hydrate`, as people use it, and `no-js`, as it is before the page's program has loaded, or where
+// it never does. Specs named `*.plain.spec.ts` run in the second only, `*.shared.spec.ts` in both, all others in the first.
+
+import { existsSync } from "node:fs";
+import { defineConfig } from "@playwright/test";
+
+const ownBrowser = process.env.USHER_TEST_CHROMIUM ?? "/usr/bin/chromium";
+const isGallery = process.env.USHER_GALLERY !== undefined;
+
+export default defineConfig({
+  testDir: ".",
+  outputDir: "test-results/failures",
+  globalSetup: "./support/setup.ts",
+  globalTeardown: "./support/teardown.ts",
+  reporter: "list",
+  workers: 1,
+  retries: 0,
+  timeout: 90_000,
+  expect: { timeout: 15_000 },
+  forbidOnly: process.env.CI !== undefined,
+  use: {
+    viewport: { width: 1440, height: 900 },
+    locale: "en-GB",
+    timezoneId: "Europe/Lisbon",
+    actionTimeout: 15_000,
+    navigationTimeout: 30_000,
+    screenshot: "only-on-failure",
+    trace: "retain-on-failure",
+    launchOptions: {
+      // Where the system has a Chromium, that one; else the one that `npx playwright install chromium` has brought.
+      ...(existsSync(ownBrowser) ? { executablePath: ownBrowser } : {}),
+      args: [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+      ],
+    },
+  },
+  projects: isGallery
+    ? [{ name: "gallery", testMatch: "gallery.ts", timeout: 900_000 }]
+    : [
+        { name: "hydrate", testMatch: "specs/*.spec.ts", testIgnore: "**/*.plain.spec.ts" },
+        { name: "no-js", testMatch: ["specs/*.plain.spec.ts", "specs/*.shared.spec.ts"], use: { javaScriptEnabled: false } },
+      ],
+});

@@ -1,0 +1,212 @@
+// One installation of Usher for a whole test run: the demo's two applications and `usher`, as separate processes on free ports, with
+// all their data in a folder of their own. The state is a file, because set-up, tests and tear-down are different processes.
+
+import { execFile, spawn } from "node:child_process";
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, mkdirSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { promisify } from "node:util";
+
+/** Everything that the tests have to know about it. */
+export interface Installation {
+  /** Where its data lie. */
+  folder: string;
+  usher: Service;
+  harbor: Service;
+  beacon: Service;
+  harborKey: string;
+  beaconKey: string;
+}
+
+/** A running program. */
+export interface Service {
+  name: "usher" | "harbor" | "beacon";
+  url: string;
+  pid: number;
+  /** How to start it again. */
+  program: string;
+  arguments: string[];
+  environment: Record<string, string>;
+}
+
+const root = resolve(import.meta.dirname, "../..");
+const logs = resolve(import.meta.dirname, "../test-results/logs");
+const programs = resolve(process.env.USHER_PROGRAMS ?? join(root, "target/debug"));
+const stateVariable = "USHER_END2END_STATE";
+const patience = 60_000;
+
+/** Makes the demo's people and starts everything. */
+export async function start(): Promise<Installation> {
+  for (const program of ["usher", "usher-toolkit"]) {
+    if (!existsSync(join(programs, program))) {
+      throw new Error(`${join(programs, program)} is not there. Build it with \`cargo xtask build\`, or set USHER_PROGRAMS to the folder of the programs.`);
+    }
+  }
+  const site = process.env.USHER_SITE ?? join(root, "target/site");
+  if (!existsSync(join(site, "pkg/usher.js"))) {
+    throw new Error(`${site} holds no built site. Build it with \`cargo xtask build\`, or set USHER_SITE.`);
+  }
+  const folder = mkdtempSync(join(tmpdir(), "usher-end2end-"));
+  const [usherPort, harborPort, beaconPort] = await freePorts(3);
+  const harborKey = "harbor-key-of-the-browser-tests";
+  const beaconKey = "beacon-key-of-the-browser-tests";
+  const toolkit = join(programs, "usher-toolkit");
+  await promisify(execFile)(toolkit, [
+    "demo",
+    ...["--folder", folder],
+    ...["--harbor-listen", `127.0.0.1:${harborPort}`, "--harbor-key", harborKey],
+    ...["--beacon-listen", `127.0.0.1:${beaconPort}`, "--beacon-key", beaconKey],
+  ]);
+  const serve = (name: "harbor" | "beacon", port: number): Service => ({
+    name,
+    url: `http://127.0.0.1:${port}`,
+    pid: 0,
+    program: toolkit,
+    arguments: ["serve", "--config", join(folder, `${name}.toml`)],
+    environment: {},
+  });
+  const installation: Installation = {
+    folder,
+    harborKey,
+    beaconKey,
+    harbor: serve("harbor", harborPort),
+    beacon: serve("beacon", beaconPort),
+    usher: {
+      name: "usher",
+      url: `http://127.0.0.1:${usherPort}`,
+      pid: 0,
+      program: join(programs, "usher"),
+      arguments: ["serve"],
+      environment: {
+        DATABASE_URL: `sqlite:${join(folder, "usher.db")}`,
+        USHER_PAYLOADS: join(folder, "payloads"),
+        USHER_MASTER_KEY_FILE: join(folder, "master.key"),
+        USHER_LISTEN: `127.0.0.1:${usherPort}`,
+        USHER_SITE: site,
+        USHER_ALLOW_NETWORKS: "127.0.0.0/8",
+        // Small parts, so that a run has something to show on its way; a short lease, so that it goes on soon after a restart.
+        USHER_PART_ROWS: "2000",
+        USHER_LEASE_SECONDS: "3",
+      },
+    },
+  };
+  const stateFile = join(folder, "end2end.json");
+  process.env[stateVariable] = stateFile;
+  mkdirSync(logs, { recursive: true });
+  for (const service of [installation.harbor, installation.beacon, installation.usher]) {
+    writeFileSync(logOf(service), "");
+    await launch(service);
+    writeFileSync(stateFile, JSON.stringify(installation));
+  }
+  return installation;
+}
+
+/** The installation that this test run started. */
+export function running(): Installation {
+  const stateFile = process.env[stateVariable];
+  if (stateFile === undefined) throw new Error("No installation was started: run the tests with Playwright.");
+  return JSON.parse(readFileSync(stateFile, "utf8")) as Installation;
+}
+
+/** Ends one service, as the system does (SIGTERM), or at once (SIGKILL). */
+export async function stop(name: Service["name"], signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
+  await end(running()[name], signal);
+}
+
+/** Starts a service that was ended again, on the same data. */
+export async function startAgain(name: Service["name"]): Promise<void> {
+  const installation = running();
+  await launch(installation[name]);
+  writeFileSync(process.env[stateVariable] ?? "", JSON.stringify(installation));
+}
+
+/** Ends everything and removes its data; the logs stay. */
+export async function endAll(): Promise<void> {
+  const installation = running();
+  // Usher first: it hands its runs back while the endpoints still answer.
+  for (const name of ["usher", "harbor", "beacon"] as const) await end(installation[name], "SIGTERM");
+  rmSync(installation.folder, { recursive: true, force: true });
+}
+
+/** The last lines that the processes wrote. */
+export function endOfLogs(lines = 15): string {
+  const { usher, harbor, beacon } = running();
+  return [usher, harbor, beacon]
+    .map((service) => `--- ${service.name}\n${readFileSync(logOf(service), "utf8").trimEnd().split("\n").slice(-lines).join("\n")}`)
+    .join("\n");
+}
+
+async function launch(service: Service): Promise<void> {
+  const log = openSync(logOf(service), "a");
+  const kept = ["PATH", "HOME", "TMPDIR", "RUST_BACKTRACE", "USHER_LOG", "USHER_TOOLKIT_LOG"];
+  const inherited = kept.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]]));
+  const child = spawn(service.program, service.arguments, {
+    cwd: folderOf(service),
+    env: { ...Object.fromEntries(inherited), ...service.environment } as NodeJS.ProcessEnv,
+    stdio: ["ignore", log, log],
+    detached: true,
+  });
+  closeSync(log);
+  child.unref();
+  service.pid = child.pid ?? 0;
+  await until(`${service.name} answers at ${service.url}`, async () => {
+    if (child.exitCode !== null) throw new Error(`${service.name} ended by itself:\n${readFileSync(logOf(service), "utf8")}`);
+    const answer = await fetch(`${service.url}/readyz`).catch(() => undefined);
+    // The applications want their key for everything; that they say so is enough.
+    return answer !== undefined && (answer.ok || service.name !== "usher");
+  });
+}
+
+async function end(service: Service, signal: NodeJS.Signals): Promise<void> {
+  if (service.pid === 0 || !isAlive(service.pid)) return;
+  process.kill(service.pid, signal);
+  await until(`${service.name} ends`, async () => !isAlive(service.pid));
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+  // A child that ended, but was not waited for, is none any more.
+  const status = existsSync(`/proc/${pid}/stat`) ? readFileSync(`/proc/${pid}/stat`, "utf8") : "";
+  return status.slice(status.lastIndexOf(")") + 2, status.lastIndexOf(")") + 3) !== "Z";
+}
+
+/** Waits for a condition; says which one when it does not come. */
+export async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + patience;
+  while (!(await holds())) {
+    if (Date.now() > deadline) throw new Error(`It took too long until this was so: ${what}.`);
+    await new Promise((done) => setTimeout(done, 50));
+  }
+}
+
+function logOf(service: Service): string {
+  return join(logs, `${service.name}.log`);
+}
+
+/** Relative paths of a service are in its installation's folder. */
+function folderOf(service: Service): string {
+  const config = service.arguments.at(-1);
+  return config !== undefined && config.endsWith(".toml") ? join(config, "..") : root;
+}
+
+async function freePorts(count: number): Promise<[number, number, number]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const server = createServer();
+      await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+      return server;
+    }),
+  );
+  const ports = servers.map((server) => {
+    const address = server.address();
+    if (address === null || typeof address === "string") throw new Error("a server without a port");
+    return address.port;
+  });
+  await Promise.all(servers.map((server) => new Promise((closed) => server.close(closed))));
+  return ports as [number, number, number];
+}

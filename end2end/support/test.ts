@@ -1,0 +1,132 @@
+// What every spec begins with: pages that are ready when `goto` returns, tests that fail on anything the browser complains about, and people
+// with an account.
+
+import { test as base, expect, type Browser, type Page } from "@playwright/test";
+import AxeBuilder from "@axe-core/playwright";
+import { endOfLogs, running } from "./installation.ts";
+import { connectDemo, newPerson, signUp, type Connected, type Person } from "./people.ts";
+
+export { expect };
+
+/** Somebody with the demo's two endpoints connected, and the cookies of their browser. */
+export interface Demo extends Connected {
+  person: Person;
+  storageState: Awaited<ReturnType<ReturnType<Page["context"]>["storageState"]>>;
+}
+
+interface Fixtures {
+  /** Complaints of the browser that belong to what the test does; without a match here each of them fails it. */
+  expectComplaint: (pattern: RegExp) => void;
+  /** Checks that axe finds nothing against the page as it is, in light and in dark. */
+  axe: (page?: Page) => Promise<void>;
+  /** The page of somebody who has just signed up; nothing is connected. */
+  newcomer: { page: Page; person: Person };
+  /** The page of somebody who works with the demo's two endpoints. Shared by all tests of a project: use names of your own. */
+  member: { page: Page; demo: Demo };
+  complaints: string[];
+  logsOnFailure: void;
+}
+
+interface WorkerFixtures {
+  demo: Demo;
+}
+
+export const test = base.extend<Fixtures, WorkerFixtures>({
+  baseURL: async ({}, use) => use(running().usher.url),
+
+  complaints: async ({}, use) => use([]),
+
+  expectComplaint: async ({ complaints }, use) => {
+    const expected: RegExp[] = [];
+    await use((pattern) => void expected.push(pattern));
+    const unexpected = complaints.filter((complaint) => !expected.some((pattern) => pattern.test(complaint)));
+    expect(unexpected, "The browser's console has to stay silent").toEqual([]);
+  },
+
+  // `expectComplaint` is asked for here, so that it is there in every test that has a page.
+  page: async ({ page, complaints, expectComplaint, javaScriptEnabled }, use) => {
+    void expectComplaint;
+    listen(page, complaints);
+    waitForProgram(page, javaScriptEnabled);
+    await use(page);
+  },
+
+  demo: [
+    async ({ browser }, use, workerInfo) => {
+      await use(await makeDemo(browser, workerInfo.project.use.javaScriptEnabled ?? true));
+    },
+    { scope: "worker", timeout: 120_000 },
+  ],
+
+  member: async ({ page, demo, context }, use) => {
+    await context.addCookies(demo.storageState.cookies);
+    await use({ page, demo });
+  },
+
+  newcomer: async ({ page }, use) => {
+    const person = newPerson();
+    await signUp(page, person);
+    await use({ page, person });
+  },
+
+  axe: async ({ page }, use) => {
+    await use(async (other = page) => {
+      for (const colorScheme of ["light", "dark"] as const) {
+        await other.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+        const { violations } = await new AxeBuilder({ page: other }).analyze();
+        const found = violations.map(({ id, help, nodes }) => ({ id, help, nodes: nodes.map((node) => `${node.target.join(" ")}: ${node.failureSummary}`) }));
+        expect(found, `axe finds nothing in ${colorScheme} at ${other.url()}`).toEqual([]);
+      }
+      await other.emulateMedia({ colorScheme: null, reducedMotion: null });
+    });
+  },
+
+  logsOnFailure: [
+    async ({}, use, testInfo) => {
+      await use();
+      if (testInfo.status !== testInfo.expectedStatus) console.log(`The end of the logs, after “${testInfo.title}”:\n${endOfLogs()}`);
+    },
+    { auto: true },
+  ],
+});
+
+/** Notes what the browser complains about. */
+function listen(page: Page, complaints: string[]): void {
+  page.on("console", (message) => {
+    if (message.type() === "error") complaints.push(`${message.text()} (${message.location().url})`);
+  });
+  page.on("pageerror", (error) => complaints.push(`${error.message}\n${error.stack ?? ""}`));
+}
+
+/** From now on `goto` and `reload` return when the page's program runs. */
+export function waitForProgram(page: Page, javaScriptEnabled = true): void {
+  if (!javaScriptEnabled) return;
+  const [goTo, reload] = [page.goto.bind(page), page.reload.bind(page)];
+  page.goto = async (...given) => {
+    const answer = await goTo(...given);
+    await programRuns(page);
+    return answer;
+  };
+  page.reload = async (...given) => {
+    const answer = await reload(...given);
+    await programRuns(page);
+    return answer;
+  };
+}
+
+/** Waits until the page's program runs. */
+export async function programRuns(page: Page): Promise<void> {
+  await page.locator("html[data-hydrated]").waitFor({ state: "attached" });
+}
+
+async function makeDemo(browser: Browser, javaScriptEnabled: boolean): Promise<Demo> {
+  const context = await browser.newContext({ baseURL: running().usher.url, javaScriptEnabled });
+  const page = await context.newPage();
+  waitForProgram(page, javaScriptEnabled);
+  const person = newPerson("Northwind Trading");
+  await signUp(page, person);
+  const connected = await connectDemo(page);
+  const storageState = await context.storageState();
+  await context.close();
+  return { person, storageState, ...connected };
+}
