@@ -2,6 +2,8 @@
 //!
 //! Here is only the command line. Rules about audiences, shares and runs are in the hub; pages are in the app. This program puts the two
 //! on a socket: sessions, headers, static files, what is streamed, starting and ending.
+// A page is one type, as deep as its elements stand in each other.
+#![recursion_limit = "256"]
 
 mod demo;
 mod events;
