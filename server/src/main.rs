@@ -19,7 +19,7 @@ mod sessions;
 mod settings;
 mod signed_in;
 
-use std::io::Write;
+use std::{io::Write, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
@@ -62,8 +62,18 @@ enum Command {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> ExitCode {
     let line = CommandLine::parse_from(with_default_subcommand(std::env::args_os()));
+    match run(line).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("usher: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(line: CommandLine) -> anyhow::Result<()> {
     log::start(&line.log)?;
     match line.command {
         Command::Serve { serve, hub } => serve::serve(&serve, &hub).await,

@@ -46,16 +46,27 @@ enum Profile {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> anyhow::Result<ExitCode> {
+async fn main() -> ExitCode {
+    match run(CommandLine::parse().command).await {
+        Ok(code) => code,
+        Err(error) => {
+            // For people: what failed and what to do, without the way through this program.
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command) -> anyhow::Result<ExitCode> {
     let root = root()?;
-    match CommandLine::parse().command {
+    match command {
         Command::Build { release } => {
             let profile = if release { Profile::Release } else { Profile::Dev };
             site::build(&root, profile).await?;
             programs::build(&root, profile).await?;
         }
         Command::Demo => demo::run(&root).await?,
-        Command::Test if testing::run(&root).await? => {}
+        Command::Test if testing::run(&root).await => {}
         Command::Test => return Ok(ExitCode::FAILURE),
     }
     Ok(ExitCode::SUCCESS)

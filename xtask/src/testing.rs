@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use serde_json::Value;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
@@ -32,24 +32,10 @@ struct Tally {
     failed: u64,
 }
 
-/// Runs everything; whether all went well.
-pub async fn run(root: &Path) -> anyhow::Result<bool> {
-    site::build(root, Profile::Dev).await?;
-    let runner = Runner::find(root).await;
-    runner.build(root).await?;
-    let cluster = Cluster::start().await?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let url = cluster.url();
-    let tallies = tokio::select! {
-        _ = interrupt.recv() => None,
-        _ = terminate.recv() => None,
-        tallies = all(root, runner, &url) => Some(tallies),
-    };
-    cluster.end().await?;
-    let Some(tallies) = tallies else { anyhow::bail!("the tests were ended before they were through") };
+/// Runs everything and counts it in the last line, whatever happens; whether all went well.
+pub async fn run(root: &Path) -> bool {
     let mut total = Tally::default();
-    for (name, tally) in tallies {
+    for (name, tally) in built_and_run(root).await {
         match tally {
             Ok(tally) => {
                 println!("{name}: {} passed, {} failed", tally.passed, tally.failed);
@@ -63,10 +49,39 @@ pub async fn run(root: &Path) -> anyhow::Result<bool> {
         }
     }
     println!("{} passed, {} failed", total.passed, total.failed);
-    Ok(total.failed == 0 && total.passed > 0)
+    total.failed == 0 && total.passed > 0
 }
 
-async fn all(root: &Path, runner: Runner, postgres: &str) -> Vec<(&'static str, anyhow::Result<Tally>)> {
+type Tallies = Vec<(&'static str, anyhow::Result<Tally>)>;
+
+async fn built_and_run(root: &Path) -> Tallies {
+    let runner = Runner::find(root).await;
+    let cluster = async {
+        site::build(root, Profile::Dev).await?;
+        runner.build(root).await?;
+        Cluster::start().await
+    };
+    let cluster = match cluster.await {
+        Ok(cluster) => cluster,
+        Err(error) => return vec![("all tests", Err(error))],
+    };
+    let url = cluster.url();
+    let tallies = async {
+        let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        tokio::select! {
+            _ = interrupt.recv() => bail!("they were ended before they were through"),
+            _ = terminate.recv() => bail!("they were ended before they were through"),
+            tallies = all(root, runner, &url) => Ok(tallies),
+        }
+    };
+    let mut tallies = tallies.await.unwrap_or_else(|error| vec![("all tests", Err(error))]);
+    if let Err(error) = cluster.end().await {
+        tallies.push(("the end of the tests", Err(error)));
+    }
+    tallies
+}
+
+async fn all(root: &Path, runner: Runner, postgres: &str) -> Tallies {
     let mut tallies = vec![("Rust tests", native(root, runner, postgres).await)];
     if root.join("end2end/package.json").exists() {
         tallies.push(("browser tests", browser(root).await));

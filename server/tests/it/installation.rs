@@ -86,19 +86,18 @@ impl Installation {
         let folder = self.path("demo");
         let mut make = toolkit();
         make.arg("demo").arg("--folder").arg(&folder).args(["--people", &people.to_string()]);
-        make.args(["--harbor-listen", "127.0.0.1:0", "--harbor-key", HARBOR_KEY]);
-        make.args(["--beacon-listen", "127.0.0.1:0", "--beacon-key", BEACON_KEY]);
+        make.args(["--harbor-listen", &free_address(), "--harbor-key", HARBOR_KEY]);
+        make.args(["--beacon-listen", &free_address(), "--beacon-key", BEACON_KEY]);
         let made = make.output().await.unwrap();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        let serve = |name: &str| {
-            let mut serve = toolkit();
-            serve.arg("serve").arg("--config").arg(folder.join(name));
-            serve
-        };
-        Endpoints {
-            harbor: Process::start(serve("harbor.toml")).await,
-            beacon: Process::start(serve("beacon.toml")).await,
-        }
+        Endpoints { harbor: self.serve_endpoint("harbor").await, beacon: self.serve_endpoint("beacon").await }
+    }
+
+    /// One of the two, once they were made; after it has ended it is served again at the same address.
+    pub async fn serve_endpoint(&self, name: &str) -> Process {
+        let mut serve = toolkit();
+        serve.arg("serve").arg("--config").arg(self.path("demo").join(name).with_extension("toml"));
+        Process::start(serve).await
     }
 
     /// Runs `usher demo`; what it printed.
@@ -139,6 +138,17 @@ const BEACON_KEY: &str = "a-key-of-beacon-for-tests";
 pub const DEMO_EMAIL: &str = "ada@usher.example";
 pub const DEMO_PASSWORD: &str = "northwind-demo-only";
 
+/// An address that nobody listens on. Its port is none of those that the system gives away, so that it stays free while a program that
+/// was killed is started again.
+fn free_address() -> String {
+    loop {
+        let address = format!("127.0.0.1:{}", rand::random_range(20_000..32_000));
+        if std::net::TcpListener::bind(&address).is_ok() {
+            return address;
+        }
+    }
+}
+
 fn toolkit() -> Command {
     let program = Path::new(env!("CARGO_BIN_EXE_usher")).with_file_name("usher-toolkit");
     assert!(program.exists(), "{} is not built: cargo build -p usher-toolkit", program.display());
@@ -172,7 +182,7 @@ impl Process {
     }
 
     /// Ends it without a word, as a crash would.
-    pub async fn crash(mut self) {
+    pub async fn crash(&mut self) {
         self.child.kill().await.unwrap();
     }
 
@@ -250,17 +260,18 @@ pub async fn demo_actor(hub: &Hub) -> Actor {
 
 /// A share of Harbor's largest audience with a new segment of Beacon, mapped as suggested.
 pub async fn demo_share(hub: &Hub, actor: &Actor) -> ShareId {
+    share_with_beacon(hub, actor, DestinationSegment::New { name: "Everybody".to_owned() }, Mode::Add).await
+}
+
+/// A share of Harbor's largest audience with a segment of Beacon, mapped as suggested.
+pub async fn share_with_beacon(hub: &Hub, actor: &Actor, segment: DestinationSegment, mode: Mode) -> ShareId {
     let query = AudienceQuery { page: 1, ..AudienceQuery::default() };
     let audiences = hub.audiences(actor, &query).await.unwrap().items;
     let largest = audiences.into_iter().max_by_key(|audience| audience.size).expect("Harbor has audiences");
     let share = hub.start_share(actor, &largest.id).await.unwrap();
     let choices = hub.destinations(actor, &share).await.unwrap();
     let beacon = choices.into_iter().find(|choice| choice.name == "Beacon Mail").expect("Beacon is connected");
-    let choice = ChooseDestination {
-        endpoint_id: beacon.id.to_string(),
-        segment: DestinationSegment::New { name: "Everybody".to_owned() },
-        mode: Mode::Add,
-    };
+    let choice = ChooseDestination { endpoint_id: beacon.id.to_string(), segment, mode };
     let view = hub.choose_destination(actor, &share, choice).await.unwrap();
     let fields = view.destination.expect("just chosen").fields;
     let suggestions = suggest(&view.fields, &fields, &view.mapping);

@@ -7,7 +7,7 @@ use crate::installation::{DEMO_EMAIL, DEMO_PASSWORD, Installation, PATIENCE, dem
 #[tokio::test]
 async fn a_run_goes_on_after_a_crash_and_adds_up() {
     let installation = Installation::new().with("USHER_PART_ROWS", "10");
-    let usher = installation.serve().await;
+    let mut usher = installation.serve().await;
     let endpoints = installation.endpoints(4000).await;
     installation.make_demo(&endpoints).await;
     let hub = installation.hub().await;
