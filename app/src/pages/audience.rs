@@ -70,11 +70,13 @@ pub fn masked(value: &str) -> String {
 pub fn AudiencePage() -> impl IntoView {
     let id = super::address_part("id");
     let found = Resource::new_blocking(move || id.get(), audience);
+    // Here, not where it is shown: what stands in a closure under `Suspense` is made several times while the server renders.
+    let sample = super::may_share().then(|| Resource::new_blocking(move || id.get(), audience_sample));
     view! {
         <Suspense fallback=|| view! { <Skeleton /> }>
             {move || Suspend::new(async move {
                 match found.await {
-                    Ok(audience) => view! { <Content audience /> }.into_any(),
+                    Ok(audience) => view! { <Content audience sample /> }.into_any(),
                     Err(error) => view! { <PageHead title="Audience" /><Trouble error /> }.into_any(),
                 }
             })}
@@ -83,15 +85,11 @@ pub fn AudiencePage() -> impl IntoView {
 }
 
 #[component]
-fn Content(audience: AudienceView) -> impl IntoView {
+fn Content(audience: AudienceView, sample: Option<Resource<Result<Sample, AppError>>>) -> impl IntoView {
     let action = ServerAction::<StartShare>::new();
     let AudienceView { summary, fields, shares } = audience;
     let may_share = super::may_share();
     let id = summary.id.to_string();
-    let sample = may_share.then(|| {
-        let id = id.clone();
-        Resource::new_blocking(move || id.clone(), audience_sample)
-    });
     let tags: Vec<_> = summary.tags.iter().map(|tag| view! { <li>{tag.clone()}</li> }).collect();
     let failed = move || {
         action.value().with(|value| match value {
