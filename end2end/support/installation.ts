@@ -129,6 +129,11 @@ export async function endAll(): Promise<void> {
   rmSync(installation.folder, { recursive: true, force: true });
 }
 
+/** How often `usher` has panicked since it was started first. */
+export function panics(): number {
+  return readFileSync(logOf(running().usher), "utf8").split("panicked at").length - 1;
+}
+
 /** The last lines that the processes wrote. */
 export function endOfLogs(lines = 15): string {
   const { usher, harbor, beacon } = running();

@@ -3,7 +3,7 @@
 
 import { test as base, expect, type Browser, type Page } from "@playwright/test";
 import AxeBuilder from "@axe-core/playwright";
-import { endOfLogs, running } from "./installation.ts";
+import { endOfLogs, panics, running } from "./installation.ts";
 import { connectDemo, newPerson, signUp, type Connected, type Person } from "./people.ts";
 
 export { expect };
@@ -24,7 +24,7 @@ interface Fixtures {
   /** The page of somebody who works with the demo's two endpoints. Shared by all tests of a project: use names of your own. */
   member: { page: Page; demo: Demo };
   complaints: string[];
-  logsOnFailure: void;
+  processes: void;
 }
 
 interface WorkerFixtures {
@@ -81,10 +81,12 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
     });
   },
 
-  logsOnFailure: [
+  processes: [
     async ({}, use, testInfo) => {
+      const before = panics();
       await use();
       if (testInfo.status !== testInfo.expectedStatus) console.log(`The end of the logs, after “${testInfo.title}”:\n${endOfLogs()}`);
+      expect(panics() - before, "usher does not panic; see test-results/logs/usher.log").toBe(0);
     },
     { auto: true },
   ],

@@ -1,0 +1,81 @@
+// Click to Connect: with the page's program and without.
+
+import { expect, test } from "../support/test.ts";
+import { connect, connectDemo } from "../support/people.ts";
+import { running } from "../support/installation.ts";
+
+test("the gallery is searched by word", async ({ newcomer: { page } }) => {
+  await page.goto("/connect");
+  await expect(page.getByRole("link", { name: "Harbor CRM" })).toBeVisible();
+  await page.getByLabel("Search applications").fill("mail");
+  await page.getByRole("button", { name: "Search", exact: true }).click();
+  await expect(page).toHaveURL(/\/connect\?q=mail/);
+  await expect(page.getByRole("link", { name: "Beacon Mail" })).toBeVisible();
+  await expect(page.getByRole("link", { name: "Harbor CRM" })).toBeHidden();
+  await page.getByLabel("Search applications").fill("no such thing");
+  await page.getByRole("button", { name: "Search", exact: true }).click();
+  await expect(page.getByText("No application matches.")).toBeVisible();
+});
+
+test("the test names the step that fails and saves nothing; with the right key it connects", async ({ newcomer: { page }, axe }) => {
+  const { harbor, harborKey } = running();
+  await page.goto("/connect");
+  await page.getByRole("link", { name: "Harbor CRM" }).click();
+  const [address, key] = [page.getByLabel("Address"), page.getByLabel("Authentication key")];
+  const report = page.getByRole("region", { name: "Connection test" });
+
+  await address.fill(harbor.url);
+  await key.fill("not the key at all");
+  await page.getByRole("button", { name: "Test connection" }).click();
+  await expect(report).toContainText("It can't be connected so. Nothing was saved.");
+  await expect(report.getByRole("listitem").filter({ hasText: "Failed" }).first()).toContainText(/key/i);
+  await expect(report).not.toContainText("not the key at all");
+  await axe();
+
+  // Nothing listens on the port that nobody may have.
+  await address.fill("http://127.0.0.1:1");
+  await key.fill(harborKey);
+  await page.getByRole("button", { name: "Test connection" }).click();
+  await expect(report.getByRole("listitem").filter({ hasText: "Failed" }).first()).toContainText(/refused|could not|can't be reached|no connection/i);
+  await expect(address, "what was typed stays").toHaveValue("http://127.0.0.1:1");
+
+  await address.fill(harbor.url);
+  await key.fill(harborKey);
+  await page.getByRole("button", { name: "Test connection" }).click();
+  await expect(report).toContainText("Every step went well. You can connect it.");
+  await page.goto("/endpoints");
+  await expect(page.getByText("Nothing is connected yet."), "a test saves nothing").toBeVisible();
+
+  const endpoint = await connect(page, "Harbor CRM", harbor.url, harborKey);
+  await expect(page.getByRole("heading", { level: 1, name: "Harbor CRM" })).toBeVisible();
+  await expect(page.getByText("Healthy")).toBeVisible();
+  await expect(page.getByRole("row", { name: /High-value customers/ })).toBeVisible();
+  await page.goto("/endpoints");
+  await expect(page.getByRole("link", { name: "Harbor CRM" })).toHaveAttribute("href", endpoint);
+});
+
+test("missing and impossible entries are said at their fields", async ({ newcomer: { page }, expectComplaint, javaScriptEnabled }) => {
+  if (javaScriptEnabled) expectComplaint(/status of 422/);
+  await page.goto("/connect");
+  await page.getByRole("link", { name: "Beacon Mail" }).click();
+  await page.getByLabel("Name").fill("Beacon of the north");
+  await page.getByLabel("Address").fill("ftp://example.com");
+  await page.getByRole("button", { name: "Connect", exact: true }).click();
+  const address = page.getByRole("textbox", { name: "Address" });
+  await expect(address).toHaveAttribute("aria-invalid", "true");
+  await expect(page.getByRole("textbox", { name: "Name" })).toHaveValue("Beacon of the north");
+  await expect(address).toHaveValue("ftp://example.com");
+});
+
+test("both demo endpoints show what they are, and answer when they are checked", async ({ newcomer: { page }, axe }) => {
+  const { beacon } = await connectDemo(page);
+  await page.goto("/endpoints");
+  await expect(page.getByRole("row", { name: /Harbor CRM/ })).toContainText("Offers audiences; Usher fetches them (PULL)");
+  await expect(page.getByRole("row", { name: /Beacon Mail/ })).toContainText("Takes audiences; Usher sends them (PUSH)");
+  await axe();
+  await page.goto(beacon);
+  await expect(page.getByRole("table").getByRole("row", { name: /email.*Required/ })).toBeVisible();
+  await page.getByRole("button", { name: "Check now" }).click();
+  await expect(page.getByText("It answers.")).toBeVisible();
+  await axe();
+});
