@@ -51,7 +51,7 @@ impl Default for ExchangeSettings {
             idle_poll: Duration::from_secs(1),
             job_poll: Duration::from_millis(250),
             job_patience: Duration::from_secs(3600),
-            parts_in_flight: 4,
+            parts_in_flight: 2,
             part_rows: PART_ROWS,
             part_bytes: PART_BYTES,
             progress: Duration::from_millis(250),
