@@ -58,7 +58,7 @@ pub async fn destination_page(
     share_id: String,
     #[server(default)] endpoint: String,
 ) -> Result<DestinationData, AppError> {
-    let (actor, hub) = (crate::session::actor().await?, crate::session::hub());
+    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
     let id = crate::session::answer(crate::pages::parse_id::<model::id::ShareId>(&share_id, "share")).await?;
     let share = crate::session::answer(hub.share(&actor, &id).await).await?;
     let choices = crate::session::answer(hub.destinations(&actor, &id).await).await?;
@@ -338,7 +338,7 @@ fn Loaded(data: DestinationData, form: FormState, action: ServerAction<ChooseDes
             <fieldset id="endpoint_id">
                 <legend>"Destination"</legend>
                 {problem("endpoint_id")}
-                <div class="cards">{cards}</div>
+                <div class="destination-cards">{cards}</div>
             </fieldset>
             <fieldset id="segment">
                 <legend>"Segment"</legend>
@@ -406,6 +406,7 @@ fn card(
     choose: impl Fn(String) + Copy + Send + Sync + 'static,
 ) -> impl IntoView {
     let id = choice.id.to_string();
+    let application = (choice.application != choice.name).then_some(choice.application);
     let is_possible = choice.obstacle.is_none();
     let lists = is_possible && choice.delivery.existing_segment;
     let (checked_id, live_id, change_id, button_id) = (id.clone(), id.clone(), id.clone(), id.clone());
@@ -425,7 +426,7 @@ fn card(
                     aria-describedby=described
                     on:change=move |_| choose(change_id.clone())
                 />
-                <span class="choice-text"><strong>{choice.name}</strong><span>{choice.application}</span></span>
+                <span class="choice-text"><strong>{choice.name}</strong>{application.map(|application| view! { <span>{application}</span> })}</span>
             </label>
             {choice
                 .obstacle

@@ -32,7 +32,7 @@ const NO_RUN: &str = "none";
 /// All of the review's page.
 #[server(endpoint = "review_page")]
 pub async fn review_page(share_id: String) -> Result<ShareReview, AppError> {
-    let (actor, hub) = (crate::session::actor().await?, crate::session::hub());
+    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
     let id = crate::session::answer(crate::pages::parse_id::<model::id::ShareId>(&share_id, "share")).await?;
     let share = crate::session::answer(hub.share(&actor, &id).await).await?;
     if share.destination.is_none() {
@@ -47,7 +47,7 @@ pub async fn review_page(share_id: String) -> Result<ShareReview, AppError> {
 /// else was faster, and that run is shown instead of making another.
 #[server(endpoint = "share_now")]
 pub async fn share_now(share_id: String, #[server(default)] last_run: String) -> Result<(), AppError> {
-    let (actor, hub) = (crate::session::actor().await?, crate::session::hub());
+    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
     let path = format!("/shares/{share_id}/review");
     let shared = async {
         let id = crate::pages::parse_id::<model::id::ShareId>(&share_id, "share")?;

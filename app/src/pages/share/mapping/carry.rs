@@ -37,6 +37,7 @@ pub struct Place {
 }
 
 /// A move of the keyboard.
+#[cfg_attr(not(any(feature = "hydrate", test)), expect(dead_code, reason = "only the browser moves what is carried"))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Move {
     /// To the next one that is possible.
@@ -147,30 +148,6 @@ impl Carry {
         )
     }
 
-    /// The pointer is over this, or over nothing.
-    pub fn hover(&mut self, place: Option<Place>) {
-        self.over = place.filter(|place| self.allows(*place)).map(|place| place.index);
-    }
-
-    /// Moves over another field that is possible. Gives what is said.
-    pub fn step(&mut self, step: Move, board: &Board, mapping: &Mapping) -> String {
-        let last = self.allowed.len() - 1;
-        let at = self.over.and_then(|over| self.allowed.iter().position(|index| *index == over));
-        let position = match (step, at) {
-            (Move::First, _) | (Move::Next, None) => 0,
-            (Move::Last, _) | (Move::Previous, None) => last,
-            (Move::Next, Some(at)) => (at + 1).min(last),
-            (Move::Previous, Some(at)) => at.saturating_sub(1),
-        };
-        self.over = self.allowed.get(position).copied();
-        let Some(over) = self.over() else { return String::new() };
-        let Some(field) = field_at(board, over) else { return String::new() };
-        let required = if field.required { ", required" } else { "" };
-        let has =
-            self.present_link(over, board, mapping).map(|name| format!(", now fed by {name}")).unwrap_or_default();
-        format!("“{}”{required}{has}, {} of {}.", field.display_name(), position + 1, self.allowed.len())
-    }
-
     /// Puts the field down at `place`, or where it is.
     pub fn put_down(self, place: Option<Place>, board: &Board, mapping: &Mapping) -> Dropped {
         let Some(to) = place.or_else(|| self.over()) else {
@@ -196,6 +173,33 @@ impl Carry {
     pub fn said_at_cancel(&self, board: &Board) -> String {
         let name = field_at(board, self.from).map(Field::display_name).unwrap_or_default();
         format!("Put “{name}” back. Nothing was changed.")
+    }
+}
+
+#[cfg_attr(not(any(feature = "hydrate", test)), expect(dead_code, reason = "only the browser moves what is carried"))]
+impl Carry {
+    /// The pointer is over this, or over nothing.
+    pub fn hover(&mut self, place: Option<Place>) {
+        self.over = place.filter(|place| self.allows(*place)).map(|place| place.index);
+    }
+
+    /// Moves over another field that is possible. Gives what is said.
+    pub fn step(&mut self, step: Move, board: &Board, mapping: &Mapping) -> String {
+        let last = self.allowed.len() - 1;
+        let at = self.over.and_then(|over| self.allowed.iter().position(|index| *index == over));
+        let position = match (step, at) {
+            (Move::First, _) | (Move::Next, None) => 0,
+            (Move::Last, _) | (Move::Previous, None) => last,
+            (Move::Next, Some(at)) => (at + 1).min(last),
+            (Move::Previous, Some(at)) => at.saturating_sub(1),
+        };
+        self.over = self.allowed.get(position).copied();
+        let Some(over) = self.over() else { return String::new() };
+        let Some(field) = field_at(board, over) else { return String::new() };
+        let required = if field.required { ", required" } else { "" };
+        let has =
+            self.present_link(over, board, mapping).map(|name| format!(", now fed by {name}")).unwrap_or_default();
+        format!("“{}”{required}{has}, {} of {}.", field.display_name(), position + 1, self.allowed.len())
     }
 
     fn present_link(&self, over: Place, board: &Board, mapping: &Mapping) -> Option<String> {

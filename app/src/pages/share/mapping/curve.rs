@@ -28,6 +28,7 @@ pub fn path(from: Point, to: Point) -> String {
 }
 
 /// Where along one axis a list scrolls when the pointer is at `at`: nothing in the middle, faster the nearer it is to an edge; in pixels per frame.
+#[cfg_attr(not(any(feature = "hydrate", test)), expect(dead_code, reason = "only the browser scrolls"))]
 pub fn edge_speed(at: f64, start: f64, end: f64) -> f64 {
     const EDGE: f64 = 44.0;
     const FASTEST: f64 = 14.0;

@@ -80,7 +80,7 @@ pub struct MappingData {
 /// All of the mapping's page.
 #[server(endpoint = "mapping_page")]
 pub async fn mapping_page(share_id: String) -> Result<MappingData, AppError> {
-    let (actor, hub) = (crate::session::actor().await?, crate::session::hub());
+    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
     let id = crate::session::answer(crate::pages::parse_id(&share_id, "share")).await?;
     let share = crate::session::answer(hub.share(&actor, &id).await).await?;
     if share.destination.is_none() {
@@ -114,7 +114,7 @@ pub async fn save_mapping_form(
     #[server(default)] accept: String,
     #[server(default)] then: String,
 ) -> Result<(), AppError> {
-    let (actor, hub) = (crate::session::actor().await?, crate::session::hub());
+    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
     let page = format!("/shares/{share_id}/mapping");
     let mut said = Mapping::default();
     let saved = async {
@@ -200,6 +200,10 @@ fn Loaded(data: MappingData, form: FormState, show_values: bool) -> impl IntoVie
     let page_path = format!("/shares/{}/mapping", share.id);
     let notice = form.notice();
     let whole = move || {
+        // Before anything is mapped this would only say that nothing is.
+        if work.mapping.with(|mapping| mapping.links.is_empty()) {
+            return Vec::new();
+        }
         let of_whole = work.findings.get().into_iter().filter(|finding| finding.target.is_none());
         of_whole.map(|finding| view! { <p class="finding-of-whole">{finding.message}</p> }).collect::<Vec<_>>()
     };
@@ -311,6 +315,14 @@ fn filter_box(label: &'static str, fields: usize, filter: RwSignal<String>) -> O
             />
         }
     })
+}
+
+/// What is said of a field when it is pointed at: its column's name, and what it means.
+fn title(field: &Field) -> String {
+    match &field.description {
+        Some(description) => format!("{}: {description}", field.name),
+        None => field.name.clone(),
+    }
 }
 
 /// What a field holds, in a word, and whether it is hashed.

@@ -7,7 +7,7 @@ use super::{
     filter_box,
     handle::Handle,
     mask::{masked, shortened},
-    type_mark,
+    title, type_mark,
     work::{Work, source_place},
 };
 
@@ -62,6 +62,12 @@ fn SourceRow(work: Work, index: usize, field: Field) -> impl IntoView {
     let standing = Memo::new(move |_| work.standing(place));
     let is_shown = Memo::new(move |_| work.shown.with(|shown| shown.source.contains(&index)));
     let is_lit = Memo::new(move |_| fed.with(|targets| targets.iter().any(|target| work.is_lit(target))));
+    // One string: a class that is set apart from it would be lost when it changes.
+    let class = move || {
+        let used = if fed.with(Vec::is_empty) { "" } else { " used" };
+        let lit = if is_lit.get() { " lit" } else { "" };
+        format!("field-row source-row {}{used}{lit}", standing.get().class())
+    };
     let values = samples(work, &name);
     let samples = move || {
         let shown = work.show_values.get();
@@ -72,13 +78,11 @@ fn SourceRow(work: Work, index: usize, field: Field) -> impl IntoView {
             .join("\u{2003}")
     };
     let label = field.display_name().to_owned();
-    let title = field.description.clone();
+    let title = title(&field);
     let technical = (label != name).then(|| name.clone());
     view! {
         <li
-            class=move || format!("field-row source-row {}", standing.get().class())
-            class:used=move || fed.with(|targets| !targets.is_empty())
-            class:lit=is_lit
+            class=class
             hidden=move || !is_shown.get()
             data-source=index.to_string()
             on:pointerenter=move |_| work.hovered.set(fed.with_untracked(|targets| targets.first().cloned()))

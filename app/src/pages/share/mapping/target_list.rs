@@ -12,7 +12,7 @@ use super::{
     form::{CONSTANT, ChosenSource, chosen_source, source_value},
     handle::Handle,
     steps::{Hashing, KEEP, RECOMMENDED, Steps, Writing, sentence},
-    type_mark,
+    title, type_mark,
     work::{Group, Work, target_place},
 };
 use crate::components::icon::{Icon, IconName};
@@ -77,17 +77,24 @@ fn TargetRow(work: Work, index: usize, field: Field) -> impl IntoView {
     let standing = Memo::new(move |_| work.standing(place));
     let is_shown = Memo::new(move |_| work.shown.with(|shown| shown.destination.contains(&index)));
     let is_lit = Memo::new(move |_| name.with_value(|name| work.is_lit(name)));
-    let is_linked = Memo::new(move |_| link.with(Option::is_some));
+    // One string: a class that is set apart from it would be lost when it changes.
+    let class = move || {
+        let mut class = format!("field-row target-row {}", standing.get().class());
+        let constant = link.with(|link| is_constant(link.as_ref()));
+        for (is_so, name) in [(link.with(Option::is_some), " linked"), (constant, " constant"), (is_lit.get(), " lit")]
+        {
+            if is_so {
+                class.push_str(name);
+            }
+        }
+        class
+    };
     let label = field.display_name().to_owned();
     let technical = (label != field.name).then(|| field.name.clone());
-    let title = field.description.clone();
+    let title = title(&field);
     view! {
         <li
-            class=move || format!("field-row target-row {}", standing.get().class())
-            class:linked=is_linked
-            class:constant=move || link.with(|link| is_constant(link.as_ref()))
-            class:lit=is_lit
-            class:required=field.required
+            class=class
             hidden=move || !is_shown.get()
             id=format!("field-{}", field.name)
             data-target=index.to_string()
@@ -105,9 +112,9 @@ fn TargetRow(work: Work, index: usize, field: Field) -> impl IntoView {
                     {type_mark(&field)}
                 </div>
                 <SourceSelect work index field=field.clone() link />
+                <SuggestionChip work name label />
                 <StepsForm work index field=field.clone() link />
             </div>
-            <SuggestionChip work name label />
             <FindingLines findings />
         </li>
     }
@@ -383,9 +390,11 @@ fn SuggestionChip(work: Work, name: StoredValue<String>, label: String) -> impl 
         let (confidence, reason) = (suggestion.confidence, suggestion.reason.clone());
         Some(view! {
             <p class="suggestion">
-                <span class="suggested-field">{from}</span>
-                <span class="confidence">{format!("{confidence}\u{202f}%")}</span>
-                <span class="reason">{reason}</span>
+                <span class="suggested">
+                    <span class="suggested-field">{from}</span>
+                    <span class="confidence">{format!("{confidence}\u{202f}%")}</span>
+                    <span class="reason" title=reason.clone()>{reason.clone()}</span>
+                </span>
                 {work
                     .may_edit
                     .then(|| {

@@ -162,25 +162,6 @@ impl Work {
         }
     }
 
-    /// Moves what is carried over the next field that is possible.
-    pub fn step(self, step: Move) {
-        let Some(mut carry) = self.carry.get_untracked() else { return };
-        let said =
-            self.board.with_value(|board| self.mapping.with_untracked(|mapping| carry.step(step, board, mapping)));
-        self.carry.set(Some(carry));
-        self.say(said);
-    }
-
-    /// The pointer is over this while it carries something.
-    pub fn hover(self, place: Option<Place>) {
-        let Some(mut carry) = self.carry.get_untracked() else { return };
-        let before = carry.over();
-        carry.hover(place);
-        if carry.over() != before {
-            self.carry.set(Some(carry));
-        }
-    }
-
     /// Puts down what is carried, at `place` or where it is.
     pub fn put_down(self, place: Option<Place>) {
         let Some(carry) = self.carry.get_untracked() else { return };
@@ -270,11 +251,12 @@ impl Work {
     /// Errors (but fields that are only missing, which are counted apart) and warnings.
     pub fn counts(self) -> (usize, usize) {
         let missing = self.missing();
+        let is_empty = self.mapping.with(|mapping| mapping.links.is_empty());
+        // That nothing is mapped yet is seen; it need not be counted.
+        let counts = |finding: &Finding| finding.target.as_ref().map_or(!is_empty, |target| !missing.contains(target));
         self.findings.with(|findings| {
-            let errors = findings.iter().filter(|finding| finding.severity == Severity::Error);
-            let errors =
-                errors.filter(|finding| finding.target.as_ref().is_none_or(|target| !missing.contains(target))).count();
-            (errors, findings.iter().filter(|finding| finding.severity == Severity::Warning).count())
+            let of = |severity| findings.iter().filter(move |finding| finding.severity == severity);
+            (of(Severity::Error).filter(|finding| counts(finding)).count(), of(Severity::Warning).count())
         })
     }
 
@@ -294,6 +276,28 @@ impl Work {
             Some(carry) if carry.forbids(place) => Standing::Forbidden,
             Some(_) => Standing::Plain,
         })
+    }
+}
+
+#[cfg_attr(not(feature = "hydrate"), expect(dead_code, reason = "only the browser moves what is carried"))]
+impl Work {
+    /// Moves what is carried over the next field that is possible.
+    pub fn step(self, step: Move) {
+        let Some(mut carry) = self.carry.get_untracked() else { return };
+        let said =
+            self.board.with_value(|board| self.mapping.with_untracked(|mapping| carry.step(step, board, mapping)));
+        self.carry.set(Some(carry));
+        self.say(said);
+    }
+
+    /// The pointer is over this while it carries something.
+    pub fn hover(self, place: Option<Place>) {
+        let Some(mut carry) = self.carry.get_untracked() else { return };
+        let before = carry.over();
+        carry.hover(place);
+        if carry.over() != before {
+            self.carry.set(Some(carry));
+        }
     }
 }
 
