@@ -33,17 +33,17 @@ pub fn Frame() -> impl IntoView {
     let actor = Resource::new_blocking(|| (), |()| current_actor());
     view! {
         <a class="skip-link" href="#main">"Skip to the page"</a>
-        <Suspense>
-            {move || Suspend::new(async move {
-                match actor.await {
-                    Ok(actor) => view! { <Signed actor /> }.into_any(),
-                    Err(AppError::Hub(model::error::HubError::SignedOut)) => {
-                        view! { <main id="main"><p class="lead"><a href="/sign-in">"Please sign in."</a></p></main> }.into_any()
-                    }
-                    Err(error) => view! { <main id="main"><Trouble error /></main> }.into_any(),
+        // No `Suspense` around it: while the server waits, that looks through its children again and again, and each look at the `Outlet` makes the
+        // page and its resources anew. Those that are thrown away would never answer, and the page with them.
+        {Suspend::new(async move {
+            match actor.await {
+                Ok(actor) => view! { <Signed actor /> }.into_any(),
+                Err(AppError::Hub(model::error::HubError::SignedOut)) => {
+                    view! { <main id="main"><p class="lead"><a href="/sign-in">"Please sign in."</a></p></main> }.into_any()
                 }
-            })}
-        </Suspense>
+                Err(error) => view! { <main id="main"><Trouble error /></main> }.into_any(),
+            }
+        })}
     }
 }
 
