@@ -1,7 +1,5 @@
 //! Every route and what lies around it. Pages and server functions come from the app; here they get the hub, sessions and protection.
 
-use std::path::Path;
-
 use axum::{
     Router,
     extract::FromRef,
@@ -9,7 +7,10 @@ use axum::{
     response::Redirect,
     routing::{get, post},
 };
-use http::{HeaderName, HeaderValue, header::CACHE_CONTROL};
+use http::{
+    HeaderName, HeaderValue,
+    header::{CACHE_CONTROL, STRICT_TRANSPORT_SECURITY},
+};
 use hub::Hub;
 use leptos::prelude::*;
 use leptos_axum::{LeptosRoutes, generate_route_list};
@@ -17,7 +18,10 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceBuilder;
 use tower_http::{
-    compression::CompressionLayer,
+    compression::{
+        CompressionLayer, Predicate,
+        predicate::{DefaultPredicate, NotForContentType},
+    },
     csrf::CsrfLayer,
     limit::RequestBodyLimitLayer,
     request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer},
@@ -27,7 +31,7 @@ use tower_http::{
 };
 use tower_sessions::Session;
 
-use crate::{events, health, requests, run_files, security, sessions};
+use crate::{events, health, requests, run_files, security, sessions, settings::ServeOptions};
 
 /// Bytes of a request at most. The largest is a mapping of a few hundred columns.
 const LARGEST_REQUEST: usize = 2 * 1024 * 1024;
@@ -46,11 +50,17 @@ pub(crate) struct AppState {
 pub(crate) struct Stopping(pub(crate) CancellationToken);
 
 /// Everything that the server answers.
-pub(crate) fn router(state: AppState, site: &Path, secure_cookies: bool) -> Router {
+pub(crate) fn router(state: AppState, options: &ServeOptions) -> anyhow::Result<Router> {
+    let (site, secure) = (&options.site, options.secure());
+    let mut own_posts = CsrfLayer::new();
+    if let Some(origin) = &options.public_url {
+        // A proxy may ask for another host than the browser did.
+        own_posts = own_posts.add_trusted_origin(origin.as_str())?;
+    }
     let people = people(&state)
         .layer(from_fn(sessions::keep_alive))
-        .layer(sessions::layer(state.hub.sessions().clone(), secure_cookies))
-        .layer(CsrfLayer::new())
+        .layer(sessions::layer(state.hub.sessions().clone(), secure))
+        .layer(own_posts)
         .layer(RequestBodyLimitLayer::new(LARGEST_REQUEST))
         // What an account sees is not to be seen again after signing out.
         .layer(SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, HeaderValue::from_static("no-store")))
@@ -58,7 +68,7 @@ pub(crate) fn router(state: AppState, site: &Path, secure_cookies: bool) -> Rout
     // Asked for again each time, answered with "unchanged" mostly: after an update no page runs with the old program.
     let revalidate = SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     let files = Router::new()
-        .nest_service("/pkg", ServeDir::new(site.join("pkg")))
+        .nest_service("/pkg", ServeDir::new(site.join("pkg")).precompressed_br().precompressed_gzip())
         .route_service("/favicon.svg", ServeFile::new(site.join("favicon.svg")))
         .layer(revalidate);
     let machines = Router::new()
@@ -67,16 +77,22 @@ pub(crate) fn router(state: AppState, site: &Path, secure_cookies: bool) -> Rout
         .route("/metrics", get(health::metrics))
         .with_state(state);
     let request_id = HeaderName::from_static("x-request-id");
-    people.merge(files).merge(machines).layer(
+    let https_only = SetResponseHeaderLayer::overriding(STRICT_TRANSPORT_SECURITY, security::HTTPS_ONLY);
+    Ok(people.merge(files).merge(machines).layer(
         ServiceBuilder::new()
             .layer(SetRequestIdLayer::new(request_id.clone(), MakeRequestUuid))
             .layer(TraceLayer::new_for_http().make_span_with(requests::span))
             .layer(PropagateRequestIdLayer::new(request_id))
             .layer(from_fn(requests::count))
             .layer(from_fn(security::headers))
-            // Leaves events, images and small answers as they are.
-            .layer(CompressionLayer::new()),
-    )
+            .option_layer(secure.then_some(https_only))
+            .layer(CompressionLayer::new().compress_when(is_worth_compressing())),
+    ))
+}
+
+/// Leaves events, images and small answers as they are; and the pages' program, which the builder has compressed.
+fn is_worth_compressing() -> impl Predicate {
+    DefaultPredicate::new().and(NotForContentType::const_new("application/wasm"))
 }
 
 /// What people and their browsers ask for.

@@ -12,6 +12,9 @@ use leptos_axum::ResponseOptions;
 const NO_PAGE: HeaderValue =
     HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'");
 
+/// Where Usher is reached over HTTPS: for a year, never come without it.
+pub(crate) const HTTPS_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000");
+
 /// Gives the page that is being rendered its policy, with the nonce of its inline scripts.
 pub(crate) fn allow_page() {
     let (Some(nonce), Some(response)) = (leptos::nonce::use_nonce(), use_context::<ResponseOptions>()) else { return };

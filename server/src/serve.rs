@@ -52,7 +52,7 @@ pub(crate) async fn serve(options: &ServeOptions, hub: &HubOptions) -> anyhow::R
         .build();
     let state =
         AppState { hub: hub.clone(), options: leptos, stopping: Stopping(stop.clone()), recorder: recorder.clone() };
-    let router = router(state, &options.site, options.secure_cookies());
+    let router = router(state, options)?;
 
     let mut tasks = JoinSet::new();
     let (worker, worker_stop) = (hub.clone(), stop.clone());

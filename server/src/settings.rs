@@ -78,10 +78,18 @@ pub(crate) struct ServeOptions {
     /// The folder of the built site: the browser's half, styles and images
     #[arg(long, env = "USHER_SITE", default_value = "target/site")]
     pub(crate) site: PathBuf,
-    /// Whether cookies travel over HTTPS only; without it, they do unless listening on loopback
+    /// Where people reach this Usher, e.g. `https://usher.example.com`, when a proxy stands before it
+    #[arg(long, env = "USHER_PUBLIC_URL", value_parser = parse_origin)]
+    pub(crate) public_url: Option<Origin>,
+    /// Whether cookies travel over HTTPS only; without it, they do where the public URL is `https`, or, without that, unless listening
+    /// on loopback
     #[arg(long, env = "USHER_SECURE_COOKIES")]
     secure_cookies: Option<bool>,
 }
+
+/// A scheme and an authority, as browsers write them in the `Origin` header: `https://usher.example.com`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Origin(String);
 
 /// How the log is written.
 #[derive(Debug, Clone, Args)]
@@ -104,10 +112,31 @@ pub(crate) enum LogFormat {
 }
 
 impl ServeOptions {
-    /// Whether cookies are `Secure`.
-    pub(crate) fn secure_cookies(&self) -> bool {
-        self.secure_cookies.unwrap_or(!self.listen.ip().is_loopback())
+    /// Whether cookies are `Secure`, and browsers are told to come over HTTPS only.
+    pub(crate) fn secure(&self) -> bool {
+        let by_address = || match &self.public_url {
+            Some(origin) => origin.0.starts_with("https:"),
+            None => !self.listen.ip().is_loopback(),
+        };
+        self.secure_cookies.unwrap_or_else(by_address)
     }
+}
+
+impl Origin {
+    /// As in the header.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn parse_origin(text: &str) -> Result<Origin, &'static str> {
+    const SHAPE: &str = "it must look like https://usher.example.com, without a path";
+    let url = url::Url::parse(text).map_err(|_| SHAPE)?;
+    let is_bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+    if !matches!(url.scheme(), "http" | "https") || !is_bare {
+        return Err(SHAPE);
+    }
+    Ok(Origin(url.origin().ascii_serialization()))
 }
 
 impl HubOptions {
@@ -177,15 +206,33 @@ mod tests {
     }
 
     #[test]
-    fn cookies_are_secure_unless_on_loopback_or_as_set() {
-        let options = |listen: &str, secure_cookies| ServeOptions {
-            listen: listen.parse().expect("an address"),
-            site: PathBuf::new(),
-            secure_cookies,
+    fn cookies_are_secure_by_the_public_url_or_unless_on_loopback_or_as_set() {
+        let secure = |listen: &str, public_url: Option<&str>, secure_cookies| {
+            let options = ServeOptions {
+                listen: listen.parse().expect("an address"),
+                site: PathBuf::new(),
+                public_url: public_url.map(|url| parse_origin(url).expect("an origin")),
+                secure_cookies,
+            };
+            options.secure()
         };
-        assert!(!options("127.0.0.1:3000", None).secure_cookies());
-        assert!(options("0.0.0.0:3000", None).secure_cookies());
-        assert!(options("127.0.0.1:3000", Some(true)).secure_cookies());
-        assert!(!options("0.0.0.0:3000", Some(false)).secure_cookies());
+        assert!(!secure("127.0.0.1:3000", None, None));
+        assert!(secure("0.0.0.0:3000", None, None));
+        assert!(secure("127.0.0.1:3000", Some("https://usher.example"), None));
+        assert!(!secure("0.0.0.0:3000", Some("http://usher.example"), None));
+        assert!(secure("127.0.0.1:3000", None, Some(true)));
+        assert!(!secure("0.0.0.0:3000", Some("https://usher.example"), Some(false)));
+    }
+
+    #[test]
+    fn a_public_url_is_taken_as_browsers_write_origins() {
+        let origin = |text| parse_origin(text).map(|origin| origin.0);
+        assert_eq!(origin("https://Usher.Example:443/"), Ok("https://usher.example".to_owned()));
+        assert_eq!(origin("http://usher.example:8080"), Ok("http://usher.example:8080".to_owned()));
+        for wrong in
+            ["usher.example", "ftp://usher.example", "https://usher.example/usher", "https://ada@usher.example"]
+        {
+            assert!(origin(wrong).is_err(), "{wrong}");
+        }
     }
 }

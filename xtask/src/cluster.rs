@@ -82,6 +82,8 @@ impl Cluster {
         let said = self.folder.path().join("programs.log");
         let file = std::fs::File::options().create(true).append(true).open(&said)?;
         command.current_dir(self.folder.path()).stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
+        // A signal for all of our processes (Ctrl-C) is not for these: ending the server is what follows it.
+        command.process_group(0);
         let status = Step { name, limit: Duration::from_secs(90), advice: ADVICE }.status(&mut command).await?;
         if !status.success() {
             let text = [&said, &self.folder.path().join("server.log")]

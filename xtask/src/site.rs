@@ -1,7 +1,8 @@
 //! The site: the browser's half as WASM with its JavaScript, the styles as one file, and the public files, in `target/site`.
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Write},
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -17,6 +18,21 @@ use crate::{
 
 /// The order of the cascade, whatever the order of the files.
 const LAYERS: &str = "@layer reset, tokens, base, components, pages;\n";
+
+/// Small before all, and no feature of WASM beyond those that Rust's compiler uses itself.
+const WASM_OPT: [&str; 8] = [
+    "-Oz",
+    "--enable-bulk-memory",
+    "--enable-bulk-memory-opt",
+    "--enable-multivalue",
+    "--enable-mutable-globals",
+    "--enable-nontrapping-float-to-int",
+    "--enable-reference-types",
+    "--enable-sign-ext",
+];
+
+/// What the server looks for beside a file.
+const COMPRESSED: [&str; 2] = ["br", "gz"];
 
 /// Builds what has changed.
 pub async fn build(root: &Path, profile: Profile) -> anyhow::Result<()> {
@@ -37,7 +53,11 @@ async fn wasm(root: &Path, profile: Profile, pkg: &Path) -> anyhow::Result<()> {
     cargo.args(["rustc", "--quiet", "--package", "usher-app", "--lib", "--crate-type", "cdylib"]);
     cargo.args(["--target", "wasm32-unknown-unknown", "--no-default-features", "--features", "hydrate"]);
     let built = match profile {
-        Profile::Dev => "debug",
+        Profile::Dev => {
+            // Three quarters of the file would be debugging information that browsers don't read.
+            cargo.args(["--", "-C", "strip=debuginfo"]);
+            "debug"
+        }
         Profile::Release => {
             cargo.args(["--profile", "wasm-release"]);
             "wasm-release"
@@ -65,6 +85,7 @@ async fn wasm(root: &Path, profile: Profile, pkg: &Path) -> anyhow::Result<()> {
             .input_path(&input)
             .out_name("usher")
             .typescript(false)
+            .remove_name_section(true)
             .web(true)?
             .generate(&kept)
             .context("wasm-bindgen failed. Is wasm-bindgen in Cargo.lock the release that xtask/Cargo.toml names?")?;
@@ -75,15 +96,58 @@ async fn wasm(root: &Path, profile: Profile, pkg: &Path) -> anyhow::Result<()> {
                 limit: minutes(10),
                 advice: "Remove end2end/node_modules and run ./setup.sh to install wasm-opt again.",
             };
-            step.run(Command::new(&optimiser).args(["-Oz", "--all-features"]).arg(&module).arg("-o").arg(&module))
-                .await?;
+            step.run(Command::new(&optimiser).args(WASM_OPT).arg(&module).arg("-o").arg(&module)).await?;
         } else if profile == Profile::Release {
             println!("wasm-opt is not installed (./setup.sh does it): the browser's half stays larger than need be");
         }
+        compress(&module, profile)?;
         stamp.set()?;
     }
     copy_changed(&script, &pkg.join("usher.js"))?;
-    copy_changed(&module, &pkg.join("usher_bg.wasm"))
+    copy_changed(&module, &pkg.join("usher_bg.wasm"))?;
+    for ending in COMPRESSED {
+        let (from, to) = (with_ending(&module, ending), with_ending(&pkg.join("usher_bg.wasm"), ending));
+        match profile {
+            Profile::Release => copy_changed(&from, &to)?,
+            // One of another build would be served in place of this one.
+            Profile::Dev => remove(&to)?,
+        }
+    }
+    Ok(())
+}
+
+/// Compresses once and well what would else be compressed for each visitor. Not for tests, which load it over loopback.
+fn compress(module: &Path, profile: Profile) -> anyhow::Result<()> {
+    if profile == Profile::Dev {
+        return Ok(());
+    }
+    let started = Instant::now();
+    let bytes = fs::read(module)?;
+    let [brotli_file, gzip_file] = COMPRESSED.map(|ending| with_ending(module, ending));
+    let parameters = brotli::enc::BrotliEncoderParams { quality: 10, lgwin: 22, ..Default::default() };
+    brotli::BrotliCompress(&mut bytes.as_slice(), &mut fs::File::create(brotli_file)?, &parameters)?;
+    let mut gzip = flate2::write::GzEncoder::new(fs::File::create(gzip_file)?, flate2::Compression::best());
+    gzip.write_all(&bytes)?;
+    gzip.finish()?;
+    done("compress the browser's half", started);
+    Ok(())
+}
+
+/// `usher_bg.wasm.br`
+fn with_ending(file: &Path, ending: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".");
+    name.push(ending);
+    name.into()
+}
+
+fn remove(file: &Path) -> anyhow::Result<()> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("{} can't be removed", file.display()))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// All styles in one file: each states its own layer, so only files of one layer depend on their order.
@@ -168,7 +232,10 @@ fn write_changed(file: &Path, bytes: &[u8]) -> io::Result<bool> {
     if fs::read(file).is_ok_and(|old| old == bytes) {
         return Ok(false);
     }
-    fs::write(file, bytes)?;
+    // Beside first: a server that is running serves the old file or the new one, never half of it.
+    let beside = with_ending(file, "new");
+    fs::write(&beside, bytes)?;
+    fs::rename(&beside, file)?;
     Ok(true)
 }
 

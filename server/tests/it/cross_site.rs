@@ -45,3 +45,17 @@ async fn a_request_that_is_too_large_is_refused() {
     let answer = usher.browser().post("/api/sign_up", &[], &[("account_name", &large)]).await;
     assert_eq!(answer.status(), 413);
 }
+
+#[tokio::test]
+async fn behind_a_proxy_its_public_url_is_our_own_site() {
+    let installation = Installation::new().with("USHER_PUBLIC_URL", "https://usher.example");
+    let usher = installation.serve().await;
+    let form = sign_up_form("tess@example.org");
+    let elsewhere = usher.browser().post("/api/sign_up", &[("origin", "https://elsewhere.example")], &form).await;
+    assert_eq!(elsewhere.status(), 403);
+    let answer = usher.browser().post("/api/sign_up", &[("origin", "https://usher.example")], &form).await;
+    assert!(answer.status().is_success(), "{}", answer.status());
+    let cookie = answer.headers()["set-cookie"].to_str().unwrap();
+    assert!(cookie.contains("; Secure"), "{cookie}");
+    assert!(answer.headers()["strict-transport-security"].to_str().unwrap().starts_with("max-age="));
+}

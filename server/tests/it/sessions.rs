@@ -33,6 +33,29 @@ async fn the_cookie_travels_over_https_only_where_that_is_set() {
 }
 
 #[tokio::test]
+async fn after_wrong_passwords_the_next_try_has_to_wait() {
+    let installation = Installation::new();
+    let usher = installation.serve().await;
+    usher.newcomer("tess@example.org").await;
+    let browser = usher.browser();
+    let try_with = |email: &'static str, password: &'static str| {
+        let browser = &browser;
+        async move { browser.post("/api/sign_in", &[], &[("email", email), ("password", password)]).await }
+    };
+    let mut answers = Vec::new();
+    while answers.last() != Some(&429) {
+        assert!(answers.len() < 20, "nobody slows down: {answers:?}");
+        answers.push(try_with("tess@example.org", "not her password").await.status().as_u16());
+    }
+    assert!(answers.len() > 3, "a typing error is no attack: {answers:?}");
+    assert!(answers[..answers.len() - 1].iter().all(|status| *status == 422), "{answers:?}");
+    // Not even the right password is looked at now.
+    let right = try_with("tess@example.org", crate::installation::PASSWORD).await;
+    assert_eq!(right.status(), 429);
+    assert!(right.text().await.unwrap().contains("second"));
+}
+
+#[tokio::test]
 async fn signing_in_gives_a_new_session_id() {
     let installation = Installation::new();
     let usher = installation.serve().await;
