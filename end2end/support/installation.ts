@@ -2,7 +2,7 @@
 // all their data in a folder of their own. The state is a file, because set-up, tests and tear-down are different processes.
 
 import { execFile, spawn } from "node:child_process";
-import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, mkdirSync } from "node:fs";
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync, mkdirSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -129,22 +129,28 @@ export async function endAll(): Promise<void> {
   rmSync(installation.folder, { recursive: true, force: true });
 }
 
-/** How often `usher` has panicked since it was started first. */
-export function panics(): number {
-  return readFileSync(logOf(running().usher), "utf8").split("panicked at").length - 1;
+/** Where each log ends now, to be given to `logsSince`. */
+export function logMarks(): number[] {
+  return services().map((service) => statSync(logOf(service)).size);
 }
 
-/** The last lines that the processes wrote. */
-export function endOfLogs(lines = 15): string {
+/** What the processes have written since. */
+export function logsSince(marks: number[]): string {
+  const written = services().map((service, index) => {
+    const text = readFileSync(logOf(service)).subarray(marks[index]).toString("utf8").trimEnd();
+    return text === "" ? "" : `--- ${service.name}\n${text}\n`;
+  });
+  return written.join("");
+}
+
+function services(): Service[] {
   const { usher, harbor, beacon } = running();
-  return [usher, harbor, beacon]
-    .map((service) => `--- ${service.name}\n${readFileSync(logOf(service), "utf8").trimEnd().split("\n").slice(-lines).join("\n")}`)
-    .join("\n");
+  return [usher, harbor, beacon];
 }
 
 async function launch(service: Service): Promise<void> {
   const log = openSync(logOf(service), "a");
-  const kept = ["PATH", "HOME", "TMPDIR", "RUST_BACKTRACE", "USHER_LOG", "USHER_TOOLKIT_LOG"];
+  const kept = ["PATH", "HOME", "TMPDIR", "USHER_LOG", "USHER_TOOLKIT_LOG"];
   const inherited = kept.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]]));
   const child = spawn(service.program, service.arguments, {
     cwd: folderOf(service),
