@@ -1,0 +1,34 @@
+// Pictures of every page in four forms (light and dark, 1440 and 390 wide), with the demo's data, in `gallery/`: to be looked at after every
+// visible change. `npm run gallery`.
+
+import { mkdirSync, rmSync } from "node:fs";
+import { resolve } from "node:path";
+import { test } from "./support/test.ts";
+import { everyPage } from "./support/pages.ts";
+
+const folder = resolve(import.meta.dirname, "gallery");
+
+test("gallery", async ({ member: { page }, browser, baseURL }) => {
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  const pages = await everyPage(page);
+  const before = await browser.newContext({ ...(baseURL === undefined ? {} : { baseURL }) });
+  const stranger = await before.newPage();
+  const shoot = async (of: typeof page, name: string, path: string) => {
+    for (const width of [1440, 390]) {
+      await of.setViewportSize({ width, height: 900 });
+      await of.emulateMedia({ colorScheme: "light", reducedMotion: "reduce" });
+      await of.goto(path);
+      await of.locator("html[data-hydrated]").waitFor({ state: "attached" });
+      for (const colorScheme of ["light", "dark"] as const) {
+        await of.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+        await of.screenshot({ path: `${folder}/${name}-${width}-${colorScheme}.png`, fullPage: true });
+      }
+    }
+  };
+  for (const { name, path } of pages) await shoot(page, name, path);
+  await shoot(stranger, "sign-in", "/sign-in");
+  await shoot(stranger, "sign-up", "/sign-up");
+  await shoot(stranger, "not-found", "/no/such/page");
+  await before.close();
+});

@@ -1,0 +1,63 @@
+// What is around and under every page: themes, addresses that lead nowhere, accessibility, width.
+
+import { expect, test } from "../support/test.ts";
+import { everyPage } from "../support/pages.ts";
+
+test("the theme is chosen, and stays", async ({ member: { page } }) => {
+  await page.emulateMedia({ colorScheme: "light" });
+  await page.goto("/");
+  const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  const light = await background();
+  await page.locator(".person-menu summary").click();
+  await page.getByRole("button", { name: "Dark" }).click();
+  await expect.poll(background).not.toBe(light);
+  const dark = await background();
+  await page.reload();
+  expect(await background(), "the server renders it in the chosen theme").toBe(dark);
+  await page.locator(".person-menu summary").click();
+  await page.getByRole("button", { name: "As the system" }).click();
+  await expect.poll(background).toBe(light);
+  await page.emulateMedia({ colorScheme: "dark" });
+  await expect.poll(background).toBe(dark);
+});
+
+test("an address that leads nowhere says so", async ({ page, expectComplaint, axe }) => {
+  expectComplaint(/status of 404/);
+  const answer = await page.goto("/there/is/no/such/page");
+  expect(answer?.status()).toBe(404);
+  await expect(page.getByRole("heading", { level: 1, name: "There is no such page" })).toBeVisible();
+  await axe();
+});
+
+test("what is another account's, or nobody's, is not there", async ({ newcomer: { page }, demo, expectComplaint }) => {
+  expectComplaint(/status of 404/);
+  const answer = await page.goto(demo.harbor);
+  expect(answer?.status()).toBe(404);
+  await expect(page.getByRole("alert")).toContainText("There is no such endpoint.");
+});
+
+test("every page is accessible in light and dark and fits its window, wide and narrow", async ({ member: { page }, axe }) => {
+  test.setTimeout(600_000);
+  const pages = await everyPage(page);
+  for (const width of [1440, 390]) {
+    await page.setViewportSize({ width, height: 900 });
+    for (const { name, path } of pages) {
+      await test.step(`${name} at ${width}`, async () => {
+        await page.goto(path);
+        await expect.soft(page.getByRole("heading", { level: 1 }), `${name} has one heading of the first level`).toHaveCount(1);
+        const widest = await page.evaluate(() => document.documentElement.scrollWidth);
+        expect.soft(widest, `${name} is no wider than its window`).toBeLessThanOrEqual(width);
+        await axe();
+      });
+    }
+  }
+});
+
+test("the first key leads past the rail", async ({ member: { page } }) => {
+  await page.goto("/audiences");
+  await page.keyboard.press("Tab");
+  const skip = page.getByRole("link", { name: "Skip to the page" });
+  await expect(skip).toBeFocused();
+  await page.keyboard.press("Enter");
+  await expect(page.locator("main")).toBeFocused();
+});

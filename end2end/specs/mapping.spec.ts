@@ -1,0 +1,163 @@
+// The mapping's canvas: by pointer, by keyboard, by select; its suggestions, its live table, and what it forbids.
+
+import { expect, test } from "../support/test.ts";
+import { newSegment, shareToMap, sourceOf, targetRow, toReview } from "../support/sharing.ts";
+
+test.beforeEach(async ({ member: { page } }) => {
+  await shareToMap(page, "High-value customers", { segment: { new: newSegment("Mapped") } });
+});
+
+const handle = (name: string, side: "audience" | "destination") => ({ name: `Pick up ${name}, a field of the ${side}` });
+
+test("a line is drawn with the mouse, and is still there after a reload", async ({ page }) => {
+  const from = page.getByRole("button", handle("E-mail", "audience"));
+  const to = page.getByRole("button", handle("E-mail address", "destination"));
+  await from.scrollIntoViewIfNeeded();
+  const [start, end] = [await from.boundingBox(), await to.boundingBox()];
+  if (start === null || end === null) throw new Error("a handle is not to be seen");
+  await page.mouse.move(start.x + start.width / 2, start.y + start.height / 2);
+  await page.mouse.down();
+  await page.mouse.move((start.x + end.x) / 2, start.y + 40, { steps: 8 });
+  await expect(page.locator(".links .ghost"), "a line follows the pointer").toBeAttached();
+  await page.mouse.move(end.x + end.width / 2, end.y + end.height / 2, { steps: 8 });
+  await expect(targetRow(page, "email")).toHaveClass(/over/);
+  await page.mouse.up();
+
+  await expect(sourceOf(page, "E-mail address")).toHaveValue("email");
+  await expect(page.locator('.links .link[data-link="email"]:not(.suggested)')).toBeAttached();
+  await expect(page.getByText("1 of 1 required mapped")).toBeVisible();
+  await expect(page.getByRole("status").filter({ hasText: /^Saved$/ })).toBeVisible();
+  await page.reload();
+  await expect(sourceOf(page, "E-mail address")).toHaveValue("email");
+});
+
+test("Escape puts back what is dragged, and a field that does not fit takes nothing", async ({ page }) => {
+  const drag = async (from: string, to: string) => {
+    const [start, end] = [
+      await page.getByRole("button", handle(from, "audience")).boundingBox(),
+      await page.locator(to).boundingBox(),
+    ];
+    if (start === null || end === null) throw new Error("a field is not to be seen");
+    await page.mouse.move(start.x + start.width / 2, start.y + start.height / 2);
+    await page.mouse.down();
+    await page.mouse.move(end.x + 8, end.y + end.height / 2, { steps: 10 });
+  };
+  await drag("E-mail", "#field-email .handle");
+  await page.keyboard.press("Escape");
+  await page.mouse.up();
+  await expect(sourceOf(page, "E-mail address")).toHaveValue("");
+  await drag("City", "#field-email .handle");
+  await expect(targetRow(page, "email")).toHaveClass(/forbidden/);
+  await page.mouse.up();
+  await expect(sourceOf(page, "E-mail address")).toHaveValue("");
+});
+
+test("everything is mapped with the keyboard alone", async ({ page }) => {
+  await page.getByRole("button", handle("E-mail", "audience")).focus();
+  await page.keyboard.press("Enter");
+  const said = page.locator("#said");
+  await expect(said).toContainText("Picked up “E-mail”.");
+  await page.keyboard.press("ArrowDown");
+  await expect(said).toContainText("“E-mail address”, required");
+  await page.keyboard.press("Enter");
+  await expect(said).toContainText("Linked “E-mail” to “E-mail address”.");
+  await expect(sourceOf(page, "E-mail address")).toHaveValue("email");
+
+  await page.getByRole("button", handle("Customer id", "audience")).focus();
+  await page.keyboard.press("Enter");
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("Escape");
+  await expect(said).toContainText("Put “Customer id” back. Nothing was changed.");
+  await expect(sourceOf(page, "External id")).toHaveValue("");
+
+  await page.keyboard.press("Control+z");
+  await expect(sourceOf(page, "E-mail address")).toHaveValue("");
+  await page.keyboard.press("Control+Shift+z");
+  await expect(sourceOf(page, "E-mail address")).toHaveValue("email");
+  await page.getByRole("button", { name: "Continue", exact: true }).focus();
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("heading", { level: 1, name: "Review" })).toBeVisible();
+});
+
+test("a select maps, and only offers what fits", async ({ page }) => {
+  const select = sourceOf(page, "E-mail address");
+  await expect(select.locator("option", { hasText: "City" })).toHaveCount(0);
+  await select.selectOption({ label: "E-mail" });
+  await expect(page.getByText("1 of 1 required mapped")).toBeVisible();
+  await sourceOf(page, "Town").selectOption({ label: "City" });
+  await expect(page.getByRole("status").filter({ hasText: /^Saved$/ })).toBeVisible();
+  await page.reload();
+  await expect(sourceOf(page, "Town")).toHaveValue("city");
+});
+
+test("a suggestion has a reason and is accepted; all likely ones at once; undo and redo", async ({ page }) => {
+  const row = targetRow(page, "email");
+  await expect(row.locator(".suggestion")).toContainText(/E-mail\s*\d+/);
+  await expect(row.locator(".suggestion .reason")).not.toBeEmpty();
+  await row.getByRole("button", { name: "Accept E-mail for E-mail address" }).click();
+  await expect(sourceOf(page, "E-mail address")).toHaveValue("email");
+  await expect(row.locator(".suggestion")).toHaveCount(0);
+
+  // What a person set stays as it is.
+  await sourceOf(page, "Given name").selectOption({ label: "Last name" });
+  await page.getByRole("button", { name: /^Accept all above/ }).click();
+  await expect(sourceOf(page, "Given name")).toHaveValue("last_name");
+  await expect(sourceOf(page, "Town")).toHaveValue("city");
+  await expect(sourceOf(page, "Postcode")).toHaveValue("postal_code");
+
+  await page.getByRole("button", { name: "Undo" }).click();
+  await expect(sourceOf(page, "Town")).toHaveValue("");
+  await expect(sourceOf(page, "Given name")).toHaveValue("last_name");
+  await page.getByRole("button", { name: "Redo" }).click();
+  await expect(sourceOf(page, "Town")).toHaveValue("city");
+});
+
+test("the live table shows what is sent, and follows each change", async ({ page, axe }) => {
+  await expect(page.getByRole("region", { name: "What will be sent" }).first()).toContainText("Map a field");
+  await sourceOf(page, "E-mail address").selectOption({ label: "E-mail" });
+  await page.getByRole("switch", { name: "Show values" }).click();
+  const table = page.locator(".preview-table");
+  await expect(table.getByRole("columnheader", { name: "E-mail address" })).toBeVisible();
+  const row = targetRow(page, "email");
+  await row.locator("summary").click();
+  await row.getByLabel("Written").selectOption({ label: "As is" });
+  await expect(table.locator(".sent.same").first()).toBeVisible();
+
+  await row.getByLabel("Written").selectOption({ label: "Normalise e-mail" });
+  const cells = table.locator("tbody tr:not(.left-out-why) td");
+  const pairs = await cells.evaluateAll((all) =>
+    all.map((cell) => ({ raw: cell.querySelector(".raw")?.textContent ?? "", sent: cell.querySelector(".sent") })).map(({ raw, sent }) => ({
+      raw,
+      sent: sent?.classList.contains("same") ? raw : (sent?.textContent ?? ""),
+      isLeftOut: sent?.classList.contains("problem") ?? false,
+    })),
+  );
+  expect(pairs.length).toBeGreaterThan(0);
+  for (const { raw, sent, isLeftOut } of pairs) {
+    if (!isLeftOut && raw !== "empty") expect(sent).toBe(raw.trim().toLowerCase());
+  }
+
+  await row.getByLabel("Hash").selectOption({ label: "SHA-256 hex" });
+  await expect(table.locator(".sent:not(.problem)").first()).toHaveText(/^[0-9a-f]{8,64}/);
+  await row.getByLabel("Hash").selectOption({ label: "No hash" });
+
+  await sourceOf(page, "Language").selectOption({ label: "The same for everyone …" });
+  const language = targetRow(page, "language");
+  if (!(await language.getByLabel("The value for everyone").isVisible())) await language.locator("summary").click();
+  await language.getByLabel("The value for everyone").fill("pt-PT");
+  await expect(table.getByText("pt-PT").first()).toBeVisible();
+  await axe();
+});
+
+test("without its required fields a share can't go on, and says which one is missing", async ({ page }) => {
+  await sourceOf(page, "Town").selectOption({ label: "City" });
+  await expect(page.getByText("0 of 1 required mapped")).toBeVisible();
+  await page.getByRole("link", { name: "Go to E-mail address" }).click();
+  await expect(sourceOf(page, "E-mail address")).toBeFocused();
+  await toReview(page);
+  await expect(page.getByText("It can't be shared yet")).toBeVisible();
+  await expect(page.getByRole("listitem").filter({ hasText: "Error" })).toContainText("E-mail address");
+  await expect(page.getByRole("button", { name: "Share now" })).toHaveCount(0);
+  await page.getByRole("link", { name: "Go to E-mail address in the mapping" }).click();
+  await expect(page.getByRole("heading", { level: 1, name: "Mapping" })).toBeVisible();
+});

@@ -1,0 +1,119 @@
+// The main job, from an audience to its receipt: with the page's program and without.
+
+import { expect, test } from "../support/test.ts";
+import { beginShare, chooseDestination, download, funnel, membersOf, newSegment, runEnds, shareNow, shareToMap, sourceOf, toReview } from "../support/sharing.ts";
+
+test("an audience is shared into a new segment, and every row is accounted for", async ({ member: { page }, javaScriptEnabled, axe }) => {
+  const segment = newSegment("Whole way");
+  await shareToMap(page, "All customers", { segment: { new: segment } });
+  await sourceOf(page, "E-mail address").selectOption({ label: "E-mail" });
+  await sourceOf(page, "Mobile number").selectOption({ label: "Phone" });
+  await sourceOf(page, "Given name").selectOption({ label: "First name" });
+  if (!javaScriptEnabled) {
+    await page.getByRole("button", { name: "Save", exact: true }).last().click();
+    await expect(page.getByText("The mapping is saved.")).toBeVisible();
+    await expect(sourceOf(page, "Given name")).toHaveValue("first_name");
+  }
+  await toReview(page);
+  const happens = page.getByRole("region", { name: "What happens" });
+  await expect(happens).toContainText(segment);
+  await expect(happens).toContainText("Beacon Mail");
+  await expect(happens).toContainText(/20.000 people/);
+  await expect(page.getByRole("row", { name: /E-mail.*E-mail address/ })).toBeVisible();
+  await axe();
+
+  const run = await shareNow(page);
+  await runEnds(page);
+  const { declared, read, valid, sent, acknowledged } = await funnel(page);
+  expect(declared).toBe(20_000);
+  expect(read).toBe(20_000);
+  expect(valid).toBeLessThan(read);
+  expect(valid).toBeGreaterThan(read / 2);
+  expect(sent).toBe(valid);
+  expect(acknowledged).toBeLessThanOrEqual(sent);
+  await expect(page.getByText("rejected before sending")).toBeVisible();
+  await axe();
+
+  const rejects = await download(page, page.getByRole("link", { name: "Download rejects" }));
+  expect(rejects.name).toMatch(/\.csv$/);
+  const header = rejects.text.split(/\r?\n/, 1)[0] ?? "";
+  expect(header).toContain("email");
+  expect(header).toMatch(/reason/);
+  expect(header).toMatch(/code/);
+  expect(header).toMatch(/line/);
+
+  const receipt = await download(page, page.getByRole("link", { name: "Download the receipt" }));
+  const { counts, left_out: leftOut, sha256 } = JSON.parse(receipt.text) as {
+    counts: Record<"declared" | "read" | "valid" | "rejected" | "sent" | "acknowledged" | "refused", number>;
+    left_out: { rows: number }[];
+    sha256: string;
+  };
+  expect(counts).toMatchObject({ declared, read, valid, sent, acknowledged });
+  expect(counts.valid + counts.rejected).toBe(counts.read);
+  expect(counts.acknowledged + counts.refused).toBe(counts.sent);
+  expect(leftOut.reduce((sum, group) => sum + group.rows, 0)).toBe(counts.rejected + counts.refused);
+  await expect(page.getByText(sha256)).toBeVisible();
+
+  await page.goto(`/runs?q=${encodeURIComponent(segment)}`);
+  const row = page.getByRole("row", { name: new RegExp(segment) });
+  await expect(row).toContainText("Complete with rejects");
+  await expect(row.getByRole("link")).toHaveAttribute("href", run);
+  await axe();
+});
+
+test("a segment is replaced, and then emptied by removing", async ({ member: { page } }) => {
+  const segment = newSegment("Replaced");
+  const share = async (audience: string, mode: "Add" | "Replace" | "Remove") => {
+    const choice = mode === "Add" ? { new: segment } : { existing: segment };
+    await shareToMap(page, audience, { segment: choice, mode });
+    await sourceOf(page, "E-mail address").selectOption({ label: "E-mail" });
+    await toReview(page);
+    await shareNow(page);
+    await runEnds(page);
+    return await funnel(page);
+  };
+  const added = await share("High-value customers", "Add");
+  const members = await membersOf(page, segment);
+  expect(members, "people who are in the audience twice are members once").toBeLessThanOrEqual(added.acknowledged);
+  expect(members).toBeGreaterThan(0);
+
+  const replaced = await share("Lisbon and Porto", "Replace");
+  const others = await membersOf(page, segment);
+  expect(others).toBeLessThanOrEqual(replaced.acknowledged);
+  expect(others).toBeGreaterThan(0);
+  expect(others).not.toBe(members);
+
+  await share("Lisbon and Porto", "Remove");
+  expect(await membersOf(page, segment)).toBe(0);
+});
+
+test("people can't be removed from a segment that is yet to be made", async ({ member: { page }, expectComplaint, javaScriptEnabled }) => {
+  if (javaScriptEnabled) expectComplaint(/status of 422/);
+  await beginShare(page, "High-value customers");
+  await page.getByRole("radio", { name: /Beacon Mail/ }).check();
+  await page.getByRole("radio", { name: /A new segment/ }).check();
+  await page.getByLabel("Name of the new segment").fill("Nobody yet");
+  await page.getByRole("radio", { name: /^Remove/ }).check();
+  await page.getByRole("button", { name: "Continue to the mapping" }).click();
+  await expect(page.getByRole("alert")).toContainText(/new segment|exists|Remove/i);
+  await expect(page.getByLabel("Name of the new segment")).toHaveValue("Nobody yet");
+  await expect(page.getByRole("radio", { name: /^Remove/ })).toBeChecked();
+});
+
+test("an audience with nobody in it is shared to the end, and a draft can be discarded", async ({ member: { page } }) => {
+  const segment = newSegment("Nobody");
+  await shareToMap(page, "Asked to be forgotten", { segment: { new: segment } });
+  await sourceOf(page, "E-mail address").selectOption({ label: "E-mail" });
+  await toReview(page);
+  await shareNow(page);
+  await runEnds(page);
+  expect(await funnel(page)).toEqual({ declared: 0, read: 0, valid: 0, sent: 0, acknowledged: 0 });
+
+  await beginShare(page, "Birthday today");
+  await chooseDestination(page, { segment: { new: newSegment("Thrown away") } });
+  const share = new URL(page.url()).pathname.replace("/mapping", "");
+  await page.goto(share);
+  await page.getByRole("button", { name: "Discard draft" }).click();
+  await expect(page.getByRole("heading", { level: 1, name: "Shares" })).toBeVisible();
+  await expect(page.locator(`a[href^="${share}"]`)).toHaveCount(0);
+});

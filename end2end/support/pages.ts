@@ -1,0 +1,55 @@
+// Every page that a signed-in person can reach, with something on each of them.
+
+import type { Page } from "@playwright/test";
+import { beginShare, chooseDestination, newSegment, runEnds, shareNow, sourceOf, toReview } from "./sharing.ts";
+
+/** A page with its address. */
+export interface NamedPage {
+  name: string;
+  path: string;
+}
+
+/** Makes what the pages show: a share under way and one that has run. Gives all pages. */
+export async function everyPage(page: Page): Promise<NamedPage[]> {
+  await beginShare(page, "Lisbon and Porto");
+  await chooseDestination(page, { segment: { new: newSegment("Friends on the coast") } });
+  await page.getByRole("button", { name: /^Accept all above/ }).click();
+  await toReview(page);
+  const finished = new URL(page.url()).pathname.replace("/review", "");
+  const run = await shareNow(page);
+  await runEnds(page);
+
+  await beginShare(page, "High-value customers");
+  await chooseDestination(page, { segment: { new: newSegment("Our best") } });
+  await sourceOf(page, "E-mail address").selectOption({ label: "E-mail" });
+  await sourceOf(page, "Mobile number").selectOption({ label: "Phone" });
+  await page.getByRole("status").filter({ hasText: /^Saved$/ }).waitFor();
+  const draft = new URL(page.url()).pathname.replace("/mapping", "");
+
+  const firstLink = async (path: string, selector: string): Promise<string> => {
+    await page.goto(path);
+    return (await page.locator(selector).first().getAttribute("href")) ?? path;
+  };
+  const audience = await firstLink("/audiences", "th[scope=row] a");
+  const endpoint = await firstLink("/endpoints", "th[scope=row] a");
+  const application = await firstLink("/connect", ".card h2 a");
+  return [
+    { name: "home", path: "/" },
+    { name: "audiences", path: "/audiences" },
+    { name: "audiences-nothing-found", path: "/audiences?q=penguins" },
+    { name: "audience", path: audience },
+    { name: "shares", path: "/shares" },
+    { name: "share", path: finished },
+    { name: "share-draft", path: draft },
+    { name: "destination", path: `${draft}/destination` },
+    { name: "mapping", path: `${draft}/mapping` },
+    { name: "mapping-full", path: `${finished}/mapping` },
+    { name: "review", path: `${draft}/review` },
+    { name: "runs", path: "/runs" },
+    { name: "run", path: run },
+    { name: "endpoints", path: "/endpoints" },
+    { name: "endpoint", path: endpoint },
+    { name: "connect", path: "/connect" },
+    { name: "connect-application", path: application },
+  ];
+}

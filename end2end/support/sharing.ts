@@ -1,0 +1,126 @@
+// The way from an audience to its run, through the pages.
+
+import { expect, type Locator, type Page } from "@playwright/test";
+import { randomUUID } from "node:crypto";
+
+/** Where a share goes. */
+export interface Choice {
+  segment: { new: string } | { existing: string };
+  mode?: "Add" | "Replace" | "Remove";
+}
+
+/** A segment's name that no other test has. */
+export function newSegment(about: string): string {
+  return `${about} ${randomUUID().slice(0, 6)}`;
+}
+
+/** Finds an audience and presses Share; ends on the choice of a destination. */
+export async function beginShare(page: Page, audience: string): Promise<void> {
+  await page.goto(`/audiences?q=${encodeURIComponent(audience)}`);
+  await page.getByRole("link", { name: audience, exact: true }).click();
+  await expect(page.getByRole("heading", { level: 1, name: audience })).toBeVisible();
+  await page.getByRole("button", { name: "Share", exact: true }).click();
+  await expect(page.getByRole("heading", { level: 1, name: "Destination" })).toBeVisible();
+}
+
+/** Chooses Beacon Mail; ends on the mapping. */
+export async function chooseDestination(page: Page, { segment, mode = "Add" }: Choice): Promise<void> {
+  await page.getByRole("radio", { name: /Beacon Mail/ }).check();
+  if ("new" in segment) {
+    await page.getByRole("radio", { name: /A new segment/ }).check();
+    await page.getByLabel("Name of the new segment").fill(segment.new);
+  } else {
+    await page.getByRole("radio", { name: /A segment that it has/ }).check();
+    const existing = page.getByLabel("Existing segment");
+    // The number of members stands behind the name.
+    const option = existing.locator("option", { hasText: segment.existing });
+    await existing.selectOption((await option.getAttribute("value")) ?? "");
+  }
+  await page.getByRole("radio", { name: new RegExp(`^${mode}`) }).check();
+  await page.getByRole("button", { name: "Continue to the mapping" }).click();
+  await expect(page.getByRole("heading", { level: 1, name: "Mapping" })).toBeVisible();
+}
+
+/** A share that stands before its mapping; gives the path of the mapping's page. */
+export async function shareToMap(page: Page, audience: string, choice: Choice): Promise<string> {
+  await beginShare(page, audience);
+  await chooseDestination(page, choice);
+  return new URL(page.url()).pathname;
+}
+
+/** The select that says what feeds a field of the destination. */
+export function sourceOf(page: Page, target: string): Locator {
+  return page.getByLabel(`Source of ${target}`, { exact: true });
+}
+
+/** The row of a field of the destination. */
+export function targetRow(page: Page, name: string): Locator {
+  return page.locator(`#field-${name}`);
+}
+
+/** Goes on from the mapping. */
+export async function toReview(page: Page): Promise<void> {
+  await page.getByRole("button", { name: "Continue", exact: true }).click();
+  await expect(page.getByRole("heading", { level: 1, name: "Review" })).toBeVisible();
+}
+
+/** Shares; gives the path of the run's page, which is shown. */
+export async function shareNow(page: Page): Promise<string> {
+  await page.getByRole("button", { name: "Share now" }).click();
+  await expect(page).toHaveURL(/\/runs\/[^/]+$/);
+  await expect(page.getByRole("heading", { level: 1, name: /^Run of/ })).toBeVisible();
+  return new URL(page.url()).pathname;
+}
+
+/** Waits until the run that is shown has ended well. */
+export async function runEnds(page: Page): Promise<void> {
+  const state = page.locator(".run-state .badge");
+  const scripts = await page.locator("html[data-hydrated]").count();
+  await expect(async () => {
+    // Without the page's program a person refreshes.
+    if (scripts === 0) await page.reload();
+    await expect(state).toHaveText(/Complete/, { timeout: scripts === 0 ? 500 : 45_000 });
+  }).toPass({ timeout: 60_000 });
+}
+
+/** What a run's funnel says. */
+export interface Funnel {
+  declared: number;
+  read: number;
+  valid: number;
+  sent: number;
+  acknowledged: number;
+}
+
+/** Reads the funnel of the run that is shown. */
+export async function funnel(page: Page): Promise<Funnel> {
+  const number = async (name: string) => {
+    const row = page.locator(".funnel-row", { has: page.getByText(name, { exact: true }) });
+    return Number(((await row.locator(".count").textContent()) ?? "").replaceAll(/\D/g, ""));
+  };
+  return {
+    declared: await number("Declared"),
+    read: await number("Read"),
+    valid: await number("Valid"),
+    sent: await number("Sent"),
+    acknowledged: await number("Acknowledged"),
+  };
+}
+
+/** How many members a segment of Beacon Mail has, as the choice of a destination says. */
+export async function membersOf(page: Page, segment: string): Promise<number> {
+  await beginShare(page, "All customers");
+  await page.getByRole("radio", { name: /Beacon Mail/ }).check();
+  const text = (await page.getByLabel("Existing segment").locator("option", { hasText: segment }).textContent()) ?? "";
+  return Number(/\(([\d\s\u202f\u00a0]+)member/.exec(text)?.[1]?.replaceAll(/\D/g, "") ?? Number.NaN);
+}
+
+/** Downloads what a link leads to; gives its text and its proposed name. */
+export async function download(page: Page, link: Locator): Promise<{ name: string; text: string }> {
+  const begun = page.waitForEvent("download");
+  await link.click();
+  const file = await begun;
+  const parts: Buffer[] = [];
+  for await (const part of await file.createReadStream()) parts.push(part as Buffer);
+  return { name: file.suggestedFilename(), text: Buffer.concat(parts).toString("utf8") };
+}
