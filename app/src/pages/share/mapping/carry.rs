@@ -176,7 +176,6 @@ impl Carry {
     }
 }
 
-#[cfg_attr(not(any(feature = "hydrate", test)), expect(dead_code, reason = "only the browser moves what is carried"))]
 impl Carry {
     /// The pointer is over this, or over nothing.
     pub fn hover(&mut self, place: Option<Place>) {

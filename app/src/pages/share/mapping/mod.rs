@@ -207,10 +207,7 @@ fn Loaded(data: MappingData, form: FormState, show_values: bool) -> impl IntoVie
         let of_whole = work.findings.get().into_iter().filter(|finding| finding.target.is_none());
         of_whole.map(|finding| view! { <p class="finding-of-whole">{finding.message}</p> }).collect::<Vec<_>>()
     };
-    let lead = format!(
-        "Say which field of “{}” feeds which of {}. Nothing is sent yet.",
-        share.audience.name, destination.endpoint_name
-    );
+    let lead = format!("Which field of “{}” feeds which of {}.", share.audience.name, destination.endpoint_name);
     view! {
         <PageHead title="Mapping" above=above(&share) lead>
             <ButtonLink href=destination_path kind=ButtonKind::Quiet>"Change the destination"</ButtonLink>

@@ -110,7 +110,10 @@ mod tests {
         let links = [posted("email", "mail"), FormLink { constant: "spring".to_owned(), ..posted("note", CONSTANT) }];
         let mapping = decoded(&links, &board(), &Mapping::default());
         assert_eq!(mapping.links.len(), 2);
-        assert_eq!(mapping.links[0].transforms, [Transform::NormaliseEmail, Transform::Sha256Hex]);
+        assert_eq!(
+            mapping.links[0].transforms,
+            [Transform::NormaliseEmail, Transform::Sha256Hex, Transform::EmptyWhenInvalid]
+        );
         assert_eq!(mapping.links[1].source, Source::Constant { value: "spring".to_owned() });
         assert!(mapping.links[1].transforms.is_empty());
     }
@@ -141,7 +144,7 @@ mod tests {
 
     #[test]
     fn another_source_alone_brings_what_is_recommended_for_it() {
-        let normalised = vec![Transform::NormaliseEmail, Transform::Sha256Hex];
+        let normalised = vec![Transform::NormaliseEmail, Transform::Sha256Hex, Transform::EmptyWhenInvalid];
         let before = Mapping {
             links: vec![Link {
                 target: "email".to_owned(),
@@ -154,7 +157,7 @@ mod tests {
         let also_steps = FormLink { hash: "sha256_hex".to_owned(), ..only_source };
         assert_eq!(decoded(&[also_steps], &board(), &before).links[0].transforms, [Transform::Sha256Hex]);
         let fresh = FormLink { writing: String::new(), ..posted("email", "mail") };
-        assert_eq!(decoded(&[fresh], &board(), &Mapping::default()).links[0].transforms[..2], normalised);
+        assert_eq!(decoded(&[fresh], &board(), &Mapping::default()).links[0].transforms, normalised);
     }
 
     #[test]

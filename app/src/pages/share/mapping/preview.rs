@@ -1,7 +1,10 @@
 //! The live table: five rows of the sample, before and after, as the mapping stands.
 
 use leptos::prelude::*;
-use model::mapping::{Mapping, Plan, Preview as RowPreview, PreviewCell};
+use model::{
+    mapping::{Mapping, Plan, Preview as RowPreview, PreviewCell},
+    transform::Transform,
+};
 
 use super::{
     mask::{masked, shortened},
@@ -67,7 +70,7 @@ fn table(work: Work) -> AnyView {
                     return view! { <p class="help">"Map a field, and you see here what is sent."</p> }.into_any();
                 }
                 match Plan::new(&usable, &sample.columns, &board.destination) {
-                    Ok(plan) => filled(&plan, &sample.rows, is_masked),
+                    Ok(plan) => filled(&plan, &usable, &sample.rows, is_masked),
                     Err(findings) => {
                         let items: Vec<_> =
                             findings.into_iter().map(|finding| view! { <li>{finding.message}</li> }).collect();
@@ -86,15 +89,26 @@ fn is_usable(link: &model::mapping::Link, columns: &[String]) -> bool {
     }
 }
 
-fn filled(plan: &Plan, rows: &[Vec<String>], is_masked: bool) -> AnyView {
+/// Whether a value that does not fit is left empty, instead of its row being left out.
+fn leaves_empty(plan: &Plan, mapping: &Mapping, target: &str) -> bool {
+    let is_required = plan.targets().iter().any(|field| field.name == target && field.required);
+    !is_required && mapping.link(target).is_some_and(|link| link.transforms.contains(&Transform::EmptyWhenInvalid))
+}
+
+fn filled(plan: &Plan, mapping: &Mapping, rows: &[Vec<String>], is_masked: bool) -> AnyView {
     let heads: Vec<_> =
         plan.targets().iter().map(|field| view! { <th scope="col">{field.display_name().to_owned()}</th> }).collect();
     let columns = plan.targets().len();
     let previews: Vec<RowPreview> = rows.iter().map(|row| plan.preview(row)).collect();
     let sent = previews.iter().filter(|preview| preview.reject.is_none()).count();
     let total = previews.len();
-    let body: Vec<_> =
-        previews.into_iter().enumerate().map(|(index, preview)| row(index + 1, preview, columns, is_masked)).collect();
+    let body: Vec<_> = previews
+        .into_iter()
+        .enumerate()
+        .map(|(index, preview)| {
+            row(index + 1, preview, columns, is_masked, &|target| leaves_empty(plan, mapping, target))
+        })
+        .collect();
     view! {
         <p class="preview-sum">
             {format!("{sent} of {total} sample rows would be sent.")}
@@ -115,9 +129,22 @@ fn filled(plan: &Plan, rows: &[Vec<String>], is_masked: bool) -> AnyView {
     .into_any()
 }
 
-fn row(number: usize, preview: RowPreview, columns: usize, is_masked: bool) -> AnyView {
+fn row(
+    number: usize,
+    preview: RowPreview,
+    columns: usize,
+    is_masked: bool,
+    leaves_empty: &dyn Fn(&str) -> bool,
+) -> AnyView {
     let is_left_out = preview.reject.is_some();
-    let cells: Vec<_> = preview.cells.into_iter().map(|cell| value_cell(cell, is_masked)).collect();
+    let cells: Vec<_> = preview
+        .cells
+        .into_iter()
+        .map(|cell| {
+            let leaves_empty = leaves_empty(&cell.target);
+            value_cell(cell, is_masked, leaves_empty)
+        })
+        .collect();
     let why = preview.reject.map(|reject| {
         view! {
             <tr class="left-out-why">
@@ -138,7 +165,7 @@ fn row(number: usize, preview: RowPreview, columns: usize, is_masked: bool) -> A
     .into_any()
 }
 
-fn value_cell(cell: PreviewCell, is_masked: bool) -> impl IntoView {
+fn value_cell(cell: PreviewCell, is_masked: bool, leaves_empty: bool) -> impl IntoView {
     let shown = |value: &str| match (value.is_empty(), is_masked) {
         (true, _) => "empty".to_owned(),
         (false, true) => masked(value),
@@ -149,7 +176,10 @@ fn value_cell(cell: PreviewCell, is_masked: bool) -> impl IntoView {
     let (sent, sent_is_empty) = (shown(&cell.sent), cell.sent.is_empty());
     let title = (!is_masked).then(|| cell.sent.clone());
     let after = match cell.problem {
-        Some(_) => view! { <span class="sent problem">"can't be sent"</span> }.into_any(),
+        Some(problem) if leaves_empty => {
+            view! { <span class="sent left-empty" title=problem>"left empty"</span> }.into_any()
+        }
+        Some(problem) => view! { <span class="sent problem" title=problem>"can't be sent"</span> }.into_any(),
         None if is_same => view! { <span class="sent same">"as it is"</span> }.into_any(),
         None => view! { <span class="sent" class:nothing=sent_is_empty title=title>{sent}</span> }.into_any(),
     };

@@ -204,21 +204,21 @@ pub fn recommended(source: Option<&Field>, target: &Field) -> Steps {
 
 /// What a chain does, in words.
 pub fn sentence(transforms: &[Transform]) -> String {
-    if transforms.is_empty() {
-        return "As is".to_owned();
+    let mut words = Vec::new();
+    let mut else_empty = "";
+    for transform in transforms {
+        match transform {
+            Transform::PhoneE164 { default_country: Some(country) } => words.push(format!("E.164 phone ({country})")),
+            Transform::PhoneE164 { default_country: None } => words.push("E.164 phone".to_owned()),
+            Transform::Sha256Hex => words.push("SHA-256 hex".to_owned()),
+            Transform::Sha256Base64 => words.push("SHA-256 Base64".to_owned()),
+            Transform::DefaultWhenEmpty { value } => words.push(format!("“{value}” when empty")),
+            Transform::EmptyWhenInvalid => else_empty = ", else empty",
+            other => words.push(other.label().to_owned()),
+        }
     }
-    let words: Vec<String> = transforms
-        .iter()
-        .map(|transform| match transform {
-            Transform::PhoneE164 { default_country: Some(country) } => format!("E.164 phone ({country})"),
-            Transform::PhoneE164 { default_country: None } => "E.164 phone".to_owned(),
-            Transform::Sha256Hex => "SHA-256 hex".to_owned(),
-            Transform::Sha256Base64 => "SHA-256 Base64".to_owned(),
-            Transform::DefaultWhenEmpty { value } => format!("“{value}” when empty"),
-            other => other.label().to_owned(),
-        })
-        .collect();
-    words.join(" → ")
+    let done = if words.is_empty() { "As is".to_owned() } else { words.join(" → ") };
+    format!("{done}{else_empty}")
 }
 
 #[cfg(test)]
@@ -275,7 +275,10 @@ mod tests {
         );
         assert_eq!(steps.writing, Writing::Email);
         assert_eq!(steps.hashing, Hashing::Hex);
-        assert_eq!(sentence(&steps.transforms()), "“a@example.com” when empty → Normalise e-mail → SHA-256 hex");
+        assert_eq!(
+            sentence(&steps.transforms()),
+            "“a@example.com” when empty → Normalise e-mail → SHA-256 hex, else empty"
+        );
         assert_eq!(recommended(None, &target).hashing, Hashing::Hex, "a constant is hashed too");
     }
 
