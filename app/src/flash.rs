@@ -74,7 +74,9 @@ impl FormState {
     /// What is wrong with one input.
     pub fn problem(&self, name: &'static str) -> Signal<Option<String>> {
         let error = self.error();
-        Signal::derive(move || error.with(|error| error.as_ref().and_then(|error| error.problem_of(name)).map(str::to_owned)))
+        Signal::derive(move || {
+            error.with(|error| error.as_ref().and_then(|error| error.problem_of(name)).map(str::to_owned))
+        })
     }
 }
 

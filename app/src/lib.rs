@@ -22,8 +22,9 @@ use leptos_router::{
 
 use components::frame::Frame;
 use pages::{
-    audience::AudiencePage, audiences::AudiencesPage, connect::ConnectPage, connect_application::ConnectApplicationPage, endpoint::EndpointPage,
-    endpoints::EndpointsPage, home::HomePage, not_found::NotFound, share_overview::ShareOverviewPage, shares::SharesPage, sign_in::SignInPage,
+    audience::AudiencePage, audiences::AudiencesPage, connect::ConnectPage,
+    connect_application::ConnectApplicationPage, endpoint::EndpointPage, endpoints::EndpointsPage, home::HomePage,
+    not_found::NotFound, share_overview::ShareOverviewPage, shares::SharesPage, sign_in::SignInPage,
     sign_up::SignUpPage,
 };
 

@@ -79,7 +79,8 @@ mod server {
             Err(error) => error,
         };
         if !crate::flash::is_plain_form_post().await
-            && let (Some(response), Ok(status)) = (use_context::<ResponseOptions>(), http::StatusCode::from_u16(error.status()))
+            && let (Some(response), Ok(status)) =
+                (use_context::<ResponseOptions>(), http::StatusCode::from_u16(error.status()))
         {
             response.set_status(status);
         }

@@ -9,7 +9,9 @@ pub(crate) fn of_request() -> Option<&'static str> {
     {
         let parts = leptos::prelude::use_context::<http::request::Parts>()?;
         let cookies = parts.headers.get_all(http::header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-        let chosen = cookies.flat_map(|value| value.split(';')).find_map(|pair| pair.trim().strip_prefix(COOKIE)?.strip_prefix('='))?;
+        let chosen = cookies
+            .flat_map(|value| value.split(';'))
+            .find_map(|pair| pair.trim().strip_prefix(COOKIE)?.strip_prefix('='))?;
         match chosen {
             "light" => Some("light"),
             "dark" => Some("dark"),
@@ -33,7 +35,8 @@ pub(crate) fn choose(theme: Option<&'static str>) {
             };
         }
         let value = theme.unwrap_or("system");
-        let cookie = wasm_bindgen::JsValue::from_str(&format!("{COOKIE}={value}; path=/; max-age=31536000; samesite=lax"));
+        let cookie =
+            wasm_bindgen::JsValue::from_str(&format!("{COOKIE}={value}; path=/; max-age=31536000; samesite=lax"));
         let document: wasm_bindgen::JsValue = document().unchecked_into();
         let _ = js_sys::Reflect::set(&document, &"cookie".into(), &cookie);
     }

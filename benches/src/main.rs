@@ -82,7 +82,10 @@ async fn main() -> anyhow::Result<()> {
         out.line(format!("  {} {}", entry.at, entry.message));
     }
     let plain_seconds = plain.export_seconds + plain.download_seconds + plain.upload_seconds;
-    out.line(format!("ratio: the share took {:.2} times the plain export, download and upload", seconds / plain_seconds));
+    out.line(format!(
+        "ratio: the share took {:.2} times the plain export, download and upload",
+        seconds / plain_seconds
+    ));
     for (name, bytes) in stack.peak_resident()? {
         out.line(format!("peak resident: {name} {:.1} MB", megabytes(bytes)));
     }

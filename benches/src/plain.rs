@@ -48,8 +48,13 @@ pub async fn download_and_upload(producer: &str, key: &str) -> anyhow::Result<Pl
     let begun = Instant::now();
     let mut bytes = 0_u64;
     let mut target = tokio::fs::File::create(file.path()).await?;
-    let mut stream =
-        client.get(format!("{producer}v1/jobs/{}/data", job.id)).bearer_auth(key).send().await?.error_for_status()?.bytes_stream();
+    let mut stream = client
+        .get(format!("{producer}v1/jobs/{}/data", job.id))
+        .bearer_auth(key)
+        .send()
+        .await?
+        .error_for_status()?
+        .bytes_stream();
     while let Some(chunk) = stream.next().await {
         let chunk = chunk?;
         bytes += u64::try_from(chunk.len())?;
@@ -75,7 +80,10 @@ pub async fn download_and_upload(producer: &str, key: &str) -> anyhow::Result<Pl
     let answer = client.put(format!("http://{address}/")).body(body).send().await?.error_for_status()?.text().await?;
     let upload_seconds = begun.elapsed().as_secs_f64();
     server.abort();
-    anyhow::ensure!(answer.parse::<u64>().context("the listener's count")? == bytes, "the listener counted {answer} of {bytes} bytes");
+    anyhow::ensure!(
+        answer.parse::<u64>().context("the listener's count")? == bytes,
+        "the listener counted {answer} of {bytes} bytes"
+    );
     Ok(PlainCopy { bytes, export_seconds, download_seconds, upload_seconds })
 }
 

@@ -57,7 +57,9 @@ impl Stack {
                 .stdout(Stdio::null())
                 .kill_on_drop(true)
                 .spawn()
-                .with_context(|| format!("starting {} (built for release?)", programs.join("usher-toolkit").display()))?;
+                .with_context(|| {
+                    format!("starting {} (built for release?)", programs.join("usher-toolkit").display())
+                })?;
             children.push((name, child));
         }
         let child = Command::new(programs.join("usher"))
@@ -132,7 +134,10 @@ fn field_tables(section: &str, form_of_email: &str) -> String {
             let kind = serde_json::to_value(field.kind).unwrap_or_default();
             let field_type = serde_json::to_value(field.field_type).unwrap_or_default();
             let form = if field.name == "email" { form_of_email } else { "raw" };
-            format!("[[{section}.fields]]\nname = \"{}\"\nkind = {kind}\ntype = {field_type}\nform = \"{form}\"\n", field.name)
+            format!(
+                "[[{section}.fields]]\nname = \"{}\"\nkind = {kind}\ntype = {field_type}\nform = \"{form}\"\n",
+                field.name
+            )
         })
         .collect()
 }

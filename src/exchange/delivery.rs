@@ -87,17 +87,18 @@ impl Carrier {
 
     /// The job to send under: the one that is open with the consumer, or a new one when that was ended there.
     async fn open_import(&mut self, consumer: &EndpointClient) -> Result<JobId, Stop> {
+        let mut open = None;
         if let Some(job_id) = self.run.import_job_id.clone() {
             let known = self.call_or_none(Side::Destination, || consumer.job(&job_id)).await?;
-            match known.map(|job| job.status) {
+            match known {
                 // Never announced, because the process ended before; or forgotten since. The same id is announced again below: when
                 // parts had been acknowledged under it, they are not there any more, so that all are sent again.
                 None => self.start_over(None).await?,
-                Some(JobStatus::Failed | JobStatus::Canceled | JobStatus::Expired) => {
+                Some(job) if matches!(job.status, JobStatus::Failed | JobStatus::Canceled | JobStatus::Expired) => {
                     let fresh: JobId = new_id(JobId::PREFIX);
                     self.start_over(Some(&fresh)).await?;
                 }
-                Some(_) => {}
+                Some(job) => open = Some(job),
             }
         }
         let job_id = match &self.run.import_job_id {
@@ -125,9 +126,15 @@ impl Carrier {
             fields: self.sent_fields(),
             limit: None,
         };
-        let job = self.call(Side::Destination, || consumer.announce(&request)).await?;
+        let job = match open {
+            // It knows the job, and is not asked a second time: by now we may know the segment that it made, and the body would differ.
+            Some(job) => job,
+            None => self.call(Side::Destination, || consumer.announce(&request)).await?,
+        };
         if job.id != request.id {
-            return Err(self.nonsense(Side::Destination, "it answered the announcement with another job's id"));
+            return Err(
+                self.nonsense(Side::Destination, "it answered for another job than the one that it was asked about")
+            );
         }
         self.remember_segment(&job).await?;
         let may_send = |status: JobStatus| {

@@ -30,7 +30,13 @@ pub fn TextField(
     autofocus: bool,
 ) -> impl IntoView {
     let typed = form.value(name);
-    let value = if kind == "password" { String::new() } else if typed.is_empty() { initial } else { typed };
+    let value = if kind == "password" {
+        String::new()
+    } else if typed.is_empty() {
+        initial
+    } else {
+        typed
+    };
     let problem = form.problem(name);
     let (help_id, problem_id) = (format!("{name}-help"), format!("{name}-problem"));
     let described = {
@@ -103,7 +109,9 @@ pub fn ErrorSummary(
     let heading = move || {
         error.with(|error| match error {
             None => String::new(),
-            Some(model::error::HubError::Invalid { problems }) if problems.len() == 1 => "One thing needs mending.".to_owned(),
+            Some(model::error::HubError::Invalid { problems }) if problems.len() == 1 => {
+                "One thing needs mending.".to_owned()
+            }
             Some(model::error::HubError::Invalid { problems }) => format!("{} things need mending.", problems.len()),
             Some(other) => other.to_string(),
         })

@@ -28,7 +28,9 @@ pub fn SearchBox(
         let mut address = format!("{action}?q={}", escaped(&text));
         // As they are by now: filters change while the box stays. Only the page number belongs to the search before.
         query.with_untracked(|query| {
-            for (name, value) in query.clone().into_iter().filter(|(name, value)| name != "q" && name != "page" && !value.is_empty()) {
+            for (name, value) in
+                query.clone().into_iter().filter(|(name, value)| name != "q" && name != "page" && !value.is_empty())
+            {
                 address.push_str(&format!("&{name}={}", escaped(&value)));
             }
         });
@@ -43,7 +45,8 @@ pub fn SearchBox(
         let handle = set_timeout_with_handle(move || search(text), std::time::Duration::from_millis(200)).ok();
         waiting.set_value(handle);
     };
-    let hidden: Vec<_> = keep.into_iter().map(|(name, value)| view! { <input type="hidden" name=name value=value /> }).collect();
+    let hidden: Vec<_> =
+        keep.into_iter().map(|(name, value)| view! { <input type="hidden" name=name value=value /> }).collect();
     view! {
         <form class="search-box" role="search" method="get" action=action>
             <label class="visually-hidden" for="q">{label}</label>

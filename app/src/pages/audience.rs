@@ -168,7 +168,8 @@ fn FieldTable(fields: Vec<model::field::Field>, sample: Sample) -> impl IntoView
             let column = sample.columns.iter().position(|name| *name == field.name);
             let mut values: Vec<String> = Vec::new();
             if let Some(column) = column {
-                let seen = sample.rows.iter().filter_map(|row| row.get(column)).filter(|value| !value.trim().is_empty());
+                let seen =
+                    sample.rows.iter().filter_map(|row| row.get(column)).filter(|value| !value.trim().is_empty());
                 for value in seen.map(|value| masked(value)) {
                     if values.len() < 3 && !values.contains(&value) {
                         values.push(value);

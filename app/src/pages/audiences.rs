@@ -23,7 +23,10 @@ use crate::{
 pub async fn search_audiences(text: String, endpoint: Option<String>, page: u32) -> Result<Found, AppError> {
     let actor = crate::session::actor().await?;
     let endpoint = endpoint.and_then(|id| id.parse().ok());
-    crate::session::answer(crate::session::hub().audiences(&actor, &model::view::AudienceQuery { text, endpoint, page }).await).await
+    crate::session::answer(
+        crate::session::hub().audiences(&actor, &model::view::AudienceQuery { text, endpoint, page }).await,
+    )
+    .await
 }
 
 /// The page.

@@ -73,7 +73,8 @@ pub async fn connect(
 /// Where the report of a plain post stands among the typed values.
 const REPORT: &str = "report";
 
-const FIELDS: &[(&str, &str)] = &[("name", "Name"), ("base_url", "Address"), ("authentication_key", "Authentication key")];
+const FIELDS: &[(&str, &str)] =
+    &[("name", "Name"), ("base_url", "Address"), ("authentication_key", "Authentication key")];
 
 /// The page.
 #[component]
@@ -176,7 +177,11 @@ fn Report(report: ConnectionReport) -> impl IntoView {
             }
         })
         .collect();
-    let verdict = if passed { "Every step went well. You can connect it." } else { "It can't be connected so. Nothing was saved." };
+    let verdict = if passed {
+        "Every step went well. You can connect it."
+    } else {
+        "It can't be connected so. Nothing was saved."
+    };
     view! {
         <ol class="steps-report">{steps}</ol>
         <p class="verdict"><strong>{verdict}</strong></p>

@@ -131,7 +131,13 @@ fn Content(endpoint: EndpointView) -> impl IntoView {
     let taken: Vec<_> = destination_fields
         .into_iter()
         .map(|field| {
-            let need = if field.required { "Required" } else if field.recommended { "Recommended" } else { "" };
+            let need = if field.required {
+                "Required"
+            } else if field.recommended {
+                "Recommended"
+            } else {
+                ""
+            };
             let kind = if field.kind == FieldKind::Identifier { "Identifier" } else { "Attribute" };
             view! {
                 <tr>

@@ -100,7 +100,8 @@ fn Content(share: ShareView) -> impl IntoView {
     };
     let trouble = move || {
         let failed = now.value().with(|value| value.as_ref().and_then(|value| value.as_ref().err().cloned()));
-        let failed = failed.or_else(|| discard.value().with(|value| value.as_ref().and_then(|value| value.as_ref().err().cloned())));
+        let failed = failed
+            .or_else(|| discard.value().with(|value| value.as_ref().and_then(|value| value.as_ref().err().cloned())));
         failed.map(|error| view! { <Trouble error /> })
     };
     let actions = may_share.then(|| {

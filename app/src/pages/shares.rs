@@ -60,7 +60,8 @@ pub fn ShareTable(
         .into_iter()
         .map(|share| {
             let draft = share.state == ShareState::Draft;
-            let href = if draft { format!("/shares/{}/destination", share.id) } else { format!("/shares/{}", share.id) };
+            let href =
+                if draft { format!("/shares/{}/destination", share.id) } else { format!("/shares/{}", share.id) };
             let destination = match (&share.destination_name, &share.destination_segment) {
                 (Some(name), Some(segment)) => format!("{name} · {segment}"),
                 _ => "not chosen yet".to_owned(),

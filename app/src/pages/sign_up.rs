@@ -17,8 +17,12 @@ use crate::{
 #[server(endpoint = "sign_up")]
 pub async fn sign_up(account_name: String, user_name: String, email: String, password: String) -> Result<(), AppError> {
     use crate::session::{hub, sign_in_as};
-    let form =
-        model::view::SignUp { account_name: account_name.clone(), user_name: user_name.clone(), email: email.clone(), password };
+    let form = model::view::SignUp {
+        account_name: account_name.clone(),
+        user_name: user_name.clone(),
+        email: email.clone(),
+        password,
+    };
     match hub().sign_up(form).await {
         Ok(actor) => {
             sign_in_as(&actor).await?;
@@ -32,8 +36,12 @@ pub async fn sign_up(account_name: String, user_name: String, email: String, pas
     }
 }
 
-const FIELDS: &[(&str, &str)] =
-    &[("account_name", "Organisation"), ("user_name", "Your name"), ("email", "E-mail address"), ("password", "Password")];
+const FIELDS: &[(&str, &str)] = &[
+    ("account_name", "Organisation"),
+    ("user_name", "Your name"),
+    ("email", "E-mail address"),
+    ("password", "Password"),
+];
 
 /// The page.
 #[component]

@@ -53,6 +53,8 @@ pub(super) struct Temper {
 type Taken = (String, Vec<(String, String)>, PartResult);
 
 struct Import {
+    /// As it was announced: a repeat has to be the same.
+    announced: JobRequest,
     request: JobRequest,
     status: JobStatus,
     parts: BTreeMap<u32, Taken>,
@@ -207,10 +209,13 @@ async fn announce(State(consumer): State<Consumer>, Json(request): Json<JobReque
     inner.announced.push(request.id.clone());
     let polls_left = inner.temper.finishing_polls;
     let import = inner.imports.entry(request.id.clone()).or_insert_with(|| {
-        let mut request = request;
+        let (announced, mut request) = (request.clone(), request.clone());
         request.segment.id.get_or_insert_with(|| format!("made-{}", request.segment.name.to_lowercase()));
-        Import { request, status: JobStatus::WaitingToReceiveData, parts: BTreeMap::new(), polls_left }
+        Import { announced, request, status: JobStatus::WaitingToReceiveData, parts: BTreeMap::new(), polls_left }
     });
+    if import.announced != request {
+        return problem(StatusCode::CONFLICT, "this id was announced before with another body");
+    }
     Json(tell(import, false)).into_response()
 }
 

@@ -20,8 +20,12 @@ struct Bar {
 }
 
 fn bars(counts: &RunCounts) -> Vec<Bar> {
-    let longest = [counts.declared.unwrap_or(0), counts.read, counts.valid, counts.sent, counts.acknowledged].into_iter().max().unwrap_or(0);
-    let bar = |name, help, rows: u64| Bar { name, help, rows, share: (rows * 10_000).checked_div(longest).unwrap_or(0) };
+    let longest = [counts.declared.unwrap_or(0), counts.read, counts.valid, counts.sent, counts.acknowledged]
+        .into_iter()
+        .max()
+        .unwrap_or(0);
+    let bar =
+        |name, help, rows: u64| Bar { name, help, rows, share: (rows * 10_000).checked_div(longest).unwrap_or(0) };
     let mut bars = Vec::new();
     if let Some(declared) = counts.declared {
         bars.push(bar("Declared", "Rows that the source says it has", declared));
@@ -113,7 +117,14 @@ mod tests {
 
     #[test]
     fn bars_are_on_one_scale_and_survive_nothing_at_all() {
-        let counts = RunCounts { declared: Some(200), read: 200, valid: 150, sent: 150, acknowledged: 1, ..RunCounts::default() };
+        let counts = RunCounts {
+            declared: Some(200),
+            read: 200,
+            valid: 150,
+            sent: 150,
+            acknowledged: 1,
+            ..RunCounts::default()
+        };
         let shares: Vec<u64> = bars(&counts).iter().map(|bar| bar.share).collect();
         assert_eq!(shares, [10_000, 10_000, 7_500, 7_500, 50]);
         assert!(bars(&RunCounts::default()).iter().all(|bar| bar.share == 0));

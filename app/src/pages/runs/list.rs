@@ -42,10 +42,13 @@ pub fn RunsPage() -> impl IntoView {
         })
     };
     let beat = RwSignal::new(0_u32);
-    let found = Resource::new_blocking(move || (asked(), beat.get()), |((text, state, page), _)| runs(text, state, page));
+    let found =
+        Resource::new_blocking(move || (asked(), beat.get()), |((text, state, page), _)| runs(text, state, page));
     // While something is under way the list looks again, every two seconds.
     Effect::new(move |_| {
-        let active = found.get().is_some_and(|found| found.is_ok_and(|found| found.items.iter().any(|run| !run.state.is_final())));
+        let active = found
+            .get()
+            .is_some_and(|found| found.is_ok_and(|found| found.items.iter().any(|run| !run.state.is_final())));
         if active {
             set_timeout(move || beat.update(|beat| *beat = beat.wrapping_add(1)), std::time::Duration::from_secs(2));
         }
@@ -81,7 +84,13 @@ fn address(text: &str, state: &str, page: u32) -> String {
 #[component]
 fn Results(found: Found, text: String, state: String) -> impl IntoView {
     let chosen = RunState::parse(&state);
-    let choices = [None, Some(RunState::Complete), Some(RunState::CompleteWithRejects), Some(RunState::Failed), Some(RunState::Canceled)];
+    let choices = [
+        None,
+        Some(RunState::Complete),
+        Some(RunState::CompleteWithRejects),
+        Some(RunState::Failed),
+        Some(RunState::Canceled),
+    ];
     let filters: Vec<_> = choices
         .into_iter()
         .map(|choice| {
@@ -91,7 +100,8 @@ fn Results(found: Found, text: String, state: String) -> impl IntoView {
         })
         .collect();
     let pages = (found.pages > 1).then(|| {
-        let link = |page: u32, label: &'static str| view! { <a class="button" href=address(&text, &state, page)>{label}</a> };
+        let link =
+            |page: u32, label: &'static str| view! { <a class="button" href=address(&text, &state, page)>{label}</a> };
         view! {
             <nav class="pages" aria-label="Pages">
                 {(found.page > 1).then(|| link(found.page - 1, "Previous"))}

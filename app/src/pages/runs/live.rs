@@ -46,7 +46,9 @@ fn listen(view: ReadSignal<RunView>, set_view: WriteSignal<RunView>) {
     let asked = id.clone();
     let on_error = Closure::<dyn FnMut()>::new(move || {
         // The browser reconnects by itself unless it has given up.
-        if stream.ready_state() == EventSource::CLOSED && view.try_with_untracked(|view| !view.summary.state.is_final()) == Some(true) {
+        if stream.ready_state() == EventSource::CLOSED
+            && view.try_with_untracked(|view| !view.summary.state.is_final()) == Some(true)
+        {
             poll(asked.clone(), view, set_view);
         }
     });

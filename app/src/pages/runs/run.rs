@@ -58,7 +58,8 @@ pub fn RunPage() -> impl IntoView {
     let id = address_part("id");
     let retry = ServerAction::<RetryRun>::new();
     let cancel = ServerAction::<CancelRun>::new();
-    let found = Resource::new_blocking(move || (id.get(), retry.version().get(), cancel.version().get()), |(id, _, _)| run(id));
+    let found =
+        Resource::new_blocking(move || (id.get(), retry.version().get(), cancel.version().get()), |(id, _, _)| run(id));
     view! {
         <Suspense fallback=|| view! { <Skeleton /> }>
             {move || Suspend::new(async move {
@@ -93,7 +94,9 @@ fn going_on(run: &RunView) -> String {
         RunState::Queued => "Waiting for its turn.".to_owned(),
         RunState::Exporting => format!("Waiting for {} to prepare the data.", summary.source_name),
         RunState::Reading => match counts.declared {
-            Some(declared) => format!("Reading from {}: {} of {} rows.", summary.source_name, grouped(counts.read), grouped(declared)),
+            Some(declared) => {
+                format!("Reading from {}: {} of {} rows.", summary.source_name, grouped(counts.read), grouped(declared))
+            }
             None => format!("Reading from {}: {}.", summary.source_name, counted(counts.read, "row", "rows")),
         },
         RunState::Delivering => format!(
@@ -108,7 +111,11 @@ fn going_on(run: &RunView) -> String {
         RunState::Complete => format!("All {} were delivered.", counted(counts.acknowledged, "row", "rows")),
         RunState::CompleteWithRejects => {
             let left_out = counts.rejected + counts.refused;
-            format!("{} delivered, {} left out with a reason.", counted(counts.acknowledged, "row", "rows"), grouped(left_out))
+            format!(
+                "{} delivered, {} left out with a reason.",
+                counted(counts.acknowledged, "row", "rows"),
+                grouped(left_out)
+            )
         }
         RunState::Failed => "It could not go on.".to_owned(),
         RunState::Canceled => "It was called off.".to_owned(),
@@ -139,10 +146,14 @@ fn Content(first: RunView, retry: ServerAction<RetryRun>, cancel: ServerAction<C
         Mode::Replace => "replaces",
         Mode::Remove => "removed from",
     };
-    let lead = format!("{} of {}, {arrow} “{}” in {}", summary.audience_name, summary.source_name, summary.destination_segment, summary.destination_name);
+    let lead = format!(
+        "{} of {}, {arrow} “{}” in {}",
+        summary.audience_name, summary.source_name, summary.destination_segment, summary.destination_name
+    );
     let trouble = move || {
         let failed = retry.value().with(|value| value.as_ref().and_then(|value| value.as_ref().err().cloned()));
-        let failed = failed.or_else(|| cancel.value().with(|value| value.as_ref().and_then(|value| value.as_ref().err().cloned())));
+        let failed = failed
+            .or_else(|| cancel.value().with(|value| value.as_ref().and_then(|value| value.as_ref().err().cloned())));
         failed.map(|error| view! { <Trouble error /> })
     };
     let asking = RwSignal::new(false);
