@@ -36,7 +36,7 @@ struct Arguments {
 async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let folder = tempfile::Builder::new().prefix("usher-load-").tempdir()?;
-    let mut out = Report::default();
+    let mut out = Report;
 
     let begun = Instant::now();
     people::generate(&folder.path().join("people.db"), arguments.rows).await.context("making the people")?;
@@ -102,7 +102,6 @@ fn megabytes(bytes: u64) -> f64 {
 }
 
 /// Where the figures go: standard output, as they come.
-#[derive(Default)]
 struct Report;
 
 impl Report {
