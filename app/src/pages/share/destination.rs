@@ -312,7 +312,7 @@ fn Loaded(data: DestinationData, form: FormState, action: ServerAction<ChooseDes
         .into_iter()
         .map(|mode| {
             let declared = move || delivery().is_none_or(|delivery| delivery.modes.contains(&mode.job_mode()));
-            let possible = move || declared() && !(mode == Mode::Remove && !is_existing.get());
+            let possible = move || declared() && (mode != Mode::Remove || is_existing.get());
             let sentence = move || mode_sentence(mode, is_existing.get());
             view! {
                 <label class="choice" class:not-declared=move || !declared() class:disabled=move || !possible()>
