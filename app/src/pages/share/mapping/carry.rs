@@ -312,8 +312,9 @@ mod tests {
         assert_eq!(carry.step(Move::Next, &board, &mapping), "“note”, 2 of 2.");
         assert_eq!(carry.step(Move::Next, &board, &mapping), "“note”, 2 of 2.");
         assert_eq!(carry.step(Move::First, &board, &mapping), "“email”, required, 1 of 2.");
-        assert_eq!(carry.step(Move::Previous, &board, &mapping), "“email”, required, 1 of 2.");
         assert_eq!(carry.step(Move::Last, &board, &mapping), "“note”, 2 of 2.");
+        assert_eq!(carry.step(Move::First, &board, &mapping), "“email”, required, 1 of 2.");
+        assert_eq!(carry.step(Move::Previous, &board, &mapping), "“email”, required, 1 of 2.");
         assert_eq!(carry.over(), Some(target(1)));
         let linked = carry.put_down(None, &board, &mapping);
         let said = "Linked “mail” to “email”.".to_owned();
