@@ -46,14 +46,15 @@ export async function signIn(page: Page, person: Person): Promise<void> {
 }
 
 /** Connects one of the demo's applications through Click to Connect; gives the endpoint's page. */
-export async function connect(page: Page, application: string, address: string, key: string): Promise<string> {
+export async function connect(page: Page, application: string, address: string, key: string, name = application): Promise<string> {
   await page.goto("/connect");
   await page.getByRole("link", { name: application }).click();
   await expect(page.getByRole("heading", { level: 1, name: `Connect ${application}` })).toBeVisible();
+  await page.getByLabel("Name").fill(name);
   await page.getByLabel("Address").fill(address);
   await page.getByLabel("Authentication key").fill(key);
   await page.getByRole("button", { name: "Connect", exact: true }).click();
-  await expect(page.getByText(`${application} is connected.`)).toBeVisible();
+  await expect(page.getByText(`${name} is connected.`)).toBeVisible();
   return new URL(page.url()).pathname;
 }
 

@@ -257,9 +257,9 @@ fn Findings(findings: Vec<Finding>, destination: Destination, mapping_path: Stri
             let way = match &finding.target {
                 Some(name) => {
                     let href = format!("{mapping_path}#field-{}", escaped(name));
-                    (href, format!("Go to {} in the mapping", display_name(&destination.fields, name)))
+                    (href, format!("Go to it: {} in the mapping", display_name(&destination.fields, name)))
                 }
-                None => (mapping_path.clone(), "Go to the mapping".to_owned()),
+                None => (mapping_path.clone(), "Go to it: the mapping".to_owned()),
             };
             let (href, label) = way;
             view! { <li><Badge tone text=word /><span>{finding.message}</span><a href=href aria-label=label>"Go to it"</a></li> }
@@ -298,7 +298,7 @@ fn MappingTable(share: ShareView, destination: Destination, mapping_path: String
                 <h2 id="mapping-table">"Mapping"</h2>
                 <a href=mapping_path>"Change the mapping"</a>
             </div>
-            <div class="table-scroll" role="region" aria-labelledby="mapping-table" tabindex="0">
+            <div class="table-scroll" role="region" aria-label="Fields of the mapping" tabindex="0">
                 <table class="mapping-table">
                     <thead>
                         <tr>

@@ -114,7 +114,7 @@ fn filled(plan: &Plan, mapping: &Mapping, rows: &[Vec<String>], is_masked: bool)
             {format!("{sent} of {total} sample rows would be sent.")}
             {is_masked.then_some(" Values are masked; their shape is not.")}
         </p>
-        <div class="table-scroll" role="region" aria-labelledby="preview-heading" tabindex="0">
+        <div class="table-scroll" role="region" aria-label="Sample rows as they will be sent" tabindex="0">
             <table class="preview-table">
                 <thead>
                     <tr>
