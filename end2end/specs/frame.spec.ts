@@ -47,7 +47,7 @@ test("every page is accessible in light and dark and fits its window, wide and n
         await expect.soft(page.getByRole("heading", { level: 1 }), `${name} has one heading of the first level`).toHaveCount(1);
         const widest = await page.evaluate(() => document.documentElement.scrollWidth);
         expect.soft(widest, `${name} is no wider than its window`).toBeLessThanOrEqual(width);
-        await axe();
+        await axe().catch((error: Error) => expect.soft(error.message, name).toBe(""));
       });
     }
   }
