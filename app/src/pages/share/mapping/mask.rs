@@ -15,7 +15,7 @@ pub fn masked(value: &str) -> String {
             break;
         }
         if !character.is_alphanumeric() {
-            masked.push(character);
+            masked.push(in_one_line(character));
         } else if shown == 0 && character.is_alphabetic() {
             masked.push(character);
             shown += 1;
@@ -30,11 +30,20 @@ pub fn masked(value: &str) -> String {
 /// The value itself, cut where it would be too long for a table.
 pub fn shortened(value: &str) -> String {
     if value.chars().count() <= LONGEST {
-        return value.to_owned();
+        return value.chars().map(in_one_line).collect();
     }
-    let mut text: String = value.chars().take(LONGEST - 1).collect();
+    let mut text: String = value.chars().take(LONGEST - 1).map(in_one_line).collect();
     text.push('…');
     text
+}
+
+/// Line breaks and tabs as signs, so that a value stays in its row.
+fn in_one_line(character: char) -> char {
+    match character {
+        '\n' | '\r' => '⏎',
+        '\t' => '⇥',
+        other => other,
+    }
 }
 
 #[cfg(test)]
@@ -47,6 +56,12 @@ mod tests {
         assert_eq!(masked("+49 30 1234"), "+•• •• ••••");
         assert_eq!(masked("1987-04-01"), "••••-••-••");
         assert_eq!(masked(""), "");
+    }
+
+    #[test]
+    fn a_value_with_line_breaks_stays_in_one_line() {
+        assert_eq!(masked("12\nab"), "••⏎••");
+        assert_eq!(shortened("12\tab\n"), "12⇥ab⏎");
     }
 
     #[test]
