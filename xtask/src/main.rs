@@ -15,6 +15,7 @@ mod testing;
 
 use std::{path::PathBuf, process::ExitCode};
 
+use anyhow::Context;
 use clap::{Parser, Subcommand};
 
 #[derive(Debug, Parser)]
@@ -72,8 +73,9 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The repository's folder.
+/// The repository's folder: of the checkout that cargo was called in, even when several share a target folder.
 fn root() -> anyhow::Result<PathBuf> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    Ok(folder.parent().map(std::path::Path::to_path_buf).unwrap_or(folder).canonicalize()?)
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").context("start this program with `cargo xtask`")?;
+    let root = PathBuf::from(package).join("..");
+    root.canonicalize().with_context(|| format!("{} is not there", root.display()))
 }
