@@ -6,7 +6,7 @@ import { everyPage } from "../support/pages.ts";
 test("the theme is chosen, and stays", async ({ member: { page } }) => {
   await page.emulateMedia({ colorScheme: "light" });
   await page.goto("/");
-  const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  const background = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
   const light = await background();
   await page.locator(".person-menu summary").click();
   await page.getByRole("button", { name: "Dark" }).click();

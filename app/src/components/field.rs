@@ -96,7 +96,7 @@ pub fn ErrorSummary(
                     let label = fields.iter().find(|(name, _)| *name == problem.field).map(|(_, label)| *label);
                     match label {
                         Some(label) => view! {
-                            <li><a href=format!("#{}", problem.field)>{label}</a>": "{problem.message.clone()}</li>
+                            <li><a href=format!("#{}", problem.field) rel="external">{label}</a>": "{problem.message.clone()}</li>
                         }
                         .into_any(),
                         None => view! { <li>{problem.message.clone()}</li> }.into_any(),

@@ -32,7 +32,8 @@ fn is_in_room(path: &str, room: &str) -> bool {
 pub fn Frame() -> impl IntoView {
     let actor = Resource::new_blocking(|| (), |()| current_actor());
     view! {
-        <a class="skip-link" href="#main">"Skip to the page"</a>
+        // The browser moves the focus along, which the router would not.
+        <a class="skip-link" href="#main" rel="external">"Skip to the page"</a>
         // No `Suspense` around it: while the server waits, that looks through its children again and again, and each look at the `Outlet` makes the
         // page and its resources anew. Those that are thrown away would never answer, and the page with them.
         {Suspend::new(async move {
