@@ -11,7 +11,7 @@ test("an audience is shared into a new segment, and every row is accounted for",
   await sourceOf(page, "Given name").selectOption({ label: "First name" });
   if (!javaScriptEnabled) {
     await page.getByRole("button", { name: "Save", exact: true }).last().click();
-    await expect(page.getByText("The mapping is saved.")).toBeVisible();
+    await expect(page.getByRole("status").filter({ hasText: /^Saved\.$/ })).toBeVisible();
     await expect(sourceOf(page, "Given name")).toHaveValue("first_name");
   }
   await toReview(page);

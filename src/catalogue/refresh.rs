@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use futures::{StreamExt, stream};
 use model::{
     contract::{MAX_COLUMNS, Segment},
     error::HubError,
@@ -20,6 +21,8 @@ use crate::{
 
 const REFRESH_AFTER: Duration = Duration::from_secs(15 * 60);
 const LOOK_EVERY: Duration = Duration::from_secs(60);
+/// Producers that are asked side by side, so that a slow one does not hold up the others.
+const AT_ONCE: usize = 8;
 const LONGEST_TEXT: usize = 2000;
 const LONGEST_SEGMENT_ID: usize = 200;
 
@@ -27,18 +30,20 @@ impl Hub {
     /// Asks the producer for its audiences again; how many there are now.
     pub async fn refresh_audiences(&self, actor: &Actor, id: &EndpointId) -> Result<u64> {
         require(actor, Role::Member)?;
+        self.note_refresh(id).await.map_err(internal)?;
         self.refresh_endpoint(&actor.account_id, id).await
     }
 
     /// Keeps the catalogue fresh until `stop` is cancelled: each producer is asked again every quarter of an hour.
     pub async fn keep_audiences_fresh(&self, stop: CancellationToken) {
-        while !stop.is_cancelled() {
-            self.refresh_due(REFRESH_AFTER).await;
-            tokio::select! {
-                () = stop.cancelled() => {}
-                () = tokio::time::sleep(LOOK_EVERY) => {}
+        let keep_on = async {
+            loop {
+                self.refresh_due(REFRESH_AFTER).await;
+                tokio::time::sleep(LOOK_EVERY).await;
             }
-        }
+        };
+        // An answer that is still awaited is given up: what was known is kept, and nothing is half noted.
+        stop.run_until_cancelled(keep_on).await;
     }
 
     /// Refreshes the producers that were not asked for longer than `age`, at most one process each.
@@ -48,11 +53,13 @@ impl Hub {
             Ok(claimed) => claimed,
             Err(error) => return tracing::error!(%error, "endpoints due for a refresh could not be claimed"),
         };
-        for (account_id, endpoint_id) in claimed {
-            if let Err(error) = self.refresh_endpoint(&account_id, &endpoint_id).await {
-                tracing::warn!(endpoint.id = %endpoint_id, %error, "an endpoint could not be refreshed");
-            }
-        }
+        stream::iter(claimed)
+            .for_each_concurrent(AT_ONCE, |(account_id, endpoint_id)| async move {
+                if let Err(error) = self.refresh_endpoint(&account_id, &endpoint_id).await {
+                    tracing::warn!(endpoint.id = %endpoint_id, %error, "an endpoint could not be refreshed");
+                }
+            })
+            .await;
     }
 
     async fn refresh_endpoint(&self, account_id: &AccountId, id: &EndpointId) -> Result<u64> {
@@ -88,7 +95,8 @@ impl Hub {
             if segment.id.is_empty()
                 || segment.id.len() > LONGEST_SEGMENT_ID
                 || segment.fields.len() > MAX_COLUMNS
-                || segment.name.trim().is_empty()
+                || segment.id.chars().any(char::is_control)
+                || bounded(&segment.name).is_empty()
             {
                 tracing::warn!(endpoint.id = %id, "an audience is beyond the limits and was left out");
                 continue;
@@ -97,8 +105,12 @@ impl Hub {
             let audience_id: AudienceId = new_id(AudienceId::PREFIX);
             let name = bounded(&segment.name);
             let description = segment.description.as_deref().map(bounded);
+            // What is no time (contract: RFC 3339) can't be shown as one.
+            let updated_at =
+                segment.updated_at.as_deref().filter(|text| chrono::DateTime::parse_from_rfc3339(text).is_ok());
             let fields = serde_json::to_string(&segment.fields).map_err(encode)?;
-            let tags = serde_json::to_string(&segment.tags).map_err(encode)?;
+            let tags: Vec<String> = segment.tags.iter().map(|tag| bounded(tag)).collect();
+            let tags = serde_json::to_string(&tags).map_err(encode)?;
             sqlx::query(
                 "insert into audience (id, account_id, endpoint_id, segment_id, name, description, size, size_is_estimate, fields, tags,
                     search, updated_at, seen_at, withdrawn_at)
@@ -118,7 +130,7 @@ impl Hub {
             .bind(fields)
             .bind(tags)
             .bind(search_text(segment, endpoint_name))
-            .bind(segment.updated_at.as_deref())
+            .bind(updated_at)
             .bind(now)
             .execute(&mut *transaction)
             .await?;
@@ -146,8 +158,9 @@ fn search_text(segment: &Segment, endpoint_name: &str) -> String {
     folded(&text.join("\n"))
 }
 
+/// Without what PostgreSQL does not take as text (U+0000), and of a bounded length.
 fn bounded(text: &str) -> String {
-    text.trim().chars().take(LONGEST_TEXT).collect()
+    text.trim().chars().filter(|letter| *letter != '\0').take(LONGEST_TEXT).collect()
 }
 
 fn encode(error: serde_json::Error) -> StoreError {

@@ -1,6 +1,6 @@
 //! Samples: a few rows of an audience, so that people see what they map. Personal data: kept sealed, for an hour, and never logged.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use model::{
@@ -50,16 +50,24 @@ impl Hub {
             return Ok(sample);
         }
         let client = self.endpoint_client(&actor.account_id, &audience.summary.endpoint_id).await?;
-        let taken = match timeout(PATIENCE, take(&client, &audience)).await {
+        let job_id: JobId = new_id(JobId::PREFIX);
+        let begun = Instant::now();
+        let taken = match timeout(PATIENCE, take(&client, &audience, &job_id)).await {
             Ok(taken) => taken,
             Err(_) => Err(SampleError::Call(CallError::Timeout)),
         };
+        // In the background: the person need not wait for it, and it is to be done even if they go away.
+        tokio::spawn(call_off(client, job_id));
         match taken {
             Ok(sample) => {
+                self.note_call(&audience.summary.endpoint_id, Ok(begun.elapsed())).await;
                 self.keep_sample(id, &sample).await?;
                 Ok(sample)
             }
             Err(error) => {
+                if let SampleError::Call(error) = &error {
+                    self.note_call(&audience.summary.endpoint_id, Err(error.clone())).await;
+                }
                 let problem = format!("{} gave no sample: {error}.", audience.summary.endpoint_name);
                 Ok(Sample { problem: Some(problem), ..Sample::default() })
             }
@@ -104,8 +112,11 @@ fn context(id: &AudienceId) -> String {
     format!("audience sample {id}")
 }
 
-async fn take(client: &EndpointClient, audience: &AudienceRow) -> std::result::Result<Sample, SampleError> {
-    let job_id: JobId = new_id(JobId::PREFIX);
+async fn take(
+    client: &EndpointClient,
+    audience: &AudienceRow,
+    job_id: &JobId,
+) -> std::result::Result<Sample, SampleError> {
     let request = JobRequest {
         id: job_id.to_string(),
         category: JobCategory::SegmentExport,
@@ -115,17 +126,20 @@ async fn take(client: &EndpointClient, audience: &AudienceRow) -> std::result::R
         limit: Some(ROWS as u64),
     };
     let mut job = client.announce(&request).await?;
-    let sample = loop {
+    loop {
         match job.status {
-            JobStatus::Complete => break read(client, &job_id, &job).await,
+            JobStatus::Complete => return read(client, job_id, &job).await,
             JobStatus::Pending | JobStatus::Running => {
                 sleep(POLL).await;
-                job = client.job(&job_id).await?;
+                job = client.job(job_id).await?;
             }
-            _ => break Err(SampleError::NotPrepared),
+            _ => return Err(SampleError::NotPrepared),
         }
-    };
-    // The rest of the export is not wanted; an endpoint that does not hear this lets the job expire.
+    }
+}
+
+/// The rest of the export is not wanted; an endpoint that does not hear this lets the job expire.
+async fn call_off(client: EndpointClient, job_id: JobId) {
     let report = StatusReport {
         status: JobStatus::Canceled,
         parts: 0,
@@ -135,7 +149,6 @@ async fn take(client: &EndpointClient, audience: &AudienceRow) -> std::result::R
     if let Err(error) = client.report(&job_id, &report).await {
         tracing::debug!(job.id = %job_id, %error, "a sample's job could not be called off");
     }
-    sample
 }
 
 async fn read(client: &EndpointClient, job_id: &JobId, job: &Job) -> std::result::Result<Sample, SampleError> {

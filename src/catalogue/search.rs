@@ -34,9 +34,9 @@ pub(crate) struct AudienceRow {
     pub(crate) withdrawn: bool,
 }
 
-/// Lower case, without accents and other marks: how texts and words are compared.
+/// Lower case, without accents, other marks and U+0000 (which PostgreSQL takes as no text): how texts and words are compared.
 pub(crate) fn folded(text: &str) -> String {
-    text.nfkd().filter(|letter| !is_combining_mark(*letter)).flat_map(char::to_lowercase).collect()
+    text.nfkd().filter(|letter| !is_combining_mark(*letter) && *letter != '\0').flat_map(char::to_lowercase).collect()
 }
 
 impl Hub {

@@ -183,9 +183,16 @@ impl Carrier {
         let mut change = self.held.begin().await?;
         change.set_text(Column::Segment, Some(&segment_id)).await?;
         let name = self.run.plan.destination.segment.name();
-        crate::sharing::segment_made(&mut change.transaction, change.now, &self.run.share_id, &segment_id, name)
-            .await
-            .map_err(super::runs::HeldError::Store)?;
+        crate::sharing::segment_made(
+            &mut change.transaction,
+            change.now,
+            &self.run.share_id,
+            &self.run.plan.destination.endpoint_id,
+            &segment_id,
+            name,
+        )
+        .await
+        .map_err(super::runs::HeldError::Store)?;
         change.note(&format!("{} made the segment \u{201c}{name}\u{201d}.", self.destination_name())).await?;
         change.commit().await?;
         self.run.segment_id = Some(segment_id);

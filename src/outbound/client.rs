@@ -2,6 +2,7 @@
 
 use std::{
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -32,6 +33,10 @@ const MAX_ANSWER_BYTES: usize = 8 * 1024 * 1024;
 const MAX_PROBLEM_BYTES: usize = 16 * 1024;
 /// Segments of one endpoint at most.
 const MAX_SEGMENTS: usize = 10_000;
+/// Bytes of all pages of segments together at most.
+const MAX_SEGMENTS_BYTES: usize = 64 * 1024 * 1024;
+/// Characters of what an application says of a problem that are kept.
+const LONGEST_TOLD: usize = 1000;
 
 /// How long to wait for endpoints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +84,7 @@ impl Outbound {
             what: "the authentication key has characters that can't be sent".to_owned(),
         })?;
         authorization.set_sensitive(true);
-        Ok(EndpointClient { outbound: self.clone(), base_url, authorization })
+        Ok(EndpointClient { outbound: self.clone(), base_url, authorization, key: SecretKey(key.into()) })
     }
 }
 
@@ -107,6 +112,23 @@ pub struct EndpointClient {
     outbound: Outbound,
     base_url: Url,
     authorization: HeaderValue,
+    key: SecretKey,
+}
+
+/// The key by itself, to be taken out of what an application says of it.
+#[derive(Clone)]
+struct SecretKey(Arc<str>);
+
+impl SecretKey {
+    fn hidden(&self, text: &str) -> String {
+        text.replace(&*self.0, "[key]")
+    }
+}
+
+impl std::fmt::Debug for SecretKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("[key]")
+    }
 }
 
 impl EndpointClient {
@@ -128,13 +150,20 @@ impl EndpointClient {
     /// `GET v1/segments`, every page; at most 10,000 segments. An endpoint with two sides is asked for those of one; others ignore it.
     pub async fn segments(&self, side: Side) -> Result<Vec<Segment>, CallError> {
         let mut all = Vec::new();
+        let mut bytes = 0;
         let mut cursor: Option<String> = None;
         loop {
             let mut request = self.get(&["v1", "segments"]).query(&[("limit", "500"), ("side", side.as_str())]);
             if let Some(cursor) = &cursor {
                 request = request.query(&[("cursor", cursor)]);
             }
-            let page: Page<Segment> = self.json(request).await?;
+            let body = self.answer(request).await?;
+            bytes += body.len();
+            if bytes > MAX_SEGMENTS_BYTES {
+                let most = MAX_SEGMENTS_BYTES / (1024 * 1024);
+                return Err(CallError::Nonsense { what: format!("its list of segments has more than {most} MiB") });
+            }
+            let page: Page<Segment> = parsed(&body)?;
             if page.items.is_empty() && page.next.is_some() {
                 return Err(CallError::Nonsense {
                     what: "a page of segments is empty, but names a next one".to_owned(),
@@ -173,7 +202,7 @@ impl EndpointClient {
         let mut path = vec!["v1", "jobs", job_id.as_str(), "data"];
         path.extend(number.as_deref());
         let request = self.outbound.http.get(self.url(&path)).header("authorization", self.authorization.clone());
-        let response = succeeded(request.send().await?).await?;
+        let response = self.sent(request).await?;
         let media_type =
             response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("text/csv");
         let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -228,22 +257,48 @@ impl EndpointClient {
         self.request(Method::GET, path)
     }
 
-    async fn json<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, CallError> {
-        let response = succeeded(request.send().await?).await?;
-        let body = bounded(response, MAX_ANSWER_BYTES).await?;
-        // serde's text can quote the answer: only where it is wrong is told.
-        serde_json::from_slice(&body).map_err(|error| CallError::Nonsense {
-            what: match error.classify() {
-                serde_json::error::Category::Data => {
-                    format!(
-                        "its JSON is not of the contract's shape (line {}, column {})",
-                        error.line(),
-                        error.column()
-                    )
-                }
-                _ => format!("it is not JSON (line {}, column {})", error.line(), error.column()),
-            },
+    /// The answer, when it is a good one.
+    async fn sent(&self, request: RequestBuilder) -> Result<Response, CallError> {
+        let response = request.send().await?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let retry_after = retry_after(response.headers(), chrono::Utc::now());
+        let code = status.as_u16();
+        Err(match status {
+            StatusCode::UNAUTHORIZED => CallError::KeyRefused,
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+                CallError::Busy { status: code, retry_after }
+            }
+            status if status.is_redirection() => {
+                CallError::Nonsense { what: format!("it redirects elsewhere ({code}); give its final address") }
+            }
+            _ => {
+                let body = bounded(response, MAX_PROBLEM_BYTES).await.unwrap_or_default();
+                let problem = serde_json::from_slice::<Problem>(&body).ok().map(|problem| Box::new(self.told(problem)));
+                CallError::Refused { status: code, problem, retry_after }
+            }
         })
+    }
+
+    /// What an application says of a problem, without the key, and of a bounded length.
+    fn told(&self, problem: Problem) -> Problem {
+        let text = |text: String| self.key.hidden(&text).chars().take(LONGEST_TOLD).collect();
+        Problem {
+            title: text(problem.title),
+            detail: problem.detail.map(text),
+            code: problem.code.map(text),
+            ..problem
+        }
+    }
+
+    async fn answer(&self, request: RequestBuilder) -> Result<Bytes, CallError> {
+        bounded(self.sent(request).await?, MAX_ANSWER_BYTES).await
+    }
+
+    async fn json<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, CallError> {
+        parsed(&self.answer(request).await?)
     }
 
     async fn optional<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<Option<T>, CallError> {
@@ -276,26 +331,15 @@ impl Stream for DataStream {
     }
 }
 
-async fn succeeded(response: Response) -> Result<Response, CallError> {
-    let status = response.status();
-    if status.is_success() {
-        return Ok(response);
-    }
-    let retry_after = retry_after(response.headers(), chrono::Utc::now());
-    let code = status.as_u16();
-    Err(match status {
-        StatusCode::UNAUTHORIZED => CallError::KeyRefused,
-        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
-            CallError::Busy { status: code, retry_after }
-        }
-        status if status.is_redirection() => {
-            CallError::Nonsense { what: format!("it redirects elsewhere ({code}); give its final address") }
-        }
-        _ => {
-            let body = bounded(response, MAX_PROBLEM_BYTES).await.unwrap_or_default();
-            let problem = serde_json::from_slice::<Problem>(&body).ok().map(Box::new);
-            CallError::Refused { status: code, problem, retry_after }
-        }
+fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T, CallError> {
+    // serde's text can quote the answer: only where it is wrong is told.
+    serde_json::from_slice(body).map_err(|error| CallError::Nonsense {
+        what: match error.classify() {
+            serde_json::error::Category::Data => {
+                format!("its JSON is not of the contract's shape (line {}, column {})", error.line(), error.column())
+            }
+            _ => format!("it is not JSON (line {}, column {})", error.line(), error.column()),
+        },
     })
 }
 

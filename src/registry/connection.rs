@@ -27,16 +27,8 @@ pub(super) async fn test(
     let client = steps
         .take("Reach it", async {
             let client = outbound.endpoint(base_url.clone(), key).map_err(|error| sentence(&error))?;
-            match client.health().await {
-                Ok(Some(health)) if health.status == "ok" => {
-                    Ok((client, "It answers, and says that it is well.".to_owned()))
-                }
-                Ok(Some(health)) => Err(format!("It answers, but says of itself: {}.", bounded(&health.status))),
-                Ok(None) => Ok((client, "It answers.".to_owned())),
-                // A refused key is an answer: the next step says more.
-                Err(CallError::KeyRefused) => Ok((client, "It answers.".to_owned())),
-                Err(error) => Err(sentence(&error)),
-            }
+            let answer = well(&client).await?;
+            Ok((client, answer.to_owned()))
         })
         .await;
     let description = steps.after(client.as_ref(), "Accept the key", describe).await;
@@ -63,6 +55,26 @@ pub(super) async fn test(
     };
     let learned = listed.and(description).map(|description| Learned { description });
     (ConnectionReport { steps: steps.0 }, learned)
+}
+
+/// Looks at an endpoint that is connected already: whether it is well, and what it says of itself. Else a sentence that says why not.
+pub(super) async fn look(client: &EndpointClient, application: &Application) -> Result<EndpointDescription, String> {
+    well(client).await?;
+    let (description, _) = describe(client).await?;
+    match application.mismatch(&description) {
+        Some(mismatch) => Err(mismatch),
+        None => Ok(description),
+    }
+}
+
+async fn well(client: &EndpointClient) -> Result<&'static str, String> {
+    match client.health().await {
+        Ok(Some(health)) if health.status == "ok" => Ok("It answers, and says that it is well."),
+        Ok(Some(health)) => Err(format!("It answers, but says of itself: {}.", bounded(&health.status))),
+        // A refused key is an answer: the next step says more.
+        Ok(None) | Err(CallError::KeyRefused) => Ok("It answers."),
+        Err(error) => Err(sentence(&error)),
+    }
 }
 
 async fn describe(client: &EndpointClient) -> Result<(EndpointDescription, String), String> {

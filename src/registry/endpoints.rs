@@ -1,6 +1,6 @@
 //! Endpoints: connecting them, what they say of themselves, how they are, and the client that other rooms call them with.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use model::{
     contract::EndpointDescription,
@@ -11,7 +11,7 @@ use model::{
 use sqlx::{Row, any::AnyRow};
 use url::Url;
 
-use super::{connection, require};
+use super::{applications::Application, connection, require};
 use crate::{
     hub::{Hub, Result, internal},
     outbound::{CallError, EndpointClient},
@@ -44,6 +44,7 @@ pub struct ConnectedEndpoint {
 
 struct EndpointRow {
     endpoint: ConnectedEndpoint,
+    application: Application,
     base_url: String,
     checked_at: Option<i64>,
     failure: Option<String>,
@@ -145,11 +146,13 @@ impl Hub {
     /// Calls the endpoint now: how it is, and what it says of itself.
     pub async fn check_endpoint(&self, actor: &Actor, id: &EndpointId) -> Result<EndpointView> {
         require(actor, Role::Member)?;
+        let row = self.endpoint_row(&actor.account_id, id).await.map_err(internal)?;
+        let application = row.ok_or_else(|| HubError::not_found("endpoint"))?.application;
         let client = self.endpoint_client(&actor.account_id, id).await?;
         let begun = Instant::now();
-        let answer = client.describe().await;
-        self.note_call(id, answer.as_ref().map(|_| begun.elapsed()).map_err(Clone::clone)).await;
-        if let Ok(description) = answer {
+        let found = connection::look(&client, &application).await;
+        self.note_health(id, found.as_ref().map(|_| begun.elapsed()).map_err(Clone::clone)).await;
+        if let Ok(description) = found {
             let text = serde_json::to_string(&description).map_err(internal)?;
             sqlx::query("update endpoint set description = $1 where id = $2 and account_id = $3")
                 .bind(text)
@@ -195,11 +198,12 @@ impl Hub {
     }
 
     /// Notes how a call went: the endpoint's health is made of real calls. A note that fails is logged, never the caller's trouble.
-    pub(crate) async fn note_call(
-        &self,
-        id: &EndpointId,
-        outcome: std::result::Result<std::time::Duration, CallError>,
-    ) {
+    pub(crate) async fn note_call(&self, id: &EndpointId, outcome: std::result::Result<Duration, CallError>) {
+        self.note_health(id, outcome.map_err(|error| connection::sentence(&error))).await;
+    }
+
+    /// As [`Self::note_call`], with the sentence that a person is told.
+    async fn note_health(&self, id: &EndpointId, outcome: std::result::Result<Duration, String>) {
         let now = self.now_ms();
         let noted = match &outcome {
             Ok(latency) => {
@@ -214,11 +218,11 @@ impl Hub {
                     .execute(self.database().writer())
                     .await
             }
-            Err(error) => {
+            Err(sentence) => {
                 let sql = "update endpoint set last_failure_at = $1, last_failure = $2 where id = $3";
                 sqlx::query(sql)
                     .bind(now)
-                    .bind(connection::sentence(error))
+                    .bind(sentence.as_str())
                     .bind(id.as_str())
                     .execute(self.database().writer())
                     .await
@@ -229,6 +233,16 @@ impl Hub {
         if let Err(error) = noted {
             tracing::warn!(endpoint.id = %id, %error, "an endpoint's health could not be noted");
         }
+    }
+
+    /// Notes that an endpoint's audiences are being read now, so that they are not soon read again.
+    pub(crate) async fn note_refresh(&self, id: &EndpointId) -> std::result::Result<(), StoreError> {
+        sqlx::query("update endpoint set refreshed_at = $1 where id = $2")
+            .bind(self.now_ms())
+            .bind(id.as_str())
+            .execute(self.database().writer())
+            .await?;
+        Ok(())
     }
 
     /// Claims the endpoints whose audiences were last read before `before_ms`, so that no other process reads them too.
@@ -283,7 +297,7 @@ pub(crate) fn undecodable(error: impl std::error::Error + Send + Sync + 'static)
 }
 
 fn endpoint_row(row: &AnyRow) -> std::result::Result<EndpointRow, StoreError> {
-    let definition: super::applications::Application =
+    let application: Application =
         serde_json::from_str(&row.try_get::<String, _>("definition")?).map_err(undecodable)?;
     let succeeded: Option<i64> = row.try_get("last_success_at")?;
     let failed: Option<i64> = row.try_get("last_failure_at")?;
@@ -297,10 +311,11 @@ fn endpoint_row(row: &AnyRow) -> std::result::Result<EndpointRow, StoreError> {
         endpoint: ConnectedEndpoint {
             id: parsed_id(row, "id")?,
             name: row.try_get("name")?,
-            application: definition.name,
+            application: application.name.clone(),
             description: serde_json::from_str(&row.try_get::<String, _>("description")?).map_err(undecodable)?,
             health,
         },
+        application,
         base_url: row.try_get("base_url")?,
         checked_at: succeeded.max(failed),
         failure,

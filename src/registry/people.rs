@@ -10,13 +10,15 @@ use model::{
 };
 use sqlx::Row;
 
-use super::slow_down::Subjects;
+use super::slow_down::Attempt;
 use crate::{
     hub::{Hub, Result, internal},
     store::{StoreError, new_id},
 };
 
 const LONGEST_NAME: usize = 100;
+/// RFC 5321, 4.5.3.1.3, without the brackets.
+const LONGEST_EMAIL: usize = 254;
 const SHORTEST_PASSWORD: usize = 12;
 const LONGEST_PASSWORD: usize = 200;
 
@@ -103,6 +105,8 @@ impl Hub {
         let mut problems = Vec::new();
         if email.is_empty() {
             problems.push(FieldProblem::new("email", "Enter your e-mail address."));
+        } else if email.chars().count() > LONGEST_EMAIL || email.chars().any(char::is_control) {
+            problems.push(FieldProblem::new("email", "Enter an e-mail address like ada@example.org."));
         }
         if form.password.is_empty() {
             problems.push(FieldProblem::new("password", "Enter your password."));
@@ -112,8 +116,8 @@ impl Hub {
         }
         // A password longer than any that can be set is not hashed, but takes the same way.
         let too_long = form.password.chars().count() > LONGEST_PASSWORD;
-        let subjects = Subjects::new(&email, client);
-        if let Some(retry_after_seconds) = self.sign_in_wait(&subjects).await.map_err(internal)? {
+        let attempt = Attempt::new(&email, client);
+        if let Some(retry_after_seconds) = self.begin_sign_in(&attempt).await.map_err(internal)? {
             return Err(HubError::SlowDown { retry_after_seconds });
         }
         let found = self.user_by_email(&email).await.map_err(internal)?;
@@ -124,17 +128,11 @@ impl Hub {
             Some((user_id, _)) if right => self.first_actor(&user_id).await.map_err(internal)?,
             _ => None,
         };
-        match actor {
-            Some(actor) => {
-                self.forget_sign_in_failures(&subjects).await.map_err(internal)?;
-                Ok(actor)
-            }
-            None => {
-                self.note_sign_in_failure(&subjects).await.map_err(internal)?;
-                // Which of the two is wrong is not told.
-                Err(HubError::invalid("password", "The e-mail address or the password is wrong."))
-            }
-        }
+        // Which of the two is wrong is not told.
+        let actor =
+            actor.ok_or_else(|| HubError::invalid("password", "The e-mail address or the password is wrong."))?;
+        self.sign_in_succeeded(&attempt).await.map_err(internal)?;
+        Ok(actor)
     }
 
     /// Who a session belongs to; none when the person is no longer in the account.

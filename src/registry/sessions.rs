@@ -25,8 +25,12 @@ impl SessionRows {
         Self { database, clock }
     }
 
-    /// Makes a row; false when the id is taken.
+    /// Makes a row; false when the id is taken. Forgets the rows that have expired.
     pub async fn create(&self, id: &str, data: &[u8], expires_at_ms: i64) -> Result<bool, StoreError> {
+        sqlx::query("delete from user_session where expires_at <= $1")
+            .bind(self.clock.now_ms())
+            .execute(self.database.writer())
+            .await?;
         let sql =
             "insert into user_session (id_hash, data, expires_at) values ($1, $2, $3) on conflict (id_hash) do nothing";
         let done = sqlx::query(sql)
@@ -54,10 +58,12 @@ impl SessionRows {
         Ok(row.map(|row| row.try_get("data")).transpose()?)
     }
 
-    /// Removes a row, and those that have expired.
+    /// Removes a row.
     pub async fn delete(&self, id: &str) -> Result<(), StoreError> {
-        let sql = "delete from user_session where id_hash = $1 or expires_at <= $2";
-        sqlx::query(sql).bind(hash(id)).bind(self.clock.now_ms()).execute(self.database.writer()).await?;
+        sqlx::query("delete from user_session where id_hash = $1")
+            .bind(hash(id))
+            .execute(self.database.writer())
+            .await?;
         Ok(())
     }
 }

@@ -7,7 +7,7 @@ use model::{
     error::{FieldProblem, HubError},
     field::{Field, FieldKind},
     id::{EndpointId, ShareId},
-    mapping::{Mapping, why_not},
+    mapping::why_not,
     run::Mode,
     view::{Actor, ChooseDestination, DestinationChoice, DestinationSegment, ExistingSegment, Role, ShareView},
 };
@@ -19,6 +19,8 @@ use crate::{
 };
 
 const LONGEST_NAME: usize = 200;
+/// How often a choice is saved anew when the mapping was changed in between.
+const SAVES_TRIED: u32 = 5;
 
 impl Hub {
     /// The endpoints that take audiences; those that can't take this one say why.
@@ -59,6 +61,7 @@ impl Hub {
         })?;
         let mut segments: Vec<ExistingSegment> = segments
             .into_iter()
+            .filter(|segment| !segment.id.chars().chain(segment.name.chars()).any(|letter| letter == '\0'))
             .map(|segment| ExistingSegment { id: segment.id, name: segment.name, size: segment.size })
             .collect();
         segments.sort_by(|a, b| a.name.cmp(&b.name));
@@ -135,37 +138,39 @@ impl Hub {
         if !problems.is_empty() {
             return Err(HubError::Invalid { problems });
         }
-        // Links to fields that the new destination does not have would only be in the way.
-        let kept = Mapping {
-            links: share
-                .mapping
-                .links
-                .iter()
-                .filter(|link| consumer.fields.iter().any(|field| field.name == link.target))
-                .cloned()
-                .collect(),
-        };
-        let version = share.mapping_version + u32::from(kept != share.mapping);
         let (segment_id, segment_name) = match &segment {
             DestinationSegment::New { name } => (None, name.as_str()),
             DestinationSegment::Existing { id, name } => (Some(id.as_str()), name.as_str()),
         };
-        let sql = "update share set destination_endpoint_id = $1, segment_id = $2, segment_name = $3, mode = $4, mapping = $5,
-            mapping_version = $6, updated_at = $7 where id = $8 and account_id = $9";
-        sqlx::query(sql)
-            .bind(endpoint.id.as_str())
-            .bind(segment_id)
-            .bind(segment_name)
-            .bind(choice.mode.as_str())
-            .bind(serde_json::to_string(&kept).map_err(internal)?)
-            .bind(i64::from(version))
-            .bind(self.now_ms())
-            .bind(id.as_str())
-            .bind(actor.account_id.as_str())
-            .execute(self.database().writer())
-            .await
-            .map_err(internal)?;
-        self.share(actor, id).await
+        // The destination may have taken a while to answer: the mapping is what it is now, and stays if it is changed meanwhile.
+        for _ in 0..SAVES_TRIED {
+            let share = self.share_row(actor, id).await?;
+            // Links to fields that the new destination does not have would only be in the way.
+            let mut kept = share.mapping.clone();
+            kept.links.retain(|link| consumer.fields.iter().any(|field| field.name == link.target));
+            let version = share.mapping_version + u32::from(kept != share.mapping);
+            let sql = "update share set destination_endpoint_id = $1, segment_id = $2, segment_name = $3, mode = $4, mapping = $5,
+                mapping_version = $6, updated_at = $7 where id = $8 and account_id = $9 and mapping_version = $10";
+            let done = sqlx::query(sql)
+                .bind(endpoint.id.as_str())
+                .bind(segment_id)
+                .bind(segment_name)
+                .bind(choice.mode.as_str())
+                .bind(serde_json::to_string(&kept).map_err(internal)?)
+                .bind(i64::from(version))
+                .bind(self.now_ms())
+                .bind(id.as_str())
+                .bind(actor.account_id.as_str())
+                .bind(i64::from(share.mapping_version))
+                .execute(self.database().writer())
+                .await
+                .map_err(internal)?;
+            if done.rows_affected() == 1 {
+                return self.share(actor, id).await;
+            }
+        }
+        let message = "The mapping is being changed at the same time. Try again in a moment.".to_owned();
+        Err(HubError::Conflict { message })
     }
 }
 

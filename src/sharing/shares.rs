@@ -210,17 +210,19 @@ pub(crate) async fn segment_made(
     transaction: &mut Transaction<'_, Any>,
     now_ms: i64,
     share_id: &ShareId,
+    endpoint_id: &EndpointId,
     segment_id: &str,
     segment_name: &str,
 ) -> std::result::Result<(), StoreError> {
     // A share whose destination was changed meanwhile keeps its new one.
-    let sql =
-        "update share set segment_id = $1, updated_at = $2 where id = $3 and segment_id is null and segment_name = $4";
+    let sql = "update share set segment_id = $1, updated_at = $2
+        where id = $3 and segment_id is null and segment_name = $4 and destination_endpoint_id = $5";
     sqlx::query(sql)
         .bind(segment_id)
         .bind(now_ms)
         .bind(share_id.as_str())
         .bind(segment_name)
+        .bind(endpoint_id.as_str())
         .execute(&mut **transaction)
         .await?;
     Ok(())

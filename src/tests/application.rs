@@ -4,15 +4,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::{
     Json, Router,
-    extract::State,
+    extract::{Path, State},
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{get, post, put},
 };
 use model::{
-    contract::{ConsumerSide, DeliveryOptions, EndpointDescription, JobMode, Movement, Page, ProducerSide, Segment},
+    contract::{
+        ConsumerSide, DeliveryOptions, EndpointDescription, Job, JobCategory, JobCounts, JobMode, JobRequest,
+        JobSegment, JobStatus, Movement, Page, ProducerSide, Segment, StatusReport,
+    },
     field::{Field, FieldKind, FieldType},
 };
+use tokio::sync::{Notify, watch};
 
 /// The key that it accepts.
 pub(super) const KEY: &str = "the-right-key";
@@ -24,12 +28,32 @@ pub(super) struct Says {
     pub(super) segments: Vec<Segment>,
     /// Instead of everything else.
     pub(super) nonsense: bool,
+    /// The word of `GET v1/health`.
+    pub(super) health: String,
+    /// Its segments are answered only when this gate is opened.
+    pub(super) gate: Option<Arc<Gate>>,
+    /// What an export holds; none when it breaks down over each job that it took.
+    pub(super) export: Option<String>,
 }
+
+/// Holds an answer back.
+#[derive(Default)]
+pub(super) struct Gate {
+    /// Somebody waits for the answer.
+    pub(super) reached: Notify,
+    /// The answer may go.
+    pub(super) opened: Notify,
+}
+
+/// What was reported of jobs, in order.
+type Reports = watch::Sender<Vec<JobStatus>>;
 
 /// A running application.
 pub(super) struct Application {
     pub(super) url: String,
     says: Arc<Mutex<Says>>,
+    /// Says when more was reported.
+    pub(super) reports: watch::Receiver<Vec<JobStatus>>,
     serving: tokio::task::JoinHandle<()>,
 }
 
@@ -72,16 +96,32 @@ impl Application {
                 fields: taken,
             }),
         };
-        let says = Arc::new(Mutex::new(Says { description, segments, nonsense: false }));
+        let says = Arc::new(Mutex::new(Says {
+            description,
+            segments,
+            nonsense: false,
+            health: "ok".to_owned(),
+            gate: None,
+            export: Some("email\r\nann@example.org\r\nbob@example.org\r\n".to_owned()),
+        }));
+        let (reporting, reports) = watch::channel(Vec::new());
+        let report = async move |id: Path<String>, Json(report): Json<StatusReport>| {
+            reporting.send_modify(|all| all.push(report.status));
+            Json(job(&id.0, report.status))
+        };
         let router = Router::new()
-            .route("/v1/health", get(|| async { Json(serde_json::json!({ "status": "ok" })) }))
+            .route("/v1/health", get(health))
             .route("/v1/endpoint", get(describe))
             .route("/v1/segments", get(list))
+            .route("/v1/jobs", post(announced))
+            .route("/v1/jobs/{id}", get(asked))
+            .route("/v1/jobs/{id}/data", get(export))
+            .route("/v1/jobs/{id}/status", put(report))
             .with_state(says.clone());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}/", listener.local_addr().expect("an address"));
         let serving = tokio::spawn(async move { axum::serve(listener, router).await.expect("serves") });
-        Self { url, says, serving }
+        Self { url, says, reports, serving }
     }
 
     pub(super) fn change(&self, change: impl FnOnce(&mut Says)) {
@@ -101,7 +141,48 @@ async fn describe(says: Shared, headers: HeaderMap) -> Response {
     answer(&says, &headers, |says| Json(says.description).into_response())
 }
 
+async fn health(says: Shared) -> Json<serde_json::Value> {
+    let word = says.lock().unwrap_or_else(PoisonError::into_inner).health.clone();
+    Json(serde_json::json!({ "status": word }))
+}
+
+fn job(id: &str, status: JobStatus) -> Job {
+    Job {
+        id: id.to_owned(),
+        category: JobCategory::SegmentExport,
+        status,
+        segment: JobSegment { id: Some("1".to_owned()), name: "North".to_owned() },
+        mode: None,
+        parts: Vec::new(),
+        counts: JobCounts::default(),
+        problem: None,
+    }
+}
+
+async fn announced(says: Shared, headers: HeaderMap, Json(request): Json<JobRequest>) -> Response {
+    answer(&says, &headers, |says| {
+        let status = if says.export.is_some() { JobStatus::Complete } else { JobStatus::Pending };
+        Json(job(&request.id, status)).into_response()
+    })
+}
+
+async fn asked(says: Shared, headers: HeaderMap, id: Path<String>) -> Response {
+    answer(&says, &headers, |says| match says.export {
+        Some(_) => Json(job(&id, JobStatus::Complete)).into_response(),
+        None => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    })
+}
+
+async fn export(says: Shared, headers: HeaderMap) -> Response {
+    answer(&says, &headers, |says| ([("content-type", "text/csv")], says.export.unwrap_or_default()).into_response())
+}
+
 async fn list(says: Shared, headers: HeaderMap) -> Response {
+    let gate = says.lock().unwrap_or_else(PoisonError::into_inner).gate.clone();
+    if let Some(gate) = gate {
+        gate.reached.notify_one();
+        gate.opened.notified().await;
+    }
     answer(&says, &headers, |says| Json(Page { items: says.segments, next: None }).into_response())
 }
 

@@ -1,9 +1,11 @@
 //! Tests of the rooms around the exchange, through the hub's handle: on both databases, with an application on a real socket.
 
 mod application;
+mod calls;
 mod connecting;
 mod isolation;
 mod people;
+mod sampling;
 mod sharing;
 
 use std::{sync::Arc, time::Duration};

@@ -91,3 +91,38 @@ async fn sessions_are_kept_until_they_expire() {
         assert_eq!(rows.load("abc").await.expect("loads"), None);
     }
 }
+
+#[tokio::test]
+async fn guessing_many_passwords_at_once_is_slowed_down_as_well() {
+    for stage in stages().await {
+        admin(&stage.hub, "ann@example.org").await;
+        let guesses =
+            (0..40).map(|number| stage.hub.sign_in(sign_in_form("ann@example.org", &format!("guess {number}")), None));
+        let answers = futures::future::join_all(guesses).await;
+        let tried = answers.iter().filter(|answer| matches!(answer, Err(HubError::Invalid { .. }))).count();
+        let slowed = answers.iter().filter(|answer| matches!(answer, Err(HubError::SlowDown { .. }))).count();
+        // Two are looked at side by side, so one more than the free ones can pass.
+        assert!(tried <= 6, "{tried} of 40 guesses were tried");
+        assert_eq!(tried + slowed, 40);
+    }
+}
+
+#[tokio::test]
+async fn what_no_address_has_is_a_problem_of_the_form_on_both_databases() {
+    for stage in stages().await {
+        let form = sign_in_form("ann\u{0}@example.org", "correct horse battery");
+        let error = stage.hub.sign_in(form, None).await.expect_err("is nobody's address");
+        assert!(error.problem_of("email").is_some(), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn sessions_that_expired_are_forgotten_when_somebody_signs_in() {
+    for stage in stages().await {
+        let rows = stage.hub.sessions();
+        rows.create("old", b"1", super::NOON + 1000).await.expect("creates");
+        stage.clock.advance(Duration::from_secs(2));
+        rows.create("new", b"2", super::NOON + 9000).await.expect("creates");
+        assert!(rows.create("old", b"3", super::NOON + 9000).await.expect("creates"), "nothing is left of it");
+    }
+}

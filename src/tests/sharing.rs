@@ -5,10 +5,17 @@ use model::{
     id::ShareId,
     mapping::{Link, Mapping, Source},
     run::Mode,
+    transform::Transform,
     view::{Actor, AudienceQuery, ChooseDestination, DestinationSegment, ShareState},
 };
 
-use super::{Stage, admin, application::Application, application::segment, connected, stages};
+use std::sync::Arc;
+
+use super::{
+    Stage, admin,
+    application::{Application, Gate, segment},
+    connected, stages,
+};
 
 async fn draft(stage: &Stage, actor: &Actor, application: &Application) -> (ShareId, String) {
     let endpoint = connected(&stage.hub, actor, "CRM", &application.url).await;
@@ -104,5 +111,94 @@ async fn two_who_share_at_once_make_one_run() {
         let asked = futures::future::join_all((0..8).map(|_| stage.hub.share_now(&actor, &share))).await;
         assert_eq!(asked.iter().filter(|run| run.is_ok()).count(), 1);
         assert_eq!(stage.hub.share(&actor, &share).await.expect("reads").runs.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_mapping_that_was_saved_while_a_destination_answered_is_not_lost() {
+    for stage in stages().await {
+        let actor = admin(&stage.hub, "ann@example.org").await;
+        let application = Application::start(vec![segment("1", "North")]).await;
+        let (share, endpoint) = draft(&stage, &actor, &application).await;
+        stage.hub.choose_destination(&actor, &share, to(&endpoint, new("New"), Mode::Add)).await.expect("fits");
+        let gate = Arc::new(Gate::default());
+        application.change(|says| says.gate = Some(gate.clone()));
+        let known = DestinationSegment::Existing { id: "1".to_owned(), name: String::new() };
+        let choosing = stage.hub.choose_destination(&actor, &share, to(&endpoint, known, Mode::Add));
+        let mapping = Mapping { links: vec![link("email", "email")] };
+        let meanwhile = async {
+            gate.reached.notified().await;
+            stage.hub.save_mapping(&actor, &share, mapping.clone()).await.expect("saves");
+            gate.opened.notify_one();
+        };
+        let (chosen, ()) = tokio::join!(choosing, meanwhile);
+        let view = chosen.expect("is chosen");
+        assert_eq!((view.mapping, view.mapping_version), (mapping, 1));
+    }
+}
+
+#[tokio::test]
+async fn a_segment_that_a_run_made_elsewhere_is_not_taken_for_one_of_the_new_destination() {
+    for stage in stages().await {
+        let actor = admin(&stage.hub, "ann@example.org").await;
+        let application = Application::start(vec![segment("1", "North")]).await;
+        let (share, first) = draft(&stage, &actor, &application).await;
+        let second = connected(&stage.hub, &actor, "Mail", &application.url).await.to_string();
+        stage.hub.choose_destination(&actor, &share, to(&first, new("VIP"), Mode::Add)).await.expect("fits");
+        stage.hub.choose_destination(&actor, &share, to(&second, new("VIP"), Mode::Add)).await.expect("fits");
+        let made = async |segment_id: &str| {
+            let mut transaction = stage.hub.database().begin().await.expect("begins");
+            crate::sharing::segment_made(
+                &mut transaction,
+                super::NOON,
+                &share,
+                &first.parse().expect("an id"),
+                segment_id,
+                "VIP",
+            )
+            .await
+            .expect("is noted");
+            transaction.commit().await.expect("commits");
+            let view = stage.hub.share(&actor, &share).await.expect("reads");
+            view.destination.expect("is chosen").segment
+        };
+        assert_eq!(made("of the first").await, new("VIP"), "the share goes elsewhere by now");
+    }
+}
+
+#[tokio::test]
+async fn a_mapping_has_bounds() {
+    for stage in stages().await {
+        let actor = admin(&stage.hub, "ann@example.org").await;
+        let application = Application::start(vec![segment("1", "North")]).await;
+        let (share, endpoint) = draft(&stage, &actor, &application).await;
+        stage.hub.choose_destination(&actor, &share, to(&endpoint, new("New"), Mode::Add)).await.expect("fits");
+        let save = async |links: Vec<Link>| stage.hub.save_mapping(&actor, &share, Mapping { links }).await;
+        let with = |transforms: Vec<Transform>| vec![Link { transforms, ..link("email", "email") }];
+        let error = save(with(vec![Transform::Trim; 50])).await.expect_err("too many steps");
+        assert!(error.problem_of("email").is_some(), "{error:?}");
+        let long = Transform::DefaultWhenEmpty { value: "x".repeat(2000) };
+        let error = save(with(vec![long])).await.expect_err("too long a value");
+        assert!(error.problem_of("email").is_some(), "{error:?}");
+        let error = save(vec![link("email", "email"); 600]).await.expect_err("too many links");
+        assert!(error.problem_of("mapping").is_some(), "{error:?}");
+        save(with(vec![Transform::Trim, Transform::Lowercase])).await.expect("saves");
+    }
+}
+
+#[tokio::test]
+async fn existing_segments_that_could_not_be_kept_are_not_offered() {
+    for stage in stages().await {
+        let actor = admin(&stage.hub, "ann@example.org").await;
+        let application = Application::start(vec![segment("1", "North")]).await;
+        let (share, endpoint) = draft(&stage, &actor, &application).await;
+        application.change(|says| {
+            says.segments = vec![segment("a\u{0}b", "Odd"), segment("2", "Good\u{0} people")];
+        });
+        let id: model::id::EndpointId = endpoint.parse().expect("an id");
+        let offered = stage.hub.existing_segments(&actor, &id).await.expect("answers");
+        assert_eq!(offered.iter().map(|segment| segment.name.as_str()).collect::<Vec<_>>(), ["Good people"]);
+        let known = DestinationSegment::Existing { id: "2".to_owned(), name: String::new() };
+        stage.hub.choose_destination(&actor, &share, to(&endpoint, known, Mode::Add)).await.expect("fits");
     }
 }

@@ -31,6 +31,7 @@ create index user_session_by_expiry on user_session (expires_at);
 
 create table sign_in_failure (
     id text not null primary key,
+    attempt_id text not null,
     subject text not null,
     at {integer} not null
 ) {strict};

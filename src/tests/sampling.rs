@@ -1,0 +1,77 @@
+//! Samples: taken from the producer, kept sealed for an hour, and the job called off afterwards.
+
+use std::time::Duration;
+
+use model::{
+    contract::JobStatus,
+    id::AudienceId,
+    view::{Actor, AudienceQuery, EndpointHealth},
+};
+use sqlx::Row;
+use tokio::time::timeout;
+
+use super::{Stage, admin, application::Application, application::segment, connected, stages};
+
+async fn audience(stage: &Stage, actor: &Actor, application: &Application) -> AudienceId {
+    connected(&stage.hub, actor, "CRM", &application.url).await;
+    let query = AudienceQuery { text: String::new(), endpoint: None, page: 1 };
+    stage.hub.audiences(actor, &query).await.expect("searches").items.remove(0).id
+}
+
+async fn called_off(application: &Application, jobs: usize) {
+    let mut reports = application.reports.clone();
+    let all = timeout(Duration::from_secs(5), reports.wait_for(|reports| reports.len() >= jobs)).await;
+    let all = all.expect("is reported in time").expect("the application runs").clone();
+    assert_eq!(all, vec![JobStatus::Canceled; jobs]);
+}
+
+#[tokio::test]
+async fn it_is_kept_sealed_for_an_hour_and_then_asked_for_again() {
+    for stage in stages().await {
+        let actor = admin(&stage.hub, "ann@example.org").await;
+        let application = Application::start(vec![segment("1", "North")]).await;
+        let id = audience(&stage, &actor, &application).await;
+        let sample = stage.hub.sample(&actor, &id).await.expect("answers");
+        assert_eq!((sample.columns.as_slice(), sample.problem.as_deref()), (["email".to_owned()].as_slice(), None));
+        assert_eq!(sample.rows, [["ann@example.org"], ["bob@example.org"]]);
+        called_off(&application, 1).await;
+
+        let rows = sqlx::query("select sample from audience_sample").fetch_all(stage.hub.database().reader()).await;
+        let kept: Vec<u8> = rows.expect("reads")[0].get("sample");
+        assert!(!kept.windows(7).any(|bytes| bytes == b"example"), "what is kept can't be read without the key");
+
+        application.change(|says| says.export = Some("email\r\ncid@example.org\r\n".to_owned()));
+        stage.clock.advance(Duration::from_secs(59 * 60));
+        assert_eq!(stage.hub.sample(&actor, &id).await.expect("answers"), sample);
+        stage.clock.advance(Duration::from_secs(2 * 60));
+        assert_eq!(stage.hub.sample(&actor, &id).await.expect("answers").rows, [["cid@example.org"]]);
+    }
+}
+
+#[tokio::test]
+async fn no_more_than_twenty_rows_are_kept_of_a_producer_that_sends_all() {
+    for stage in stages().await {
+        let actor = admin(&stage.hub, "ann@example.org").await;
+        let application = Application::start(vec![segment("1", "North")]).await;
+        let id = audience(&stage, &actor, &application).await;
+        application.change(|says| says.export = Some(format!("email\r\n{}", "ann@example.org\r\n".repeat(5000))));
+        assert_eq!(stage.hub.sample(&actor, &id).await.expect("answers").rows.len(), 20);
+    }
+}
+
+#[tokio::test]
+async fn a_producer_that_breaks_down_over_it_is_named_and_its_job_called_off() {
+    for stage in stages().await {
+        let actor = admin(&stage.hub, "ann@example.org").await;
+        let application = Application::start(vec![segment("1", "North")]).await;
+        let id = audience(&stage, &actor, &application).await;
+        application.change(|says| says.export = None);
+        let sample = stage.hub.sample(&actor, &id).await.expect("answers");
+        assert!(sample.problem.as_deref().is_some_and(|problem| problem.starts_with("CRM gave no sample")));
+        called_off(&application, 1).await;
+        let endpoints = stage.hub.endpoints(&actor).await.expect("lists");
+        assert_eq!(endpoints[0].health, EndpointHealth::Failing, "health is made of real calls");
+        application.change(|says| says.export = Some("email\r\nann@example.org\r\n".to_owned()));
+        assert_eq!(stage.hub.sample(&actor, &id).await.expect("answers").rows.len(), 1, "a failure is not kept");
+    }
+}
