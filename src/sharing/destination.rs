@@ -61,8 +61,11 @@ impl Hub {
         })?;
         let mut segments: Vec<ExistingSegment> = segments
             .into_iter()
-            .filter(|segment| !segment.id.chars().chain(segment.name.chars()).any(|letter| letter == '\0'))
-            .map(|segment| ExistingSegment { id: segment.id, name: segment.name, size: segment.size })
+            .filter(|segment| !segment.id.is_empty() && !segment.id.chars().any(char::is_control))
+            .map(|segment| {
+                let name = segment.name.chars().filter(|letter| !letter.is_control()).take(LONGEST_NAME).collect();
+                ExistingSegment { id: segment.id, name, size: segment.size }
+            })
             .collect();
         segments.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(segments)

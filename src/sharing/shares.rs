@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 
 use model::{
+    contract::MAX_COLUMNS,
     error::{FieldProblem, HubError},
     id::{AccountId, AudienceId, EndpointId, ShareId},
     mapping::{Mapping, Source},
     run::Mode,
+    transform::Transform,
     view::{Actor, Destination, DestinationSegment, Role, ShareState, ShareSummary, ShareView},
 };
 use sqlx::{Any, AssertSqlSafe, Row, Transaction, any::AnyRow};
@@ -23,6 +25,7 @@ const RUNS_SHOWN: u32 = 20;
 /// Shares in a list.
 const MOST_LISTED: u32 = 500;
 const LONGEST_VALUE: usize = 1000;
+const MOST_TRANSFORMS: usize = 20;
 
 const SUMMARY: &str =
     "select s.id, s.state, s.audience_id, s.mode, s.segment_name, s.updated_at, a.name as audience_name,
@@ -158,6 +161,10 @@ impl Hub {
     /// Changes the mapping. What may be wrong with it beyond names is for the review.
     pub async fn save_mapping(&self, actor: &Actor, id: &ShareId, mapping: Mapping) -> Result<ShareView> {
         require(actor, Role::Member)?;
+        let problems = out_of_bounds(&mapping);
+        if !problems.is_empty() {
+            return Err(HubError::Invalid { problems });
+        }
         let share = self.share(actor, id).await?;
         let destination = share.destination.as_ref();
         let destination = destination
@@ -228,6 +235,33 @@ pub(crate) async fn segment_made(
     Ok(())
 }
 
+/// What is wrong with a mapping whatever the fields are: it is kept, so it has bounds.
+fn out_of_bounds(mapping: &Mapping) -> Vec<FieldProblem> {
+    if mapping.links.len() > MAX_COLUMNS {
+        return vec![FieldProblem::new("mapping", format!("A mapping has at most {MAX_COLUMNS} fields."))];
+    }
+    let mut problems = Vec::new();
+    for link in &mapping.links {
+        if link.transforms.len() > MOST_TRANSFORMS {
+            let message = format!("At most {MOST_TRANSFORMS} things are done to a value, one after the other.");
+            problems.push(FieldProblem::new(bounded(&link.target), message));
+        }
+        let constant = match &link.source {
+            Source::Constant { value } => Some(value),
+            Source::Field { .. } => None,
+        };
+        let defaults = link.transforms.iter().filter_map(|transform| match transform {
+            Transform::DefaultWhenEmpty { value } => Some(value),
+            _ => None,
+        });
+        if constant.into_iter().chain(defaults).any(|value| value.len() > LONGEST_VALUE) {
+            let message = format!("A constant or default value has at most {LONGEST_VALUE} bytes.");
+            problems.push(FieldProblem::new(bounded(&link.target), message));
+        }
+    }
+    problems
+}
+
 fn unknown_names(mapping: &Mapping, share: &ShareView, destination: &Destination) -> Vec<FieldProblem> {
     let mut problems = Vec::new();
     for link in &mapping.links {
@@ -238,10 +272,6 @@ fn unknown_names(mapping: &Mapping, share: &ShareView, destination: &Destination
         match &link.source {
             Source::Field { name } if !share.fields.iter().any(|field| field.name == *name) => {
                 let message = format!("The audience has no field “{}”.", bounded(name));
-                problems.push(FieldProblem::new(bounded(&link.target), message));
-            }
-            Source::Constant { value } if value.len() > LONGEST_VALUE => {
-                let message = format!("A constant has at most {LONGEST_VALUE} bytes.");
                 problems.push(FieldProblem::new(bounded(&link.target), message));
             }
             Source::Field { .. } | Source::Constant { .. } => {}

@@ -45,9 +45,6 @@ pub(super) struct Gate {
     pub(super) opened: Notify,
 }
 
-/// What was reported of jobs, in order.
-type Reports = watch::Sender<Vec<JobStatus>>;
-
 /// A running application.
 pub(super) struct Application {
     pub(super) url: String,

@@ -121,8 +121,8 @@ async fn pages_that_never_end_and_answers_that_are_too_long_are_refused() {
     let endless = |bytes: usize| {
         get(move |Query(Cursor { cursor }): Query<Cursor>| async move {
             let number = cursor.unwrap_or(0) + 1;
-            let segment = serde_json::json!({ "id": number.to_string(), "name": "N".repeat(bytes) });
-            axum::Json(serde_json::json!({ "items": [segment], "next": number.to_string() }))
+            let name = "N".repeat(bytes);
+            format!(r#"{{"items": [{{"id": "{number}", "name": "{name}"}}], "next": "{number}"}}"#)
         })
     };
     let error = Misbehaving::error(endless(7 * 1024 * 1024)).await;
