@@ -10,6 +10,7 @@ mod events;
 mod health;
 mod log;
 mod master_key;
+mod memory;
 mod requests;
 mod router;
 mod run_files;
@@ -24,10 +25,6 @@ use std::{io::Write, process::ExitCode};
 use clap::{Parser, Subcommand};
 
 use settings::{HubOptions, LogOptions, ServeOptions};
-
-/// The system's allocator keeps what many threads gave back, so that memory would grow with the number of parts.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[derive(Debug, Parser)]
 #[command(name = "usher", version, about = "An open, self-hosted audience exchange")]
@@ -63,6 +60,7 @@ enum Command {
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    memory::give_back_at_once();
     let line = CommandLine::parse_from(with_default_subcommand(std::env::args_os()));
     match run(line).await {
         Ok(()) => ExitCode::SUCCESS,

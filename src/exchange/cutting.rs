@@ -126,10 +126,9 @@ impl Cutter {
         self.cuts += 1;
         let part = (self.rows > 0).then(|| {
             self.parts += 1;
-            // The next part will be about as large as this one.
-            let mut next = Vec::with_capacity(self.csv.len());
+            let mut next = Vec::with_capacity(room_after(self.csv.len()));
             next.extend_from_slice(&self.header);
-            let next_source = Vec::with_capacity(self.source.len());
+            let next_source = Vec::with_capacity(room_after(self.source.len()));
             CutPart {
                 number: self.parts,
                 rows: std::mem::take(&mut self.rows),
@@ -149,6 +148,11 @@ impl Cutter {
         });
         Some(Cut { number: self.cuts, part, rejects, groups: groups.collect() })
     }
+}
+
+/// Room for a part that is about as large as the last one, and for its seal: growing would double it, and copy all of it.
+fn room_after(length: usize) -> usize {
+    length + length / 8 + 64
 }
 
 #[cfg(test)]
