@@ -62,7 +62,7 @@ pub async fn download_and_upload(producer: &str, key: &str) -> anyhow::Result<Pl
     }
     target.flush().await?;
     let download_seconds = begun.elapsed().as_secs_f64();
-    let done = StatusReport { status: JobStatus::Complete, parts: 1, rows: state.counts.rows, reason: None };
+    let done = StatusReport::complete(1, state.counts.rows);
     client.put(format!("{producer}v1/jobs/{}/status", job.id)).bearer_auth(key).json(&done).send().await?;
 
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;

@@ -286,10 +286,12 @@ pub struct PartResult {
     pub refusals: Vec<Refusal>,
 }
 
-/// The body of `PUT v1/jobs/{jobId}/status`: the sending side says that all was sent, or calls the job off.
+/// The body of `PUT v1/jobs/{jobId}/status`: the sending side says that all was sent, the side that fetches says what became of it, or
+/// either calls the job off.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatusReport {
-    /// `COMPLETE` (all was sent, or all was fetched), `CANCELED` or `FAILED`.
+    /// `COMPLETE` (all was sent, or all was fetched and dealt with), `CANCELED` or `FAILED`; `RUNNING` from a PULL consumer that reports
+    /// what became of some parts while it goes on.
     pub status: JobStatus,
     /// How many parts there are in all.
     #[serde(default)]
@@ -300,6 +302,48 @@ pub struct StatusReport {
     /// Why it was called off, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// From a PULL consumer: what became of each part's rows. Each part once; a repeat must say the same.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub results: Vec<PartResult>,
+    /// From a PULL consumer that made a new segment: its id there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub segment_id: Option<String>,
+}
+
+impl StatusReport {
+    /// That all is done: so many parts, so many rows.
+    pub fn complete(parts: u32, rows: u64) -> Self {
+        Self { status: JobStatus::Complete, parts, rows, reason: None, results: Vec::new(), segment_id: None }
+    }
+
+    /// That the job ends, or ended, otherwise, with the reason for people.
+    pub fn ended(status: JobStatus, reason: impl Into<String>) -> Self {
+        Self { status, parts: 0, rows: 0, reason: Some(reason.into()), results: Vec::new(), segment_id: None }
+    }
+}
+
+/// A job that Usher keeps for an endpoint which fetches or sends by itself: the answers of Usher's `GET /v1/jobs` and `GET /v1/jobs/{jobId}`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HostedJob {
+    /// The job. `parts` is what a PULL consumer can fetch; for an export `GET /v1/jobs/{jobId}/data` lists what has arrived.
+    #[serde(flatten)]
+    pub job: Job,
+    /// The columns: those asked for (export), or those that every part has, in this order (import).
+    pub fields: Vec<Field>,
+    /// When it was made.
+    pub created_at: String,
+    /// When it expires unless it has ended before.
+    pub expires_at: String,
+}
+
+/// The answers of Usher's `GET /v1/endpoint` and `PUT /v1/endpoint`: who an endpoint key belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RegisteredEndpoint {
+    /// Usher's id of the endpoint.
+    pub id: String,
+    /// What it said of itself.
+    #[serde(flatten)]
+    pub description: EndpointDescription,
 }
 
 /// An error answer (RFC 9457), with a documented `code`.

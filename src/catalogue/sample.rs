@@ -140,12 +140,7 @@ async fn take(
 
 /// The rest of the export is not wanted; an endpoint that does not hear this lets the job expire.
 async fn call_off(client: EndpointClient, job_id: JobId) {
-    let report = StatusReport {
-        status: JobStatus::Canceled,
-        parts: 0,
-        rows: 0,
-        reason: Some("Only a sample was wanted.".to_owned()),
-    };
+    let report = StatusReport::ended(JobStatus::Canceled, "Only a sample was wanted.");
     if let Err(error) = client.report(&job_id, &report).await {
         tracing::debug!(job.id = %job_id, %error, "a sample's job could not be called off");
     }

@@ -293,12 +293,9 @@ impl Carrier {
     /// Tells an endpoint how its job ended, a few times at most. It is not needed for the run, so a failure is only logged.
     pub(super) async fn tell(&self, side: Side, job_id: &JobId, status: JobStatus, reason: &str) {
         let Ok(client) = self.client(side).await else { return };
-        let told = matches!(status, JobStatus::Complete);
-        let report = StatusReport {
-            status,
-            parts: if told { self.run.parts } else { 0 },
-            rows: if told { self.run.counts.read } else { 0 },
-            reason: Some(reason.to_owned()).filter(|_| !told),
+        let report = match status {
+            JobStatus::Complete => StatusReport::complete(self.run.parts, self.run.counts.read),
+            ended => StatusReport::ended(ended, reason),
         };
         let policy = self.hub.exchange().settings.retry;
         for attempt in 1..=LAST_WORD_ATTEMPTS {

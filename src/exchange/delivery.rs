@@ -56,12 +56,7 @@ impl Carrier {
                 return Err(self.internal("the job with the destination is not known"));
             };
             let consumer = self.client(Side::Destination).await?;
-            let report = StatusReport {
-                status: JobStatus::Complete,
-                parts: self.run.parts,
-                rows: self.run.counts.sent,
-                reason: None,
-            };
+            let report = StatusReport::complete(self.run.parts, self.run.counts.sent);
             // A consumer that finished after the first report may refuse the second, sent after a crash: its job tells.
             let reported = self.call(Side::Destination, || consumer.report(&job_id, &report)).await;
             let refusal = match reported {

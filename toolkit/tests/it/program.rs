@@ -188,7 +188,7 @@ impl Program {
     }
 
     pub async fn report(&self, job: &str, status: JobStatus, parts: u32, rows: u64) -> Response {
-        let report = StatusReport { status, parts, rows, reason: None };
+        let report = StatusReport { status, ..StatusReport::complete(parts, rows) };
         self.request(Method::PUT, &format!("/v1/jobs/{job}/status")).json(&report).send().await.unwrap()
     }
 
