@@ -70,6 +70,8 @@ pub struct ApplicationView {
     pub producer: Option<Movement>,
     /// How it takes audiences, if it does.
     pub consumer: Option<Movement>,
+    /// Usher calls it, so that the form asks for an address and a key. Otherwise it calls Usher, with a key that Usher makes.
+    pub is_called: bool,
     /// The base URL to start the form with.
     pub default_base_url: Option<String>,
     /// Where to find the authentication key, for the form.
@@ -122,8 +124,12 @@ pub struct EndpointView {
     pub summary: EndpointSummary,
     /// What it says of itself.
     pub description: Option<String>,
-    /// Where Usher calls it.
-    pub base_url: String,
+    /// Where Usher calls it, if it does.
+    pub base_url: Option<String>,
+    /// It calls Usher, for at least one of its sides, with an endpoint key.
+    pub calls_usher: bool,
+    /// It has such a key.
+    pub has_endpoint_key: bool,
     /// What it takes, when it is a destination.
     pub delivery: Option<DeliveryOptions>,
     /// The fields that it takes, when it is a destination.
@@ -141,10 +147,22 @@ pub struct Connect {
     pub application_id: String,
     /// Its name in this account.
     pub name: String,
-    /// Where Usher calls it; the contract's paths (`v1/...`) stand below it.
+    /// Where Usher calls it; the contract's paths (`v1/...`) stand below it. Empty for an application that calls Usher.
+    #[serde(default)]
     pub base_url: String,
-    /// What Usher sends as `Authorization: Bearer`.
+    /// What Usher sends as `Authorization: Bearer`. Empty for an application that calls Usher.
+    #[serde(default)]
     pub authentication_key: String,
+}
+
+/// The key of an endpoint that calls Usher, when it was just made: shown once.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndpointKey(pub String);
+
+impl std::fmt::Debug for EndpointKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("EndpointKey")
+    }
 }
 
 /// One step of the connection test.

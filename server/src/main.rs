@@ -5,6 +5,7 @@
 // A page is one type, as deep as its elements stand in each other.
 #![recursion_limit = "256"]
 
+mod api;
 mod demo;
 mod events;
 mod health;

@@ -31,7 +31,7 @@ use tower_http::{
 };
 use tower_sessions::Session;
 
-use crate::{events, health, requests, run_files, security, sessions, settings::ServeOptions};
+use crate::{api, events, health, requests, run_files, security, sessions, settings::ServeOptions};
 
 /// Bytes of a request at most. The largest is a mapping of a few hundred columns.
 const LARGEST_REQUEST: usize = 2 * 1024 * 1024;
@@ -75,18 +75,21 @@ pub(crate) fn router(state: AppState, options: &ServeOptions) -> anyhow::Result<
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics))
-        .with_state(state);
+        .with_state(state.clone());
+    let endpoints = api::routes().with_state(state);
     let request_id = HeaderName::from_static("x-request-id");
     let https_only = SetResponseHeaderLayer::overriding(STRICT_TRANSPORT_SECURITY, security::HTTPS_ONLY);
-    Ok(people.merge(files).merge(machines).layer(
+    // Parts travel as they are: their digests are of the bytes that travel.
+    let compressed =
+        people.merge(files).merge(machines).layer(CompressionLayer::new().compress_when(is_worth_compressing()));
+    Ok(compressed.merge(endpoints).layer(
         ServiceBuilder::new()
             .layer(SetRequestIdLayer::new(request_id.clone(), MakeRequestUuid))
             .layer(TraceLayer::new_for_http().make_span_with(requests::span))
             .layer(PropagateRequestIdLayer::new(request_id))
             .layer(from_fn(requests::count))
             .layer(from_fn(security::headers))
-            .option_layer(secure.then_some(https_only))
-            .layer(CompressionLayer::new().compress_when(is_worth_compressing())),
+            .option_layer(secure.then_some(https_only)),
     ))
 }
 

@@ -2,6 +2,7 @@
 //!
 //! It asks producers through `outbound`, and knows no share beyond the names of destinations that the sharing room tells it.
 
+mod declared;
 mod refresh;
 mod sample;
 mod search;

@@ -4,11 +4,12 @@ use std::time::{Duration, Instant};
 
 use futures::{StreamExt, stream};
 use model::{
-    contract::{MAX_COLUMNS, Segment},
+    contract::{MAX_COLUMNS, Movement, Segment},
     error::HubError,
     id::{AccountId, AudienceId, EndpointId},
     view::{Actor, Role},
 };
+use sqlx::{Any, Row, Transaction};
 use tokio_util::sync::CancellationToken;
 
 use super::folded;
@@ -64,8 +65,13 @@ impl Hub {
 
     async fn refresh_endpoint(&self, account_id: &AccountId, id: &EndpointId) -> Result<u64> {
         let endpoint = self.connected_endpoint(account_id, id).await?;
-        if endpoint.description.producer.is_none() {
-            return Ok(0);
+        match endpoint.description.producer.as_ref().map(|side| side.movement) {
+            None => return Ok(0),
+            // It declares its audiences by itself, and can't be asked.
+            Some(Movement::Push) => {
+                return Ok(self.audience_counts(account_id).await?.get(id).copied().unwrap_or(0));
+            }
+            Some(Movement::Pull) => {}
         }
         let client = self.endpoint_client(account_id, id).await?;
         let begun = Instant::now();
@@ -88,52 +94,16 @@ impl Hub {
         segments: &[Segment],
     ) -> std::result::Result<u64, StoreError> {
         let now = self.now_ms();
-        let mut usable = 0;
+        let mut count = 0;
         let mut transaction = self.database().begin().await?;
         for segment in segments {
             // An audience that can't be kept to the limits is left out, and said so in the log; the others go on.
-            if segment.id.is_empty()
-                || segment.id.len() > LONGEST_SEGMENT_ID
-                || segment.fields.len() > MAX_COLUMNS
-                || segment.id.chars().any(char::is_control)
-                || bounded(&segment.name).is_empty()
-            {
+            if usable(segment).is_err() {
                 tracing::warn!(endpoint.id = %id, "an audience is beyond the limits and was left out");
                 continue;
             }
-            usable += 1;
-            let audience_id: AudienceId = new_id(AudienceId::PREFIX);
-            let name = bounded(&segment.name);
-            let description = segment.description.as_deref().map(bounded);
-            // What is no time (contract: RFC 3339) can't be shown as one.
-            let updated_at =
-                segment.updated_at.as_deref().filter(|text| chrono::DateTime::parse_from_rfc3339(text).is_ok());
-            let fields = serde_json::to_string(&segment.fields).map_err(encode)?;
-            let tags: Vec<String> = segment.tags.iter().map(|tag| bounded(tag)).collect();
-            let tags = serde_json::to_string(&tags).map_err(encode)?;
-            sqlx::query(
-                "insert into audience (id, account_id, endpoint_id, segment_id, name, description, size, size_is_estimate, fields, tags,
-                    search, updated_at, seen_at, withdrawn_at)
-                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, null)
-                 on conflict (endpoint_id, segment_id) do update set name = excluded.name, description = excluded.description,
-                    size = excluded.size, size_is_estimate = excluded.size_is_estimate, fields = excluded.fields, tags = excluded.tags,
-                    search = excluded.search, updated_at = excluded.updated_at, seen_at = excluded.seen_at, withdrawn_at = null",
-            )
-            .bind(audience_id.as_str())
-            .bind(account_id.as_str())
-            .bind(id.as_str())
-            .bind(segment.id.as_str())
-            .bind(name.as_str())
-            .bind(description)
-            .bind(segment.size.and_then(|size| i64::try_from(size).ok()))
-            .bind(i64::from(segment.size_is_estimate))
-            .bind(fields)
-            .bind(tags)
-            .bind(search_text(segment, endpoint_name))
-            .bind(updated_at)
-            .bind(now)
-            .execute(&mut *transaction)
-            .await?;
+            count += 1;
+            note_segment(&mut transaction, now, account_id, id, endpoint_name, segment).await?;
         }
         sqlx::query("update audience set withdrawn_at = $1 where account_id = $2 and endpoint_id = $3 and seen_at < $1 and withdrawn_at is null")
             .bind(now)
@@ -142,8 +112,71 @@ impl Hub {
             .execute(&mut *transaction)
             .await?;
         transaction.commit().await?;
-        Ok(usable)
+        Ok(count)
     }
+}
+
+/// What of an audience is beyond the limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unusable {
+    Id,
+    Name,
+    Fields,
+}
+
+/// Whether an audience can be kept.
+pub(super) fn usable(segment: &Segment) -> std::result::Result<(), Unusable> {
+    let id = &segment.id;
+    if id.is_empty() || id.len() > LONGEST_SEGMENT_ID || id.chars().any(char::is_control) {
+        Err(Unusable::Id)
+    } else if bounded(&segment.name).is_empty() {
+        Err(Unusable::Name)
+    } else if segment.fields.is_empty() || segment.fields.len() > MAX_COLUMNS {
+        Err(Unusable::Fields)
+    } else {
+        Ok(())
+    }
+}
+
+/// Writes a usable audience down, as its producer tells it. Says whether it is new.
+pub(super) async fn note_segment(
+    transaction: &mut Transaction<'_, Any>,
+    now: i64,
+    account_id: &AccountId,
+    id: &EndpointId,
+    endpoint_name: &str,
+    segment: &Segment,
+) -> std::result::Result<bool, StoreError> {
+    let audience_id: AudienceId = new_id(AudienceId::PREFIX);
+    let description = segment.description.as_deref().map(bounded);
+    // What is no time (contract: RFC 3339) can't be shown as one.
+    let updated_at = segment.updated_at.as_deref().filter(|text| chrono::DateTime::parse_from_rfc3339(text).is_ok());
+    let tags: Vec<String> = segment.tags.iter().map(|tag| bounded(tag)).collect();
+    let row = sqlx::query(
+        "insert into audience (id, account_id, endpoint_id, segment_id, name, description, size, size_is_estimate, fields, tags,
+            search, updated_at, seen_at, withdrawn_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, null)
+         on conflict (endpoint_id, segment_id) do update set name = excluded.name, description = excluded.description,
+            size = excluded.size, size_is_estimate = excluded.size_is_estimate, fields = excluded.fields, tags = excluded.tags,
+            search = excluded.search, updated_at = excluded.updated_at, seen_at = excluded.seen_at, withdrawn_at = null
+         returning id",
+    )
+    .bind(audience_id.as_str())
+    .bind(account_id.as_str())
+    .bind(id.as_str())
+    .bind(segment.id.as_str())
+    .bind(bounded(&segment.name))
+    .bind(description)
+    .bind(segment.size.and_then(|size| i64::try_from(size).ok()))
+    .bind(i64::from(segment.size_is_estimate))
+    .bind(serde_json::to_string(&segment.fields).map_err(encode)?)
+    .bind(serde_json::to_string(&tags).map_err(encode)?)
+    .bind(search_text(segment, endpoint_name))
+    .bind(updated_at)
+    .bind(now)
+    .fetch_one(&mut **transaction)
+    .await?;
+    Ok(row.try_get::<String, _>("id")? == audience_id.as_str())
 }
 
 /// Everything that an audience is found by, folded.

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use model::{
-    contract::{Job, JobCategory, JobRequest, JobSegment, JobStatus, StatusReport},
+    contract::{Job, JobCategory, JobRequest, JobSegment, JobStatus, Movement, StatusReport},
     id::{AudienceId, JobId},
     view::{Actor, Role, Sample},
 };
@@ -49,7 +49,13 @@ impl Hub {
         if let Some(sample) = self.kept_sample(id).await? {
             return Ok(sample);
         }
-        let client = self.endpoint_client(&actor.account_id, &audience.summary.endpoint_id).await?;
+        let endpoint_id = &audience.summary.endpoint_id;
+        let endpoint = self.connected_endpoint(&actor.account_id, endpoint_id).await?;
+        if endpoint.description.producer.as_ref().is_some_and(|producer| producer.movement == Movement::Push) {
+            let problem = format!("{} sends data only when a run asks for it, so there is no sample.", endpoint.name);
+            return Ok(Sample { problem: Some(problem), ..Sample::default() });
+        }
+        let client = self.endpoint_client(&actor.account_id, endpoint_id).await?;
         let job_id: JobId = new_id(JobId::PREFIX);
         let begun = Instant::now();
         let taken = match timeout(PATIENCE, take(&client, &audience, &job_id)).await {

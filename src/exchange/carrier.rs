@@ -4,7 +4,7 @@
 use std::{future::Future, time::Duration};
 
 use model::{
-    contract::{Job, JobStatus, StatusReport},
+    contract::{Job, JobStatus, Movement, StatusReport},
     error::HubError,
     id::{EndpointId, JobId},
     run::{Failure, FailureCode, RunEvent, RunState},
@@ -12,6 +12,7 @@ use model::{
 use tokio::time::Instant;
 
 use super::{
+    jobs::{self, JobRow},
     payload_folder,
     runs::{self, Claim, Held, RunRow, bounded_text},
     stop::{Stop, internal_failure},
@@ -52,8 +53,16 @@ impl Carrier {
         self.run.state
     }
 
+    /// How often the run had been woken when it was claimed.
+    pub(super) fn woken(&self) -> i64 {
+        self.run.woken
+    }
+
     /// From where the run is to its end.
     pub(super) async fn carry_out(&mut self) -> Result<(), Stop> {
+        if self.run.canceled {
+            return Err(Stop::Canceled);
+        }
         self.open_key().await?;
         loop {
             match self.run.state {
@@ -72,6 +81,7 @@ impl Carrier {
         let (event, failure) = match reason {
             Stop::Lost => return Err(Stop::Lost),
             Stop::HandBack => return Err(Stop::HandBack),
+            Stop::Parked => return Err(Stop::Parked),
             Stop::Canceled => (RunEvent::Cancel, None),
             Stop::Failed(failure) | Stop::ReadAgain(failure) => (RunEvent::Fail, Some(failure)),
         };
@@ -91,7 +101,15 @@ impl Carrier {
         self.abandon_export(status, word).await;
         self.abandon_import(status, word).await;
         let kept = self.what_was_kept();
+        let fetched = match &self.run.import_job_id {
+            Some(job_id) if state == RunState::Delivering => self.hosted_job(job_id).await?.is_some(),
+            _ => false,
+        };
         let mut change = self.held.begin().await?;
+        // A retry is another job for the endpoint: this one is over.
+        if fetched {
+            change.set_text(runs::Column::ImportJob, None).await?;
+        }
         if matches!(state, RunState::Queued | RunState::Exporting | RunState::Reading) {
             change.forget_parts().await?;
         }
@@ -113,7 +131,7 @@ impl Carrier {
         count_ended(self.run.state);
         if matches!(state, RunState::Queued | RunState::Exporting | RunState::Reading) {
             let folder = payload_folder(&self.run.id);
-            for kind in ["parts", "source"] {
+            for kind in ["parts", "source", "uploads"] {
                 if let Err(error) = self.hub.payloads().remove_below(&format!("{folder}/{kind}")).await {
                     tracing::warn!(run.id = %self.run.id, %error, "parts of no use could not be removed");
                 }
@@ -166,20 +184,53 @@ impl Carrier {
         }
     }
 
-    /// A client for one side's endpoint.
-    pub(super) async fn client(&self, side: Side) -> Result<EndpointClient, Stop> {
-        let client = self.hub.endpoint_client(&self.run.account_id, self.endpoint_id(side)).await;
-        client.map_err(|error| match error {
+    /// How data moves between Usher and one side's endpoint.
+    pub(super) async fn movement(&self, side: Side) -> Result<Movement, Stop> {
+        let endpoint = self.hub.connected_endpoint(&self.run.account_id, self.endpoint_id(side)).await;
+        let description = endpoint.map_err(|error| self.not_connected(side, error))?.description;
+        let movement = match side {
+            Side::Source => description.producer.map(|side| side.movement),
+            Side::Destination => description.consumer.map(|side| side.movement),
+        };
+        movement.ok_or_else(|| {
+            let what = if side == Side::Source { "offers" } else { "takes" };
+            let message = format!("{} no longer {what} audiences.", self.name(side));
+            self.failed(FailureCode::EndpointFailed, &message, true)
+        })
+    }
+
+    /// A job that Usher keeps for an endpoint; none when it is not such a one.
+    pub(super) async fn hosted_job(&self, job_id: &JobId) -> Result<Option<JobRow>, Stop> {
+        let row = jobs::job(self.hub.database(), self.hub.now_ms(), job_id).await;
+        row.map_err(|error| self.store_failed(error))
+    }
+
+    /// When a job that is opened now expires.
+    pub(super) fn job_expiry(&self, now: i64) -> i64 {
+        let expiry = self.hub.exchange().settings.job_expiry;
+        now.saturating_add(i64::try_from(expiry.as_millis()).unwrap_or(i64::MAX))
+    }
+
+    fn not_connected(&self, side: Side, error: HubError) -> Stop {
+        match error {
             HubError::NotFound { .. } => {
                 let message =
                     format!("{} is not connected any more. Connect it again, and share again.", self.name(side));
                 self.failed(FailureCode::EndpointUnreachable, &message, false)
             }
+            other => self.internal(&other.to_string()),
+        }
+    }
+
+    /// A client for one side's endpoint.
+    pub(super) async fn client(&self, side: Side) -> Result<EndpointClient, Stop> {
+        let client = self.hub.endpoint_client(&self.run.account_id, self.endpoint_id(side)).await;
+        client.map_err(|error| match error {
             HubError::Endpoint { message } => {
                 let message = format!("{}: {}", self.name(side), sentence(&message));
                 self.failed(FailureCode::EndpointUnreachable, &message, false)
             }
-            other => self.internal(&other.to_string()),
+            other => self.not_connected(side, other),
         })
     }
 
@@ -292,6 +343,14 @@ impl Carrier {
 
     /// Tells an endpoint how its job ended, a few times at most. It is not needed for the run, so a failure is only logged.
     pub(super) async fn tell(&self, side: Side, job_id: &JobId, status: JobStatus, reason: &str) {
+        match jobs::end(self.hub.database(), self.hub.now_ms(), job_id, status, reason).await {
+            Ok(false) => {}
+            Ok(true) => return self.hub.exchange().jobs_changed.notify_waiters(),
+            Err(error) => {
+                tracing::warn!(run.id = %self.run.id, %error, "a job could not be ended");
+                return;
+            }
+        }
         let Ok(client) = self.client(side).await else { return };
         let report = match status {
             JobStatus::Complete => StatusReport::complete(self.run.parts, self.run.counts.read),

@@ -1,4 +1,4 @@
-//! Sending a run's parts to a PUSH consumer: announce the job, send the parts, say that all was sent, wait for the result.
+//! Getting a run's parts to the consumer: a PUSH consumer is announced a job and sent the parts; a PULL consumer fetches them and reports.
 //!
 //! Everything here can be repeated after a crash: the job's id is stored before it is announced, a part is always the same stored
 //! bytes, and the consumer answers a repeat as it answered the first. What the rows mean is not known here.
@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use model::{
-    contract::{Job, JobCategory, JobRequest, JobSegment, JobStatus, PartResult, StatusReport},
+    contract::{Job, JobCategory, JobRequest, JobSegment, JobStatus, Movement, PartResult, StatusReport},
     field::Field,
     id::JobId,
     reject::RejectCode,
@@ -18,7 +18,7 @@ use model::{
 
 use super::{
     carrier::{Carrier, Side, counted},
-    payload_folder,
+    jobs, payload_folder,
     records::{PartRow, RejectStage, parts},
     rejects::refused_file,
     runs::{Column, bounded_text, source_header},
@@ -33,9 +33,14 @@ impl Carrier {
     /// Sends what is not acknowledged yet, and takes the run to `Completing`.
     pub(super) async fn deliver(&mut self) -> Result<(), Stop> {
         if self.run.parts > 0 {
-            let consumer = self.client(Side::Destination).await?;
-            let job_id = self.open_import(&consumer).await?;
-            self.send_parts(&consumer, &job_id).await?;
+            match self.movement(Side::Destination).await? {
+                Movement::Push => {
+                    let consumer = self.client(Side::Destination).await?;
+                    let job_id = self.open_import(&consumer).await?;
+                    self.send_parts(&consumer, &job_id).await?;
+                }
+                Movement::Pull => self.have_parts_fetched().await?,
+            }
         }
         let mut change = self.held.begin().await?;
         self.run.state = change.step(RunEvent::Delivered).await?;
@@ -55,6 +60,11 @@ impl Carrier {
             let Some(job_id) = self.run.import_job_id.clone() else {
                 return Err(self.internal("the job with the destination is not known"));
             };
+            if let Some(job) = self.hosted_job(&job_id).await? {
+                // Its totals were compared when it reported them.
+                self.remember_segment(&job.told(Vec::new())).await?;
+                return self.finish().await;
+            }
             let consumer = self.client(Side::Destination).await?;
             let report = StatusReport::complete(self.run.parts, self.run.counts.sent);
             // A consumer that finished after the first report may refuse the second, sent after a crash: its job tells.
@@ -105,22 +115,7 @@ impl Carrier {
                 fresh
             }
         };
-        let destination = &self.run.plan.destination;
-        let segment = JobSegment {
-            id: self.run.segment_id.clone().or_else(|| match &destination.segment {
-                DestinationSegment::New { .. } => None,
-                DestinationSegment::Existing { id, .. } => Some(id.clone()),
-            }),
-            name: destination.segment.name().to_owned(),
-        };
-        let request = JobRequest {
-            id: job_id.as_str().to_owned(),
-            category: JobCategory::SegmentImport,
-            segment,
-            mode: Some(self.run.plan.mode.job_mode()),
-            fields: self.sent_fields(),
-            limit: None,
-        };
+        let request = self.import_request(&job_id);
         let job = match open {
             // It knows the job, and is not asked a second time: by now we may know the segment that it made, and the body would differ.
             Some(job) => job,
@@ -144,6 +139,75 @@ impl Carrier {
             return Err(self.job_failed(Side::Destination, &job));
         }
         Ok(job_id)
+    }
+
+    fn import_request(&self, job_id: &JobId) -> JobRequest {
+        let destination = &self.run.plan.destination;
+        let segment = JobSegment {
+            id: self.run.segment_id.clone().or_else(|| match &destination.segment {
+                DestinationSegment::New { .. } => None,
+                DestinationSegment::Existing { id, .. } => Some(id.clone()),
+            }),
+            name: destination.segment.name().to_owned(),
+        };
+        JobRequest {
+            id: job_id.as_str().to_owned(),
+            category: JobCategory::SegmentImport,
+            segment,
+            mode: Some(self.run.plan.mode.job_mode()),
+            fields: self.sent_fields(),
+            limit: None,
+        }
+    }
+
+    /// Offers the parts to a PULL consumer and takes in what it reports. Puts the run aside until it has fetched and reported them all.
+    async fn have_parts_fetched(&mut self) -> Result<(), Stop> {
+        let known = match self.run.import_job_id.clone() {
+            Some(job_id) => self.hosted_job(&job_id).await?,
+            None => None,
+        };
+        let Some(job) = known else {
+            let job_id: JobId = new_id(JobId::PREFIX);
+            let request = self.import_request(&job_id);
+            let mut change = self.held.begin().await?;
+            // Of an earlier try nothing is known any more: the consumer gets all parts under the new job.
+            change.forget_acknowledgements().await?;
+            change.set_text(Column::ImportJob, Some(job_id.as_str())).await?;
+            let expires_at = self.job_expiry(change.now);
+            let endpoint_id = &self.run.plan.destination.endpoint_id;
+            change.open_job(&self.run.account_id, endpoint_id, &request, expires_at).await?;
+            let name = self.destination_name();
+            change.note(&format!("Ready for {name}, which fetches its data itself.")).await?;
+            change.set_text(Column::Waiting, Some(&format!("Waiting for {name} to fetch its data."))).await?;
+            change.commit().await?;
+            self.run.import_job_id = Some(job_id);
+            self.hub.exchange().jobs_changed.notify_waiters();
+            return Err(Stop::Parked);
+        };
+        if matches!(job.status, JobStatus::Failed | JobStatus::Canceled | JobStatus::Expired) {
+            return Err(self.job_failed(Side::Destination, &job.told(Vec::new())));
+        }
+        let folder = payload_folder(&self.run.id);
+        let open = parts(self.hub.database(), &self.run.id, true).await.map_err(|error| self.store_failed(error))?;
+        let results = jobs::results(self.hub.database(), &job.id).await.map_err(|error| self.store_failed(error))?;
+        let mut left = open.len();
+        for part in &open {
+            if let Some(result) = results.iter().find(|result| result.part == part.number) {
+                self.take_result(&folder, part, result).await?;
+                left -= 1;
+            }
+        }
+        self.remember_segment(&job.told(Vec::new())).await?;
+        if left == 0 && job.status == JobStatus::Complete {
+            return Ok(());
+        }
+        let name = self.destination_name();
+        let waiting = match left {
+            0 => format!("Waiting for {name} to finish."),
+            left => format!("Waiting for {name} to fetch {left} of {}.", counted(u64::from(self.run.parts), "part")),
+        };
+        self.held.set_text(Column::Waiting, Some(&waiting)).await?;
+        Err(Stop::Parked)
     }
 
     async fn start_over(&mut self, job_id: Option<&JobId>) -> Result<(), Stop> {
@@ -211,17 +275,26 @@ impl Carrier {
         let answer = self
             .call(Side::Destination, || consumer.put_part(job_id, part.number, bytes.clone(), &part.sha256))
             .await?;
-        self.check_part(&part, &answer)?;
+        self.take_result(&folder, &part, &answer).await
+    }
+
+    /// Writes down what became of a part: which rows the consumer took, and which not and why.
+    async fn take_result(&self, folder: &str, part: &PartRow, answer: &PartResult) -> Result<(), Stop> {
+        disagreement(part, answer).map_err(|what| {
+            let (name, number) = (self.destination_name(), part.number);
+            let message = format!("{name}'s account of part {number} does not add up: {what}.");
+            self.failed(FailureCode::AcknowledgementMismatch, &message, true)
+        })?;
         let refused = part.rows - answer.accepted;
         if refused > 0 {
-            self.keep_refused(&folder, part.number, &answer).await?;
+            self.keep_refused(folder, part.number, answer).await?;
         }
         let mut change = self.held.begin().await?;
         if refused > 0 {
             change.add_reject_file(RejectStage::Refused, part.number, refused).await?;
-            change.add_left_out(&refusal_groups(&answer)).await?;
+            change.add_left_out(&refusal_groups(answer)).await?;
         }
-        change.acknowledge_part(&part, answer.accepted, refused).await?;
+        change.acknowledge_part(part, answer.accepted, refused).await?;
         change.commit().await?;
         metrics::counter!("usher_exchange_rows_sent_total").increment(part.rows);
         metrics::counter!("usher_exchange_bytes_sent_total").increment(part.bytes);
@@ -245,40 +318,6 @@ impl Carrier {
         let sealed = sealed.ok_or_else(|| self.internal("a part's rows as they came are not whole"))?;
         let object = sealed.map_err(|error| self.payload_failed(error))?;
         self.hub.payloads().put(object).await.map_err(|error| self.payload_failed(error))
-    }
-
-    /// The consumer's account of one part, before it is believed.
-    fn check_part(&self, part: &PartRow, answer: &PartResult) -> Result<(), Stop> {
-        let number = part.number;
-        let wrong = |what: String| {
-            Err(self.failed(
-                FailureCode::AcknowledgementMismatch,
-                &format!("{}'s account of part {number} does not add up: {what}.", self.destination_name()),
-                true,
-            ))
-        };
-        let refusals = u64::try_from(answer.refusals.len()).unwrap_or(u64::MAX);
-        if answer.part != number {
-            return wrong(format!("it answered for part {}", answer.part));
-        }
-        if answer.received != part.rows {
-            return wrong(format!("{} rows were sent, but it received {}", part.rows, answer.received));
-        }
-        if answer.accepted.checked_add(refusals) != Some(answer.received) {
-            return wrong(format!(
-                "it received {} rows, but accepted {} and refused {refusals}",
-                answer.received, answer.accepted
-            ));
-        }
-        let mut rows: Vec<u64> = answer.refusals.iter().map(|refusal| refusal.row).collect();
-        rows.sort_unstable();
-        if let Some(row) = rows.iter().find(|row| **row == 0 || **row > part.rows) {
-            return wrong(format!("it refused row {row}, but the part has the rows 1 to {}", part.rows));
-        }
-        if let Some(pair) = rows.windows(2).find(|pair| pair[0] == pair[1]) {
-            return wrong(format!("it refused row {} twice", pair[0]));
-        }
-        Ok(())
     }
 
     /// The consumer's account of the whole, when it gives one.
@@ -332,6 +371,32 @@ impl Carrier {
             _ => format!("The segment \u{201c}{name}\u{201d} is as it was."),
         }
     }
+}
+
+/// What of a consumer's account of one part does not add up, before it is believed.
+pub(super) fn disagreement(part: &PartRow, answer: &PartResult) -> Result<(), String> {
+    let refusals = u64::try_from(answer.refusals.len()).unwrap_or(u64::MAX);
+    if answer.part != part.number {
+        return Err(format!("it answered for part {}", answer.part));
+    }
+    if answer.received != part.rows {
+        return Err(format!("{} rows were sent, but it received {}", part.rows, answer.received));
+    }
+    if answer.accepted.checked_add(refusals) != Some(answer.received) {
+        return Err(format!(
+            "it received {} rows, but accepted {} and refused {refusals}",
+            answer.received, answer.accepted
+        ));
+    }
+    let mut rows: Vec<u64> = answer.refusals.iter().map(|refusal| refusal.row).collect();
+    rows.sort_unstable();
+    if let Some(row) = rows.iter().find(|row| **row == 0 || **row > part.rows) {
+        return Err(format!("it refused row {row}, but the part has the rows 1 to {}", part.rows));
+    }
+    if let Some(pair) = rows.windows(2).find(|pair| pair[0] == pair[1]) {
+        return Err(format!("it refused row {} twice", pair[0]));
+    }
+    Ok(())
 }
 
 /// The refusals of a part as lines of the account.

@@ -6,9 +6,10 @@
 
 use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use futures::StreamExt;
 use model::{
-    contract::{Job, JobCategory, JobPart, JobRequest, JobSegment, JobStatus},
+    contract::{Job, JobCategory, JobPart, JobRequest, JobSegment, JobStatus, Movement},
     field::Field,
     id::JobId,
     mapping::Source,
@@ -19,10 +20,11 @@ use tokio::sync::mpsc;
 use super::{
     carrier::{Carrier, Side, counted},
     cutting::Limits,
-    payload_folder,
+    hosted::upload_path,
+    jobs, payload_folder,
     pipeline::{Expectation, Feed, Pipeline, PipelineError, Progress, SealedCut},
     records::RejectStage,
-    rows::RowError,
+    rows::{RowError, append_row},
     runs::Column,
     stop::Stop,
 };
@@ -61,6 +63,83 @@ impl Carrier {
     }
 
     async fn take_in_once(&mut self) -> Result<(), Stop> {
+        match self.movement(Side::Source).await? {
+            Movement::Pull => self.take_in_fetched().await,
+            Movement::Push => self.take_in_sent().await,
+        }
+    }
+
+    /// Has a PUSH producer send its data, and puts the run aside until all has arrived; then reads it.
+    async fn take_in_sent(&mut self) -> Result<(), Stop> {
+        let name = self.source_name().to_owned();
+        let folder = payload_folder(&self.run.id);
+        let asked = self.run.export_job_id.clone().filter(|_| self.run.state != RunState::Queued);
+        let Some(job_id) = asked else {
+            let job_id: JobId = new_id(JobId::PREFIX);
+            let request = self.export_request(&job_id);
+            let left = self.hub.payloads().remove_below(&folder).await;
+            left.map_err(|error| self.payload_failed(error))?;
+            let mut change = self.held.begin().await?;
+            change.forget_reading().await?;
+            change.set_text(Column::ExportJob, Some(job_id.as_str())).await?;
+            let expires_at = self.job_expiry(change.now);
+            change.open_job(&self.run.account_id, &self.run.plan.source_endpoint_id, &request, expires_at).await?;
+            self.run.state = change.step(RunEvent::ExportAsked).await?;
+            change.note(&format!("{name} is asked for the audience, and sends it by itself.")).await?;
+            change.set_text(Column::Waiting, Some(&format!("Waiting for {name} to send its data."))).await?;
+            change.commit().await?;
+            self.run.export_job_id = Some(job_id);
+            self.hub.exchange().jobs_changed.notify_waiters();
+            return Err(Stop::Parked);
+        };
+        let job = self.hosted_job(&job_id).await?;
+        let job = job.ok_or_else(|| self.internal("the job with the source is not known"))?;
+        let arrived = jobs::arrived(self.hub.database(), &job_id).await;
+        let arrived = arrived.map_err(|error| self.store_failed(error))?;
+        match job.status {
+            JobStatus::Complete | JobStatus::CompleteWithRejects => {}
+            JobStatus::Failed | JobStatus::Canceled | JobStatus::Expired => {
+                return Err(self.job_failed(Side::Source, &job.told(Vec::new())));
+            }
+            JobStatus::Pending | JobStatus::WaitingToReceiveData | JobStatus::Running => {
+                let so_far = match arrived.len() {
+                    0 => String::new(),
+                    1 => " One part has arrived.".to_owned(),
+                    many => format!(" {many} parts have arrived."),
+                };
+                let waiting = format!("Waiting for {name} to send its data.{so_far}");
+                self.held.set_text(Column::Waiting, Some(&waiting)).await?;
+                return Err(Stop::Parked);
+            }
+        }
+        // All that was read before it broke off is of no use; what arrived is.
+        for kind in ["parts", "source", "rejects"] {
+            let removed = self.hub.payloads().remove_below(&format!("{folder}/{kind}")).await;
+            removed.map_err(|error| self.payload_failed(error))?;
+        }
+        let expected = Expected { rows: job.declared_rows, parts: arrived };
+        let mut change = self.held.begin().await?;
+        change.forget_reading().await?;
+        if self.run.state == RunState::Reading {
+            change.step(RunEvent::ReadAgain).await?;
+        }
+        change.set_declared(expected.rows).await?;
+        self.run.state = change.step(RunEvent::ExportReady).await?;
+        let rows = counted(expected.rows.unwrap_or(0), "row");
+        let parts = counted(u64::try_from(expected.parts.len()).unwrap_or(u64::MAX), "part");
+        change.note(&format!("{name} has sent all: {rows} in {parts}.")).await?;
+        change.commit().await?;
+        self.run.parts = 0;
+
+        let progress = self.read(&Supply::Sent { job_id: &job_id }, &expected).await?;
+        self.read_whole(&expected, &progress).await?;
+        if let Err(error) = self.hub.payloads().remove_below(&format!("{folder}/uploads")).await {
+            tracing::warn!(run.id = %self.run.id, %error, "what was sent could not be removed; it goes with the run");
+        }
+        Ok(())
+    }
+
+    async fn take_in_fetched(&mut self) -> Result<(), Stop> {
         self.abandon_export(JobStatus::Canceled, "Read again under a new job.").await;
         let job_id: JobId = new_id(JobId::PREFIX);
         let mut change = self.held.begin().await?;
@@ -86,13 +165,14 @@ impl Carrier {
         change.commit().await?;
         self.run.state = state;
 
-        let progress = self.read(&producer, &job_id, &expected).await?;
+        let supply = Supply::Fetched { producer: &producer, job_id: &job_id };
+        let progress = self.read(&supply, &expected).await?;
         self.read_whole(&expected, &progress).await?;
         self.tell(Side::Source, &job_id, JobStatus::Complete, "").await;
         Ok(())
     }
 
-    async fn export(&self, producer: &EndpointClient, job_id: &JobId) -> Result<Job, Stop> {
+    fn export_request(&self, job_id: &JobId) -> JobRequest {
         let plan = &self.run.plan;
         let mapped = |name: &str| {
             let mut links = plan.mapping.links.iter();
@@ -104,14 +184,18 @@ impl Carrier {
             // Everything sent is a constant, but the rows have to be counted.
             fields.clone_from(&plan.source_fields);
         }
-        let request = JobRequest {
+        JobRequest {
             id: job_id.as_str().to_owned(),
             category: JobCategory::SegmentExport,
             segment: JobSegment { id: Some(plan.segment_id.clone()), name: plan.audience_name.clone() },
             mode: None,
             fields,
             limit: None,
-        };
+        }
+    }
+
+    async fn export(&self, producer: &EndpointClient, job_id: &JobId) -> Result<Job, Stop> {
+        let request = self.export_request(job_id);
         let job = self.call(Side::Source, || producer.announce(&request)).await?;
         if job.id != request.id {
             return Err(self.nonsense(Side::Source, "it answered the announcement with another job's id"));
@@ -149,12 +233,7 @@ impl Carrier {
         Ok(Expected { rows, parts })
     }
 
-    async fn read(
-        &self,
-        producer: &EndpointClient,
-        job_id: &JobId,
-        expected: &Expected,
-    ) -> Result<Arc<Progress>, Stop> {
+    async fn read(&self, supply: &Supply<'_>, expected: &Expected) -> Result<Arc<Progress>, Stop> {
         let progress = Arc::new(Progress::default());
         let settings = &self.hub.exchange().settings;
         let plan = &self.run.plan;
@@ -173,11 +252,13 @@ impl Carrier {
         let (cuts_in, cuts) = mpsc::channel(CUTS_IN_FLIGHT);
         let working = tokio::task::spawn_blocking(move || pipeline.run(feed_out, cuts_in));
         // Each of the three ends when its neighbour is gone, so that none is left behind, whichever fails.
-        let (fetched, stored, worked) = tokio::join!(
-            self.fetch(producer, job_id, &expected.parts, feed),
-            self.store_cuts(cuts, &progress),
-            working
-        );
+        let feeding = async {
+            match supply {
+                Supply::Fetched { producer, job_id } => self.fetch(producer, job_id, &expected.parts, feed).await,
+                Supply::Sent { job_id } => self.feed_sent(job_id, &expected.parts, feed).await,
+            }
+        };
+        let (fetched, stored, worked) = tokio::join!(feeding, self.store_cuts(cuts, &progress), working);
         stored?;
         match worked.map_err(|error| self.internal(&error.to_string()))? {
             // It was not fed to the end: whoever fed it knows why.
@@ -277,6 +358,37 @@ impl Carrier {
         Ok(())
     }
 
+    /// Moves what a producer has sent into the pipeline. Ends quietly when the pipeline is gone: it knows better why.
+    async fn feed_sent(&self, job_id: &JobId, parts: &[JobPart], feed: mpsc::Sender<Feed>) -> Result<(), Stop> {
+        let folder = payload_folder(&self.run.id);
+        if parts.is_empty() {
+            // An audience without a part has a header all the same: the columns that were asked for.
+            let mut header = Vec::new();
+            append_row(&mut header, self.export_request(job_id).fields.iter().map(|field| field.name.as_str()));
+            let file = [Feed::Begin(Expectation::default()), Feed::Bytes(Bytes::from(header)), Feed::End];
+            for step in file {
+                if feed.send(step).await.is_err() {
+                    return Ok(());
+                }
+            }
+        }
+        for part in parts {
+            let sha256 = part.sha256.clone().unwrap_or_default();
+            let path = upload_path(&folder, job_id, part.number, &sha256);
+            let csv = self.hub.payloads().get(&self.key, &path).await;
+            let csv = csv.map_err(|error| self.payload_failed(error))?;
+            let expectation =
+                Expectation { number: Some(part.number), rows: part.rows, bytes: part.bytes, sha256: vec![sha256] };
+            for step in [Feed::Begin(expectation), Feed::Bytes(Bytes::from(csv)), Feed::End] {
+                if feed.send(step).await.is_err() {
+                    return Ok(());
+                }
+            }
+        }
+        let _pipeline_gone = feed.send(Feed::Whole).await;
+        Ok(())
+    }
+
     /// Puts finished parts into the payload store and records each in one transaction; writes counts in between.
     async fn store_cuts(&self, mut cuts: mpsc::Receiver<SealedCut>, progress: &Progress) -> Result<(), Stop> {
         let mut interval = tokio::time::interval(self.hub.exchange().settings.progress);
@@ -370,6 +482,14 @@ impl Carrier {
             self.tell(Side::Source, job_id, status, reason).await;
         }
     }
+}
+
+/// Where the source's bytes come from.
+enum Supply<'a> {
+    /// A PULL producer's export, fetched as it is read.
+    Fetched { producer: &'a EndpointClient, job_id: &'a JobId },
+    /// What a PUSH producer has sent, out of the payload store.
+    Sent { job_id: &'a JobId },
 }
 
 /// What the producer says of its data.

@@ -62,6 +62,8 @@ pub(crate) async fn ask_to_cancel(
         return Ok(Asked::Forbidden(state));
     }
     note(&mut transaction, run_id, now, &format!("Called off by {who}.")).await?;
+    // A run that is put aside has no worker that would hear of it.
+    super::jobs::wake_run(&mut transaction, run_id).await?;
     if state == RunState::Queued && row.try_get::<i64, _>("lease_expires_at")? == 0 {
         let Ok(next) = state.step(RunEvent::Cancel) else { return Ok(Asked::Forbidden(state)) };
         sqlx::query("update run set state = $2, finished_at = $3, cancel_requested = 0 where id = $1")

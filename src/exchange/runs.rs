@@ -46,6 +46,10 @@ pub(crate) struct RunRow {
     pub(crate) mapping_version: u32,
     pub(crate) plan: RunPlan,
     pub(crate) state: RunState,
+    /// A person called it off.
+    pub(crate) canceled: bool,
+    /// How often an endpoint did something to one of its jobs.
+    pub(crate) woken: i64,
     /// The key of its payload, wrapped; none before the first reading and after the payload was removed.
     pub(crate) payload_key: Option<Vec<u8>>,
     pub(crate) export_job_id: Option<JobId>,
@@ -116,6 +120,8 @@ impl RunRow {
             mapping_version: small("mapping_version")?,
             plan: serde_json::from_str(&row.try_get::<String, _>("plan")?).map_err(|_| corrupt("plan"))?,
             state: state_of(row)?,
+            canceled: row.try_get::<i64, _>("cancel_requested")? != 0,
+            woken: row.try_get("woken")?,
             payload_key: row.try_get("payload_key")?,
             export_job_id: job("export_job_id")?,
             import_job_id: job("import_job_id")?,
@@ -231,6 +237,23 @@ impl Held {
         .bind(self.run_id.as_str())
         .bind(self.owner.as_str())
         .bind(self.fencing)
+        .execute(self.database.writer())
+        .await?;
+        Ok(())
+    }
+
+    /// Puts the run aside until a moment, or until it is woken: nobody works on it meanwhile. When it was woken since it was `seen`, it is
+    /// looked at again at once.
+    pub(crate) async fn park(&self, until: i64, seen: i64) -> Result<(), StoreError> {
+        sqlx::query(
+            "update run set lease_owner = null, lease_expires_at = case when woken = $5 and cancel_requested = 0 then $4 else 0 end,
+                version = version + 1 where id = $1 and lease_owner = $2 and fencing = $3",
+        )
+        .bind(self.run_id.as_str())
+        .bind(self.owner.as_str())
+        .bind(self.fencing)
+        .bind(until)
+        .bind(seen)
         .execute(self.database.writer())
         .await?;
         Ok(())

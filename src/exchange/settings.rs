@@ -10,10 +10,13 @@ use model::{
     contract::{PART_BYTES, PART_ROWS},
     id::RunId,
 };
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use super::retry::RetryPolicy;
+
+/// Parts that endpoints send to this process at once; others wait with theirs.
+const UPLOADS_AT_ONCE: usize = 3;
 
 /// How this process carries out runs.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +41,8 @@ pub struct ExchangeSettings {
     pub part_bytes: u64,
     /// How often counts are written while rows move.
     pub progress: Duration,
+    /// How long a job waits for an endpoint that sends or fetches by itself.
+    pub job_expiry: Duration,
     /// How long the parts of a failed run are kept for a retry.
     pub failed_payload_retention: Duration,
 }
@@ -55,6 +60,7 @@ impl Default for ExchangeSettings {
             part_rows: PART_ROWS,
             part_bytes: PART_BYTES,
             progress: Duration::from_millis(250),
+            job_expiry: Duration::from_secs(7 * 24 * 3600),
             failed_payload_retention: Duration::from_secs(7 * 24 * 3600),
         }
     }
@@ -66,6 +72,10 @@ pub struct Workshop {
     pub(crate) settings: ExchangeSettings,
     /// Rung when there may be something to do.
     pub(crate) wake: Notify,
+    /// Rung when a job was opened or has ended, for endpoints that wait for one.
+    pub(crate) jobs_changed: Notify,
+    /// Turns to send a part: its body is in memory, packed and unpacked.
+    pub(crate) uploads: Semaphore,
     /// Calls off a run that is carried out in this process.
     under_way: Mutex<HashMap<RunId, CancellationToken>>,
 }
@@ -73,7 +83,13 @@ pub struct Workshop {
 impl Workshop {
     /// With nothing under way.
     pub fn new(settings: ExchangeSettings) -> Self {
-        Self { settings, wake: Notify::new(), under_way: Mutex::default() }
+        Self {
+            settings,
+            wake: Notify::new(),
+            jobs_changed: Notify::new(),
+            uploads: Semaphore::new(UPLOADS_AT_ONCE),
+            under_way: Mutex::default(),
+        }
     }
 
     /// Registers a run as carried out here; the token tells that it was called off.

@@ -11,6 +11,8 @@ pub(super) enum Stop {
     Lost,
     /// This process is stopping; the run goes back to whoever comes next.
     HandBack,
+    /// It waits for an endpoint that sends or fetches by itself; nobody need work on it meanwhile.
+    Parked,
     /// A person called the run off.
     Canceled,
     /// The run can't go on.

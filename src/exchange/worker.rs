@@ -16,6 +16,8 @@ use super::{
 use crate::{hub::Hub, store::StoreError};
 
 const SWEEP_INTERVAL: Duration = Duration::from_secs(300);
+/// How long a run that waits for an endpoint's own doing is left alone. It is woken when the endpoint does something.
+const LOOK_AGAIN_MS: i64 = 60_000;
 /// A run that was called off in another process is noticed within this.
 const LONGEST_RENEWAL: Duration = Duration::from_secs(5);
 
@@ -42,6 +44,9 @@ impl Hub {
             }
             if Instant::now() >= next_sweep {
                 next_sweep = Instant::now() + SWEEP_INTERVAL;
+                if let Err(error) = super::jobs::expire(self.database(), self.now_ms()).await {
+                    tracing::error!(%error, "jobs whose time is over could not be ended");
+                }
                 if let Err(error) = self.sweep_payload().await {
                     tracing::error!(%error, "the payload of ended runs could not be removed");
                 }
@@ -132,13 +137,19 @@ async fn carry_out(hub: Hub, claim: Claim, stop: CancellationToken) {
             tokio::select! {
                 biased;
                 lost = keep_lease(&held, hub.exchange().settings.lease, &never) => Err(lost),
-                () = stop.cancelled(), if !matches!(stop_reason, Stop::HandBack) => Err(Stop::HandBack),
+                () = stop.cancelled(), if !matches!(stop_reason, Stop::HandBack | Stop::Parked) => Err(Stop::HandBack),
                 ended = carrier.end(stop_reason) => ended,
             }
         }
     };
     match ended {
         Ok(()) | Err(Stop::Lost) => {}
+        Err(Stop::Parked) => {
+            let until = hub.now_ms().saturating_add(LOOK_AGAIN_MS);
+            if let Err(error) = held.park(until, carrier.woken()).await {
+                tracing::warn!(run.id = %run_id, %error, "the run could not be put aside; its lease will run out");
+            }
+        }
         Err(_) => {
             if let Err(error) = held.release().await {
                 tracing::warn!(run.id = %run_id, %error, "the run could not be handed back; its lease will run out");

@@ -14,9 +14,10 @@ use crate::{
     store::StoreError,
 };
 
-const BUILT_IN: [(&str, &str); 3] = [
+const BUILT_IN: [(&str, &str); 4] = [
     ("Harbor CRM", include_str!("applications/harbor-crm.json")),
     ("Beacon Mail", include_str!("applications/beacon-mail.json")),
+    ("Toolkit agent", include_str!("applications/toolkit-agent.json")),
     ("Toolkit endpoint", include_str!("applications/toolkit-endpoint.json")),
 ];
 
@@ -37,6 +38,16 @@ pub(super) struct Application {
 }
 
 impl Application {
+    /// Usher calls it for at least one of its sides, so that it has an address and an authentication key.
+    pub(super) fn is_called(&self) -> bool {
+        self.producer == Some(Movement::Pull) || self.consumer == Some(Movement::Push)
+    }
+
+    /// It calls Usher for at least one of its sides, with an endpoint key.
+    pub(super) fn calls_usher(&self) -> bool {
+        self.producer == Some(Movement::Push) || self.consumer == Some(Movement::Pull)
+    }
+
     /// Why an endpoint that describes itself so is not an instance of this application.
     pub(super) fn mismatch(&self, description: &EndpointDescription) -> Option<String> {
         let (producer, consumer) = (
@@ -96,6 +107,7 @@ impl Hub {
                 (row.try_get("definition").map_err(internal)?, row.try_get("endpoints").map_err(internal)?);
             let application: Application = serde_json::from_str(&definition).map_err(internal)?;
             views.push(ApplicationView {
+                is_called: application.is_called(),
                 id: application.id,
                 name: application.name,
                 description: application.description,

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use model::{
-    contract::EndpointDescription,
+    contract::{EndpointDescription, MAX_COLUMNS},
     error::{FieldProblem, HubError},
     id::{AccountId, ApplicationId, EndpointId},
     view::{Actor, Connect, ConnectionReport, EndpointHealth, EndpointSummary, EndpointView, Role},
@@ -21,6 +21,7 @@ use crate::{
 const LONGEST_NAME: usize = 100;
 const LONGEST_URL: usize = 500;
 const LONGEST_KEY: usize = 1000;
+const LONGEST_TEXT: usize = 2000;
 /// Good calls are noted at most this often, so that a run of a thousand parts does not write a thousand times.
 const NOTE_SUCCESS_EVERY_MS: i64 = 10_000;
 
@@ -45,7 +46,8 @@ pub struct ConnectedEndpoint {
 struct EndpointRow {
     endpoint: ConnectedEndpoint,
     application: Application,
-    base_url: String,
+    base_url: Option<String>,
+    has_key: bool,
     checked_at: Option<i64>,
     failure: Option<String>,
     latency_ms: Option<i64>,
@@ -54,8 +56,14 @@ struct EndpointRow {
 
 /// What the connect form held, parsed.
 struct Parsed {
-    application_id: ApplicationId,
+    application: Application,
     name: String,
+    /// None when the application calls Usher.
+    address: Option<Address>,
+}
+
+/// Where Usher calls an endpoint, and with what.
+struct Address {
     base_url: Url,
     key: String,
 }
@@ -64,38 +72,44 @@ impl Hub {
     /// Tries an endpoint out, without saving anything.
     pub async fn test_connection(&self, actor: &Actor, form: &Connect) -> Result<ConnectionReport> {
         require(actor, Role::Admin)?;
-        let parsed = parse(form)?;
-        let application = self.application_definition(&parsed.application_id).await?;
-        let (report, _) = connection::test(self.outbound(), &application, &parsed.base_url, &parsed.key).await;
+        let parsed = self.parse(form).await?;
+        let Some(address) = parsed.address else {
+            let message = format!("{} calls Usher; there is nothing to try before it does.", parsed.application.name);
+            return Err(HubError::Conflict { message });
+        };
+        let (report, _) = connection::test(self.outbound(), &parsed.application, &address.base_url, &address.key).await;
         Ok(report)
     }
 
     /// Connects an endpoint, when it passes the connection test, and asks it for its audiences.
     pub async fn connect_endpoint(&self, actor: &Actor, form: Connect) -> Result<EndpointId> {
         require(actor, Role::Admin)?;
-        let parsed = parse(&form)?;
-        let application = self.application_definition(&parsed.application_id).await?;
-        let (report, learned) = connection::test(self.outbound(), &application, &parsed.base_url, &parsed.key).await;
-        let Some(learned) = learned else {
-            let failed = report.steps.iter().find(|step| step.passed == Some(false));
-            let message =
-                failed.map(|step| format!("The step “{}” failed. {}", step.name, step.detail)).unwrap_or_default();
-            return Err(HubError::Endpoint { message: format!("{message} Nothing was saved.") });
+        let parsed = self.parse(&form).await?;
+        let description = match &parsed.address {
+            Some(address) => self.tested(&parsed.application, address).await?,
+            // It tells what it is when it calls.
+            None => {
+                EndpointDescription { name: parsed.name.clone(), description: None, producer: None, consumer: None }
+            }
         };
         let id: EndpointId = new_id(EndpointId::PREFIX);
-        let sealed = self.sealing().seal(parsed.key.as_bytes(), &credential_context(&id));
-        let description = serde_json::to_string(&learned.description).map_err(internal)?;
+        let sealed = parsed
+            .address
+            .as_ref()
+            .map(|address| self.sealing().seal(address.key.as_bytes(), &credential_context(&id)));
+        let text = serde_json::to_string(&description).map_err(internal)?;
         let now = self.now_ms();
         let sql = "insert into endpoint (id, account_id, application_id, name, base_url, credential, description, last_success_at, created_at)
-            values ($1, $2, $3, $4, $5, $6, $7, $8, $8)";
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
         let inserted = sqlx::query(sql)
             .bind(id.as_str())
             .bind(actor.account_id.as_str())
-            .bind(parsed.application_id.as_str())
+            .bind(parsed.application.id.as_str())
             .bind(parsed.name.as_str())
-            .bind(parsed.base_url.as_str())
+            .bind(parsed.address.as_ref().map(|address| address.base_url.to_string()))
             .bind(sealed)
-            .bind(description)
+            .bind(text)
+            .bind(parsed.address.as_ref().map(|_| now))
             .bind(now)
             .execute(self.database().writer())
             .await;
@@ -110,12 +124,28 @@ impl Hub {
             Err(error) => return Err(internal(error)),
         }
         tracing::info!(endpoint.id = %id, "endpoint connected");
-        if learned.description.producer.is_some()
+        if description.producer.is_some()
             && let Err(error) = self.refresh_audiences(actor, &id).await
         {
             tracing::warn!(endpoint.id = %id, %error, "the audiences of a new endpoint could not be read yet");
         }
         Ok(id)
+    }
+
+    /// What the endpoint said of itself in a connection test that it passed.
+    async fn tested(&self, application: &Application, address: &Address) -> Result<EndpointDescription> {
+        let (report, learned) = connection::test(self.outbound(), application, &address.base_url, &address.key).await;
+        learned.map(|learned| learned.description).ok_or_else(|| {
+            let failed = report.steps.iter().find(|step| step.passed == Some(false));
+            let message =
+                failed.map(|step| format!("The step “{}” failed. {}", step.name, step.detail)).unwrap_or_default();
+            HubError::Endpoint { message: format!("{message} Nothing was saved.") }
+        })
+    }
+
+    async fn parse(&self, form: &Connect) -> Result<Parsed> {
+        let id = form.application_id.parse::<ApplicationId>().map_err(|_| HubError::not_found("application"))?;
+        parse(form, self.application_definition(&id).await?)
     }
 
     /// The account's endpoints, by name.
@@ -135,6 +165,8 @@ impl Hub {
         Ok(EndpointView {
             summary: summary(&row, counts.get(id).copied().unwrap_or(0)),
             description: row.endpoint.description.description.clone(),
+            calls_usher: row.application.calls_usher(),
+            has_endpoint_key: row.has_key,
             base_url: row.base_url,
             delivery: consumer.as_ref().map(|consumer| consumer.delivery.clone()),
             destination_fields: consumer.map(|consumer| consumer.fields).unwrap_or_default(),
@@ -146,33 +178,50 @@ impl Hub {
     /// Calls the endpoint now: how it is, and what it says of itself.
     pub async fn check_endpoint(&self, actor: &Actor, id: &EndpointId) -> Result<EndpointView> {
         require(actor, Role::Member)?;
-        let row = self.endpoint_row(&actor.account_id, id).await.map_err(internal)?;
-        let application = row.ok_or_else(|| HubError::not_found("endpoint"))?.application;
+        let application = self.application_of(&actor.account_id, id).await?;
         let client = self.endpoint_client(&actor.account_id, id).await?;
         let begun = Instant::now();
         let found = connection::look(&client, &application).await;
         self.note_health(id, found.as_ref().map(|_| begun.elapsed()).map_err(Clone::clone)).await;
         if let Ok(description) = found {
-            let text = serde_json::to_string(&description).map_err(internal)?;
-            sqlx::query("update endpoint set description = $1 where id = $2 and account_id = $3")
-                .bind(text)
-                .bind(id.as_str())
-                .bind(actor.account_id.as_str())
-                .execute(self.database().writer())
-                .await
-                .map_err(internal)?;
+            self.keep_description(&actor.account_id, id, &description).await?;
         }
         self.endpoint(actor, id).await
     }
 
+    pub(super) async fn application_of(&self, account_id: &AccountId, id: &EndpointId) -> Result<Application> {
+        let row = self.endpoint_row(account_id, id).await.map_err(internal)?;
+        Ok(row.ok_or_else(|| HubError::not_found("endpoint"))?.application)
+    }
+
+    pub(super) async fn keep_description(
+        &self,
+        account_id: &AccountId,
+        id: &EndpointId,
+        description: &EndpointDescription,
+    ) -> Result<()> {
+        sqlx::query("update endpoint set description = $1 where id = $2 and account_id = $3")
+            .bind(serde_json::to_string(description).map_err(internal)?)
+            .bind(id.as_str())
+            .bind(account_id.as_str())
+            .execute(self.database().writer())
+            .await
+            .map_err(internal)?;
+        Ok(())
+    }
+
     /// A client for one of the account's endpoints.
     pub(crate) async fn endpoint_client(&self, account_id: &AccountId, id: &EndpointId) -> Result<EndpointClient> {
-        let sql = "select base_url, credential from endpoint where id = $1 and account_id = $2";
+        let sql = "select name, base_url, credential from endpoint where id = $1 and account_id = $2";
         let row =
             sqlx::query(sql).bind(id.as_str()).bind(account_id.as_str()).fetch_optional(self.database().reader()).await;
         let row = row.map_err(internal)?.ok_or_else(|| HubError::not_found("endpoint"))?;
-        let (base_url, sealed): (String, Vec<u8>) =
+        let (base_url, sealed): (Option<String>, Option<Vec<u8>>) =
             (row.try_get("base_url").map_err(internal)?, row.try_get("credential").map_err(internal)?);
+        let (Some(base_url), Some(sealed)) = (base_url, sealed) else {
+            let name: String = row.try_get("name").map_err(internal)?;
+            return Err(HubError::Endpoint { message: format!("{name} calls Usher, and can't be called.") });
+        };
         let key = self.sealing().open(&sealed, &credential_context(id)).map_err(internal)?;
         let key = String::from_utf8(key).map_err(internal)?;
         let base_url = Url::parse(&base_url).map_err(internal)?;
@@ -200,6 +249,22 @@ impl Hub {
     /// Notes how a call went: the endpoint's health is made of real calls. A note that fails is logged, never the caller's trouble.
     pub(crate) async fn note_call(&self, id: &EndpointId, outcome: std::result::Result<Duration, CallError>) {
         self.note_health(id, outcome.map_err(|error| connection::sentence(&error))).await;
+    }
+
+    /// Notes that an endpoint called Usher: it is there, and well enough to call.
+    pub(super) async fn note_contact(&self, id: &EndpointId) {
+        let now = self.now_ms();
+        let sql = "update endpoint set last_success_at = $1, last_failure = null
+            where id = $2 and (last_failure is not null or last_success_at is null or last_success_at <= $3)";
+        let noted = sqlx::query(sql)
+            .bind(now)
+            .bind(id.as_str())
+            .bind(now - NOTE_SUCCESS_EVERY_MS)
+            .execute(self.database().writer())
+            .await;
+        if let Err(error) = noted {
+            tracing::warn!(endpoint.id = %id, %error, "an endpoint's health could not be noted");
+        }
     }
 
     /// As [`Self::note_call`], with the sentence that a person is told.
@@ -317,6 +382,7 @@ fn endpoint_row(row: &AnyRow) -> std::result::Result<EndpointRow, StoreError> {
         },
         application,
         base_url: row.try_get("base_url")?,
+        has_key: row.try_get::<Option<String>, _>("key_hash")?.is_some(),
         checked_at: succeeded.max(failed),
         failure,
         latency_ms: row.try_get("latency_ms")?,
@@ -340,15 +406,20 @@ fn summary(row: &EndpointRow, audiences: u64) -> EndpointSummary {
     }
 }
 
-fn parse(form: &Connect) -> Result<Parsed> {
+fn parse(form: &Connect, application: Application) -> Result<Parsed> {
     let mut problems = Vec::new();
-    let application_id =
-        form.application_id.parse::<ApplicationId>().map_err(|_| HubError::not_found("application"))?;
     let name = form.name.trim();
     if name.is_empty() {
         problems.push(FieldProblem::new("name", "Enter a name, so that your colleagues know which one it is."));
     } else if name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control) {
         problems.push(FieldProblem::new("name", format!("Use at most {LONGEST_NAME} ordinary characters.")));
+    }
+    if !application.is_called() {
+        return if problems.is_empty() {
+            Ok(Parsed { application, name: name.to_owned(), address: None })
+        } else {
+            Err(HubError::Invalid { problems })
+        };
     }
     let base_url =
         parse_base_url(&form.base_url).map_err(|message| problems.push(FieldProblem::new("base_url", message)));
@@ -365,10 +436,30 @@ fn parse(form: &Connect) -> Result<Parsed> {
     }
     match base_url {
         Ok(base_url) if problems.is_empty() => {
-            Ok(Parsed { application_id, name: name.to_owned(), base_url, key: key.to_owned() })
+            let address = Some(Address { base_url, key: key.to_owned() });
+            Ok(Parsed { application, name: name.to_owned(), address })
         }
         _ => Err(HubError::Invalid { problems }),
     }
+}
+
+/// The limits of what an endpoint says of itself, wherever it says it.
+pub(super) fn check_description(description: &EndpointDescription) -> Result<()> {
+    let fields = description.consumer.as_ref().map_or(&[][..], |consumer| &consumer.fields);
+    let long = |text: &str| text.chars().count() > LONGEST_TEXT || text.contains('\0');
+    let problem = if description.name.trim().is_empty() || long(&description.name) {
+        FieldProblem::new("name", format!("A name has 1 to {LONGEST_TEXT} characters."))
+    } else if description.description.as_deref().is_some_and(long) {
+        FieldProblem::new("description", format!("A description has at most {LONGEST_TEXT} characters."))
+    } else if fields.len() > MAX_COLUMNS {
+        FieldProblem::new("consumer.fields", format!("A destination takes at most {MAX_COLUMNS} fields."))
+    } else if let Some(field) = fields.iter().find(|field| field.name.is_empty() || long(&field.name)) {
+        let name: String = field.name.chars().take(LONGEST_NAME).collect();
+        FieldProblem::new("consumer.fields", format!("The field “{name}” has no fit name."))
+    } else {
+        return Ok(());
+    };
+    Err(HubError::Invalid { problems: vec![problem] })
 }
 
 fn parse_base_url(text: &str) -> std::result::Result<Url, String> {

@@ -5,6 +5,7 @@
 mod applications;
 mod connection;
 mod endpoints;
+mod keys;
 mod password;
 mod people;
 mod sessions;
@@ -12,6 +13,7 @@ mod slow_down;
 
 pub use endpoints::ConnectedEndpoint;
 pub(crate) use endpoints::{parsed_id, undecodable};
+pub use keys::EndpointActor;
 pub use sessions::SessionRows;
 
 use model::{

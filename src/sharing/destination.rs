@@ -12,6 +12,8 @@ use model::{
     view::{Actor, ChooseDestination, DestinationChoice, DestinationSegment, ExistingSegment, Role, ShareView},
 };
 
+use sqlx::{Row, any::AnyRow};
+
 use crate::{
     hub::{Hub, Result, internal},
     outbound::Side,
@@ -49,6 +51,9 @@ impl Hub {
         if !lists {
             return Ok(Vec::new());
         }
+        if endpoint.description.consumer.as_ref().is_some_and(|consumer| consumer.movement == Movement::Pull) {
+            return self.segments_made(actor, id).await;
+        }
         let client = self.endpoint_client(&actor.account_id, id).await?;
         let begun = Instant::now();
         let answer = client.segments(Side::Consumer).await;
@@ -69,6 +74,22 @@ impl Hub {
             .collect();
         segments.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(segments)
+    }
+
+    /// The segments that shares have made at a destination that can't be asked for its own.
+    async fn segments_made(&self, actor: &Actor, id: &EndpointId) -> Result<Vec<ExistingSegment>> {
+        let sql = "select segment_id, max(segment_name) as name from share
+            where account_id = $1 and destination_endpoint_id = $2 and segment_id is not null group by segment_id order by 2";
+        let rows = sqlx::query(sql)
+            .bind(actor.account_id.as_str())
+            .bind(id.as_str())
+            .fetch_all(self.database().reader())
+            .await
+            .map_err(internal)?;
+        let segment = |row: &AnyRow| {
+            Ok(ExistingSegment { id: row.try_get("segment_id")?, name: row.try_get("name")?, size: None })
+        };
+        rows.iter().map(|row| segment(row).map_err(|error: sqlx::Error| internal(error))).collect()
     }
 
     /// Chooses where a share goes and how it changes the segment there.
@@ -180,9 +201,6 @@ impl Hub {
 /// Why an endpoint can't take an audience with these fields.
 fn obstacle(endpoint: &ConnectedEndpoint, source: &[Field]) -> Option<String> {
     let consumer = endpoint.description.consumer.as_ref()?;
-    if consumer.movement == Movement::Pull {
-        return Some(format!("{} fetches its data itself, which this version does not serve yet.", endpoint.name));
-    }
     let linkable = |target: &Field| source.iter().any(|field| why_not(field, target).is_none());
     let identifiers: Vec<&Field> = consumer.fields.iter().filter(|field| field.kind == FieldKind::Identifier).collect();
     if !identifiers.is_empty() && !identifiers.iter().any(|field| linkable(field)) {

@@ -41,6 +41,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0002_catalogue", include_str!("migrations/0002_catalogue.sql")),
     ("0003_sharing", include_str!("migrations/0003_sharing.sql")),
     ("0004_exchange", include_str!("migrations/0004_exchange.sql")),
+    ("0005_jobs", include_str!("migrations/0005_jobs.sql")),
 ];
 
 /// A handle on the database; cheap to clone.

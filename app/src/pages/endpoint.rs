@@ -181,7 +181,7 @@ fn Content(endpoint: EndpointView) -> impl IntoView {
             <div><dt>"Application"</dt><dd>{summary.application}</dd></div>
             <div><dt>"What it does"</dt><dd>{syndication(summary.producer, summary.consumer)}</dd></div>
             {modes.map(|modes| view! { <div><dt>"Takes"</dt><dd>{modes}</dd></div> })}
-            <div><dt>"Address"</dt><dd><code>{base_url}</code></dd></div>
+            {base_url.map(|url| view! { <div><dt>"Address"</dt><dd><code>{url}</code></dd></div> })}
             {summary.checked_at.map(|at| view! { <div><dt>"Last called"</dt><dd><Time at /></dd></div> })}
             {summary.latency_ms.map(|ms| view! { <div><dt>"Answers in"</dt><dd>{format!("{ms}\u{a0}ms")}</dd></div> })}
             <div><dt>"Connected"</dt><dd><Time at=created_at /></dd></div>

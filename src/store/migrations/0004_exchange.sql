@@ -17,6 +17,7 @@ create table run (
     lease_expires_at {integer} not null default 0,
     fencing {integer} not null default 0,
     cancel_requested {integer} not null default 0,
+    woken {integer} not null default 0,
     payload_key {bytes},
     export_job_id text,
     import_job_id text,

@@ -1,0 +1,203 @@
+//! The parts of a job: sent by PUSH producers, fetched by PULL consumers.
+
+use std::time::Duration;
+
+use axum::{
+    Json,
+    body::{Body, Bytes, to_bytes},
+    extract::{Path, State},
+    response::{IntoResponse, Response},
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, StatusCode,
+    header::{ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_RANGE, RANGE},
+};
+use hub::{
+    Hub,
+    exchange::hosted::{Coding, PartData, RefusalCode},
+};
+use model::{
+    contract::{CSV_MEDIA_TYPE, JobPart, Page},
+    error::HubError,
+};
+
+use super::{
+    problem::ApiError,
+    request::{Asked, Caller, Paging},
+};
+
+/// Parts in a page at most (contract, "Usher's limits").
+const LARGEST_PAGE: u32 = 64;
+/// How long the body of a part may take to come.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// How long a part waits for its turn before its sender is asked to come again.
+const TURN: Duration = Duration::from_secs(20);
+
+/// `GET /v1/jobs/{jobId}/data`.
+pub(crate) async fn list(
+    Caller(caller): Caller,
+    State(hub): State<Hub>,
+    Path(job): Path<String>,
+    Asked(paging): Asked<Paging>,
+) -> Result<Json<Page<JobPart>>, ApiError> {
+    let after = match paging.cursor.as_deref().map(str::parse) {
+        None => 0,
+        Some(Ok(after)) => after,
+        Some(Err(_)) => return Err(HubError::invalid("cursor", "Use the `next` of the page before.").into()),
+    };
+    Ok(Json(hub.hosted_parts(&caller, &job, after, paging.limit(LARGEST_PAGE)).await?))
+}
+
+/// `PUT /v1/jobs/{jobId}/data/{part}`.
+pub(crate) async fn send(
+    Caller(caller): Caller,
+    State(hub): State<Hub>,
+    Path((job, part)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<JobPart>, ApiError> {
+    let part = number(&part)?;
+    let essence = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("text/csv");
+    let essence = essence.split(';').next().unwrap_or_default().trim();
+    if !essence.eq_ignore_ascii_case("text/csv") {
+        let detail = "Send audience data as text/csv; charset=utf-8; header=present.";
+        return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_csv", detail));
+    }
+    let coding = Coding {
+        encoding: headers
+            .get(CONTENT_ENCODING)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase(),
+        sha256: content_digest(&headers)?,
+    };
+    // Until it is this body's turn, it stays where it is: with its sender.
+    let turn = tokio::time::timeout(TURN, hub.upload_turn()).await;
+    let _turn = turn.map_err(|_| ApiError::later("Many parts are being sent. Send this one again.", 5))?;
+    let most = hub.largest_upload();
+    let read = tokio::time::timeout(PATIENCE, to_bytes(body, most)).await;
+    let read = read.map_err(|_| {
+        ApiError::new(StatusCode::REQUEST_TIMEOUT, "too_slow", "The part took too long to come. Send smaller parts.")
+    })?;
+    let body = read.map_err(|error| {
+        // The two that there are: beyond the limit, or the connection broke.
+        let code = RefusalCode::PartTooLarge;
+        if error.to_string().contains("limit") {
+            ApiError::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                code.as_str(),
+                format!("The body of a part has at most {most} bytes."),
+            )
+        } else {
+            ApiError::new(StatusCode::BAD_REQUEST, "body_unreadable", "The body broke off. Send the part again.")
+        }
+    })?;
+    Ok(Json(hub.receive_part(&caller, &job, part, coding, body).await?))
+}
+
+/// `GET /v1/jobs/{jobId}/data/{part}`: the whole, or one range of it.
+pub(crate) async fn fetch(
+    Caller(caller): Caller,
+    State(hub): State<Hub>,
+    Path((job, part)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let PartData { csv, sha256, .. } = hub.part_data(&caller, &job, number(&part)?).await?;
+    let digest = STANDARD.encode(hex::decode(&sha256).unwrap_or_default());
+    let digest = header_value(&format!("sha-256=:{digest}:"))?;
+    let etag = format!("\"{sha256}\"");
+    let common = [
+        (CONTENT_TYPE, HeaderValue::from_static(CSV_MEDIA_TYPE)),
+        (ACCEPT_RANGES, HeaderValue::from_static("bytes")),
+        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (ETAG, header_value(&etag)?),
+        // RFC 9530: of the whole, whatever part of it travels.
+        (HeaderName::from_static("repr-digest"), digest.clone()),
+    ];
+    match range(&headers, &etag, csv.len()) {
+        None => {
+            let whole = [(HeaderName::from_static("content-digest"), digest)];
+            Ok((common, whole, csv).into_response())
+        }
+        Some(Ok((first, last))) => {
+            let of = [(CONTENT_RANGE, header_value(&format!("bytes {first}-{last}/{}", csv.len()))?)];
+            let slice: Bytes = csv.slice(first..=last);
+            Ok((StatusCode::PARTIAL_CONTENT, common, of, slice).into_response())
+        }
+        Some(Err(())) => {
+            let detail = format!("The part has {} bytes.", csv.len());
+            let error = ApiError::new(StatusCode::RANGE_NOT_SATISFIABLE, "range_not_satisfiable", detail);
+            let of = [(CONTENT_RANGE, header_value(&format!("bytes */{}", csv.len()))?)];
+            Ok((of, error).into_response())
+        }
+    }
+}
+
+fn number(text: &str) -> Result<u32, ApiError> {
+    text.parse().map_err(|_| HubError::not_found("part").into())
+}
+
+fn header_value(text: &str) -> Result<HeaderValue, ApiError> {
+    HeaderValue::from_str(text)
+        .map_err(|_| ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "A header could not be made."))
+}
+
+/// The SHA-256 of `Content-Digest` (RFC 9530); none when there is none, or only of other algorithms.
+fn content_digest(headers: &HeaderMap) -> Result<Option<Vec<u8>>, ApiError> {
+    let Some(value) = headers.get("content-digest") else { return Ok(None) };
+    let wrong = || {
+        let detail = "Content-Digest is not understood. Send sha-256=:BASE64:, over the bytes as they travel.";
+        ApiError::new(StatusCode::BAD_REQUEST, "digest_unreadable", detail)
+    };
+    let text = value.to_str().map_err(|_| wrong())?;
+    let Some(value) = text.split(',').map(str::trim).find_map(|item| item.strip_prefix("sha-256=")) else {
+        return Ok(None);
+    };
+    let value = value.strip_prefix(':').and_then(|value| value.strip_suffix(':')).ok_or_else(wrong)?;
+    let digest = STANDARD.decode(value).map_err(|_| wrong())?;
+    if digest.len() == 32 { Ok(Some(digest)) } else { Err(wrong()) }
+}
+
+/// The one range that is asked for (RFC 9110, 14.2): first and last byte. None for the whole: no range, several (which may be answered so),
+/// one that is not understood, or one for another content.
+fn range(headers: &HeaderMap, etag: &str, length: usize) -> Option<Result<(usize, usize), ()>> {
+    let text = headers.get(RANGE)?.to_str().ok()?;
+    if headers.get(IF_RANGE).is_some_and(|value| value.as_bytes() != etag.as_bytes()) {
+        return None;
+    }
+    let parsed = http_range_header::parse_range_header(text).ok()?;
+    match parsed.validate(u64::try_from(length).ok()?) {
+        Err(_) => Some(Err(())),
+        Ok(ranges) => {
+            let [only] = ranges.as_slice() else { return None };
+            Some(Ok((usize::try_from(*only.start()).ok()?, usize::try_from(*only.end()).ok()?)))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_is_of_the_same_content_or_none() {
+        let of = |range_text: &'static str, if_range: Option<&'static str>| {
+            let mut headers = HeaderMap::new();
+            headers.insert(RANGE, HeaderValue::from_static(range_text));
+            if let Some(tag) = if_range {
+                headers.insert(IF_RANGE, HeaderValue::from_static(tag));
+            }
+            range(&headers, "\"a\"", 10)
+        };
+        assert_eq!(of("bytes=4-", None), Some(Ok((4, 9))));
+        assert_eq!(of("bytes=2-3", Some("\"a\"")), Some(Ok((2, 3))));
+        assert_eq!(of("bytes=-4", None), Some(Ok((6, 9))));
+        assert_eq!(of("bytes=4-", Some("\"b\"")), None, "another content is sent whole");
+        assert_eq!(of("bytes=10-", None), Some(Err(())));
+        assert_eq!(of("bytes=0-1,4-5", None), None);
+        assert_eq!(of("lines=1-", None), None);
+        assert_eq!(range(&HeaderMap::new(), "\"a\"", 10), None);
+    }
+}

@@ -1,0 +1,115 @@
+//! Errors as endpoints see them: RFC 9457 problems with a stable `code`.
+
+use axum::{
+    Json,
+    response::{IntoResponse, Response},
+};
+use http::{
+    HeaderValue, StatusCode,
+    header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
+};
+use hub::exchange::hosted::HostedError;
+use model::{
+    contract::{PROBLEM_MEDIA_TYPE, Problem},
+    error::{FieldProblem, HubError},
+};
+use serde::Serialize;
+
+/// A request that did not succeed.
+#[derive(Debug)]
+pub(crate) struct ApiError {
+    status: StatusCode,
+    code: &'static str,
+    detail: String,
+    fields: Vec<FieldProblem>,
+    retry_after_seconds: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Body {
+    #[serde(flatten)]
+    problem: Problem,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<FieldProblem>,
+}
+
+impl ApiError {
+    /// With a code of its own.
+    pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, code, detail: detail.into(), fields: Vec::new(), retry_after_seconds: None }
+    }
+
+    /// No endpoint key, or nobody's.
+    pub(crate) fn unauthorized() -> Self {
+        let detail = "Send the endpoint key as Authorization: Bearer KEY. The endpoint's page in Usher makes one.";
+        Self::new(StatusCode::UNAUTHORIZED, "key_refused", detail)
+    }
+
+    /// Later, please.
+    pub(crate) fn later(detail: &str, retry_after_seconds: u64) -> Self {
+        let error = Self::new(StatusCode::SERVICE_UNAVAILABLE, "later", detail);
+        Self { retry_after_seconds: Some(retry_after_seconds), ..error }
+    }
+}
+
+impl From<HubError> for ApiError {
+    fn from(error: HubError) -> Self {
+        let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let code = match &error {
+            HubError::SignedOut => "key_refused",
+            HubError::Forbidden { .. } => "forbidden",
+            HubError::NotFound { .. } => "not_found",
+            HubError::Invalid { .. } => "invalid",
+            HubError::Conflict { .. } => "conflict",
+            HubError::SlowDown { .. } => "slow_down",
+            HubError::Endpoint { .. } => "endpoint",
+            HubError::Internal { .. } => "internal",
+        };
+        let mut problem = Self::new(status, code, error.to_string());
+        match error {
+            HubError::Invalid { problems } => problem.fields = problems,
+            HubError::SlowDown { retry_after_seconds } => problem.retry_after_seconds = Some(retry_after_seconds),
+            _ => {}
+        }
+        problem
+    }
+}
+
+impl From<HostedError> for ApiError {
+    fn from(error: HostedError) -> Self {
+        match error {
+            HostedError::Hub(error) => error.into(),
+            HostedError::Refused { code, message } => {
+                let status = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+                Self::new(status, code.as_str(), message)
+            }
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let problem = Problem {
+            problem_type: "about:blank".to_owned(),
+            title: self.status.canonical_reason().unwrap_or("Error").to_owned(),
+            status: self.status.as_u16(),
+            detail: Some(self.detail),
+            code: Some(self.code.to_owned()),
+        };
+        let mut response = (self.status, Json(Body { problem, errors: self.fields })).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_MEDIA_TYPE));
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(seconds) = self.retry_after_seconds {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+/// What is not in the contract.
+pub(crate) async fn no_such_path() -> ApiError {
+    ApiError::new(StatusCode::NOT_FOUND, "not_found", "The contract has no such path.")
+}

@@ -1,0 +1,136 @@
+//! What requests of endpoints have in common: the key, a JSON body, how long an answer may be waited for, pages of a list.
+
+use std::time::Duration;
+
+use axum::{
+    Json,
+    extract::{FromRef, FromRequest, FromRequestParts, Query, Request, rejection::JsonRejection},
+};
+use http::{HeaderMap, StatusCode, header::AUTHORIZATION, request::Parts};
+use hub::{Hub, exchange::hosted::LONGEST_WAIT, registry::EndpointActor};
+use model::error::HubError;
+use serde::{Deserialize, de::DeserializeOwned};
+
+use super::problem::ApiError;
+
+/// Items of a page when nothing is said, and at most (contract, "Conventions").
+const PAGE: u32 = 50;
+const LARGEST_PAGE: u32 = 500;
+
+/// The endpoint whose key came with the request.
+#[derive(Debug)]
+pub(crate) struct Caller(pub(crate) EndpointActor);
+
+impl Caller {
+    /// Lets pass when the path names the caller's own endpoint; every other is not there.
+    pub(crate) fn is(&self, endpoint_id: &str) -> Result<&EndpointActor, ApiError> {
+        if self.0.endpoint_id.as_str() == endpoint_id {
+            return Ok(&self.0);
+        }
+        Err(HubError::not_found("endpoint").into())
+    }
+}
+
+impl<S> FromRequestParts<S> for Caller
+where
+    Hub: FromRef<S>,
+    S: Send + Sync,
+{
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let value = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        // The scheme's case does not matter (RFC 9110, 11.1).
+        let key =
+            value.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+        let (_, key) = key.ok_or_else(ApiError::unauthorized)?;
+        let endpoint = Hub::from_ref(state).endpoint_of_key(key.trim()).await?;
+        endpoint.map(Self).ok_or_else(ApiError::unauthorized)
+    }
+}
+
+/// A JSON body of the contract's shape.
+pub(crate) struct Body<T>(pub(crate) T);
+
+impl<S, T> FromRequest<S> for Body<T>
+where
+    T: DeserializeOwned,
+    S: Send + Sync,
+{
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        match Json::<T>::from_request(request, state).await {
+            Ok(Json(value)) => Ok(Self(value)),
+            Err(rejection) => {
+                let code = match &rejection {
+                    JsonRejection::MissingJsonContentType(_) => "not_json",
+                    JsonRejection::BytesRejection(_) => "body_unreadable",
+                    _ => "invalid",
+                };
+                Err(ApiError::new(rejection.status(), code, rejection.body_text()))
+            }
+        }
+    }
+}
+
+/// The page of a list that is asked for.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Paging {
+    limit: Option<u32>,
+    pub(crate) cursor: Option<String>,
+}
+
+impl Paging {
+    pub(crate) fn limit(&self, largest: u32) -> u32 {
+        self.limit.unwrap_or(PAGE).clamp(1, largest.min(LARGEST_PAGE))
+    }
+}
+
+/// A query string of the contract's shape.
+pub(crate) struct Asked<T>(pub(crate) T);
+
+impl<S, T> FromRequestParts<S> for Asked<T>
+where
+    T: DeserializeOwned,
+    S: Send + Sync,
+{
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        match Query::<T>::from_request_parts(parts, state).await {
+            Ok(Query(value)) => Ok(Self(value)),
+            Err(rejection) => Err(ApiError::new(StatusCode::BAD_REQUEST, "invalid", rejection.body_text())),
+        }
+    }
+}
+
+/// `Prefer: wait=SECONDS` (RFC 7240, 4.3), at most 30; nothing when it is not there.
+pub(crate) fn wait(headers: &HeaderMap) -> Duration {
+    let preferences = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
+    let seconds = preferences
+        .flat_map(|value| value.split([',', ';']))
+        .filter_map(|preference| preference.trim().split_once('='))
+        .find(|(name, _)| name.trim().eq_ignore_ascii_case("wait"))
+        .and_then(|(_, seconds)| seconds.trim().trim_matches('"').parse().ok());
+    Duration::from_secs(seconds.unwrap_or(0)).min(LONGEST_WAIT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wait_is_read_among_other_preferences_and_is_bounded() {
+        let of = |text: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("prefer", http::HeaderValue::from_static(text));
+            wait(&headers).as_secs()
+        };
+        assert_eq!(of("respond-async, wait=10"), 10);
+        assert_eq!(of("Wait = \"7\""), 7);
+        assert_eq!(of("wait=4000"), 30);
+        assert_eq!(of("wait=soon"), 0);
+        assert_eq!(wait(&HeaderMap::new()), Duration::ZERO);
+    }
+}
