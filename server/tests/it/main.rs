@@ -5,6 +5,7 @@
 mod accounts;
 mod crashes;
 mod cross_site;
+mod endpoints_that_call;
 mod files;
 mod health;
 mod installation;
