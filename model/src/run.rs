@@ -217,6 +217,20 @@ pub struct RejectGroup {
     pub rows: u64,
 }
 
+/// Values that were sent empty because they did not fit and the mapping says to leave them empty: one line of the account. Their rows
+/// were sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftEmpty {
+    /// The destination's field.
+    pub field: String,
+    /// What was wrong.
+    pub code: RejectCode,
+    /// A sentence for people.
+    pub reason: String,
+    /// How many rows.
+    pub rows: u64,
+}
+
 /// A count that does not add up. A run with one is failed, never complete.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{left_name} is {left}, but {right_name} is {right}")]
@@ -254,6 +268,9 @@ pub struct Receipt {
     pub counts: RunCounts,
     /// The rows left out, by reason.
     pub left_out: Vec<RejectGroup>,
+    /// The values that were sent empty, by field and reason.
+    #[serde(default)]
+    pub left_empty: Vec<LeftEmpty>,
     /// Parts sent.
     pub parts: u32,
     /// SHA-256 over the parts' SHA-256 digests (each 32 bytes, in order of their number), lower-case hexadecimal.
@@ -452,6 +469,7 @@ mod tests {
             finished_at: "2027-03-28T09:31:00Z".to_owned(),
             counts,
             left_out: left_out.into_iter().map(group).collect(),
+            left_empty: Vec::new(),
             parts: 1,
             sha256: String::new(),
         }

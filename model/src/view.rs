@@ -7,7 +7,7 @@ use crate::{
     field::Field,
     id::{AccountId, ApplicationId, AudienceId, EndpointId, RunId, ShareId, UserId},
     mapping::{Finding, Mapping},
-    run::{Failure, Mode, RejectGroup, RunCounts, RunState},
+    run::{Failure, LeftEmpty, Mode, RejectGroup, RunCounts, RunState},
 };
 
 /// What a user may do in an account.
@@ -500,6 +500,8 @@ pub struct RunView {
     pub failure: Option<Failure>,
     /// Rows left out, by reason, the most first.
     pub left_out: Vec<RejectGroup>,
+    /// Values sent empty because they did not fit, by field and reason, the most first.
+    pub left_empty: Vec<LeftEmpty>,
     /// Parts written so far.
     pub parts: u32,
     /// Of these, acknowledged.
@@ -510,6 +512,8 @@ pub struct RunView {
     pub timeline: Vec<TimelineEntry>,
     /// There are rejects to download.
     pub has_rejects: bool,
+    /// When what is kept of the run's rows is removed; none while it is under way, and when nothing is kept.
+    pub kept_until: Option<String>,
     /// The receipt's digest, once there is a receipt.
     pub receipt_sha256: Option<String>,
     /// Which version of the mapping it uses.

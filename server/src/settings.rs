@@ -45,6 +45,9 @@ pub(crate) struct HubOptions {
     /// Rows of a part at most
     #[arg(long, env = "USHER_PART_ROWS", default_value_t = ExchangeSettings::default().part_rows, value_parser = clap::value_parser!(u64).range(1..))]
     part_rows: u64,
+    /// Days for which the rejects of a run, and the parts of a failed one, are kept after its end
+    #[arg(long, env = "USHER_RETENTION_DAYS", default_value_t = 7, value_parser = clap::value_parser!(u64).range(..=3650))]
+    retention_days: u64,
     #[command(flatten)]
     retry: RetryOptions,
 }
@@ -156,6 +159,7 @@ impl HubOptions {
             exchange: ExchangeSettings {
                 worker_slots: self.worker_slots,
                 lease: Duration::from_secs(self.lease_seconds),
+                retention: Duration::from_secs(self.retention_days * 24 * 3600),
                 part_rows: self.part_rows,
                 retry: RetryPolicy {
                     base: Duration::from_millis(self.retry.retry_base_ms),

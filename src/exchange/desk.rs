@@ -31,7 +31,9 @@ impl Hub {
 
     /// One run with all that is known of it.
     pub async fn run(&self, actor: &Actor, run_id: &RunId) -> Result<RunView> {
-        let view = views::run(self.database(), &actor.account_id, run_id).await.map_err(internal)?;
+        let view = views::run(self.database(), &actor.account_id, run_id, self.exchange().settings.retention_ms())
+            .await
+            .map_err(internal)?;
         view.ok_or_else(|| HubError::not_found("run"))
     }
 

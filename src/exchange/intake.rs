@@ -427,6 +427,7 @@ impl Carrier {
             change.add_reject_file(RejectStage::Read, cut.number, rows).await?;
         }
         change.add_left_out(&cut.groups).await?;
+        change.add_left_empty(&cut.left_empty).await?;
         change.set_reading_counts(&progress.counts()).await?;
         change.commit().await?;
         Ok(())

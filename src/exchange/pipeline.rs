@@ -1,9 +1,12 @@
 //! The pipeline: bytes of the source in, sealed parts and rejects out. It runs on a thread for blocking work, between two bounded
 //! channels, so that memory depends on the size of a part and never on the audience. It knows no endpoint, no run's state, no database.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use bytes::Bytes;
@@ -11,7 +14,8 @@ use model::{
     field::Field,
     id::RunId,
     mapping::{Finding, Mapping, Plan, RowBuffer},
-    run::RejectGroup,
+    reject::RejectCode,
+    run::{LeftEmpty, RejectGroup},
 };
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
@@ -86,6 +90,8 @@ pub(super) struct SealedCut {
     pub(super) part: Option<PartRow>,
     pub(super) rejected: Option<u64>,
     pub(super) groups: Vec<RejectGroup>,
+    /// Values left empty since the last cut.
+    pub(super) left_empty: Vec<LeftEmpty>,
     /// The source's header, with the first cut.
     pub(super) header: Option<Vec<String>>,
 }
@@ -128,9 +134,13 @@ struct Shape {
     header: Vec<String>,
     plan: Plan,
     cutter: Cutter,
+    left_empty: LeftEmptyCounts,
     /// The header was handed over.
     told: bool,
 }
+
+/// Values left empty, by field and what was wrong: the reason, and how many.
+type LeftEmptyCounts = BTreeMap<(String, RejectCode), (String, u64)>;
 
 impl Pipeline {
     /// Reads all that is fed, until `Feed::Whole`. Blocks.
@@ -157,7 +167,7 @@ impl Pipeline {
         let Some(mut shape) = shape else { return Err(PipelineError::FeedEnded) };
         let left = std::mem::replace(&mut shape.cutter, Cutter::new(self.limits, 0, &[])).finish();
         if let Some(cut) = left {
-            self.hand_over(&cuts, cut, &mut shape.told, &shape.header)?;
+            self.hand_over(&cuts, cut, &mut shape)?;
         }
         Ok(())
     }
@@ -175,12 +185,16 @@ impl Pipeline {
         let mut hasher = Sha256::new();
         let (mut bytes, mut line_feeds, mut last) = (0_u64, 0_u64, b'\n');
         let mut header_checked = false;
-        let mut output = RowBuffer::new();
+        let (mut output, mut left_empty) = (RowBuffer::new(), Vec::new());
         let mut on_row = |row: RawRow<'_>| {
             let shape = self.shape_for(shape, row.header, expected, &mut header_checked)?;
             let line = earlier_lines + row.line;
-            let cut = match shape.plan.apply(row.values, &mut output) {
+            let cut = match shape.plan.apply(row.values, &mut output, &mut left_empty) {
                 Ok(()) => {
+                    for misfit in left_empty.drain(..) {
+                        let key = (misfit.field.unwrap_or_default(), misfit.code);
+                        shape.left_empty.entry(key).or_insert((misfit.reason, 0)).1 += 1;
+                    }
                     self.progress.valid.fetch_add(1, Ordering::AcqRel);
                     shape.cutter.send(line, row.values, output.row())
                 }
@@ -188,7 +202,7 @@ impl Pipeline {
             };
             self.progress.read.fetch_add(1, Ordering::AcqRel);
             match cut {
-                Some(cut) => self.hand_over(cuts, cut, &mut shape.told, &shape.header),
+                Some(cut) => self.hand_over(cuts, cut, shape),
                 None => Ok(()),
             }
         };
@@ -240,7 +254,8 @@ impl Pipeline {
                     Plan::new(&self.mapping, header, &self.destination_fields).map_err(PipelineError::Mapping)?;
                 let targets: Vec<&str> = plan.targets().iter().map(|field| field.name.as_str()).collect();
                 let cutter = Cutter::new(self.limits, header.len(), &targets);
-                shape.insert(Shape { header: header.to_vec(), plan, cutter, told: false })
+                let left_empty = LeftEmptyCounts::new();
+                shape.insert(Shape { header: header.to_vec(), plan, cutter, left_empty, told: false })
             }
         };
         if !*checked && shape.header != header {
@@ -251,13 +266,7 @@ impl Pipeline {
     }
 
     /// Hashes and seals a cut, and waits until there is room for it.
-    fn hand_over(
-        &self,
-        cuts: &mpsc::Sender<SealedCut>,
-        cut: Cut,
-        told: &mut bool,
-        header: &[String],
-    ) -> Result<(), PipelineError> {
+    fn hand_over(&self, cuts: &mpsc::Sender<SealedCut>, cut: Cut, shape: &mut Shape) -> Result<(), PipelineError> {
         let folder = payload_folder(&self.run_id);
         let mut objects = Vec::new();
         let mut seal = |path: String, bytes: Vec<u8>| {
@@ -285,8 +294,11 @@ impl Pipeline {
                 Some(rows)
             }
         };
-        let header = (!std::mem::replace(told, true)).then(|| header.to_vec());
-        let sealed = SealedCut { number: cut.number, objects, part, rejected, groups: cut.groups, header };
+        let header = (!std::mem::replace(&mut shape.told, true)).then(|| shape.header.clone());
+        let left_empty = std::mem::take(&mut shape.left_empty).into_iter();
+        let left_empty = left_empty.map(|((field, code), (reason, rows))| LeftEmpty { field, code, reason, rows });
+        let left_empty = left_empty.collect();
+        let sealed = SealedCut { number: cut.number, objects, part, rejected, groups: cut.groups, left_empty, header };
         cuts.blocking_send(sealed).map_err(|_| PipelineError::FeedEnded)
     }
 }

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     carrier::{Carrier, count_ended},
-    records::{PartRow, left_out, parts},
+    records::{PartRow, left_empty, left_out, parts},
     stop::Stop,
 };
 use crate::store::clock::rfc3339;
@@ -25,6 +25,7 @@ impl Carrier {
         let database = self.hub.database();
         let sent = parts(database, &self.run.id, false).await.map_err(|error| self.store_failed(error))?;
         let left_out = left_out(database, &self.run.id).await.map_err(|error| self.store_failed(error))?;
+        let left_empty = left_empty(database, &self.run.id).await.map_err(|error| self.store_failed(error))?;
         let sha256 = digest_of(&sent).ok_or_else(|| self.internal("a part's digest can't be read"))?;
         let plan = &self.run.plan;
         let mut change = self.held.begin().await?;
@@ -40,6 +41,7 @@ impl Carrier {
             finished_at: rfc3339(change.now),
             counts,
             left_out,
+            left_empty,
             parts: self.run.parts,
             sha256: sha256.clone(),
         };

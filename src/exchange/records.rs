@@ -4,11 +4,11 @@
 use model::{
     id::RunId,
     reject::RejectCode,
-    run::{RejectGroup, RunState},
+    run::{LeftEmpty, RejectGroup, RunState},
 };
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::{AssertSqlSafe, Row, any::AnyRow};
 
-use super::runs::{Change, HeldError, corrupt, from_integer, id_of, to_integer};
+use super::runs::{Change, HeldError, bounded_text, corrupt, from_integer, id_of, to_integer};
 use crate::store::{Database, StoreError};
 
 /// Groups of rows left out that are kept apart in one run; what comes after is counted together.
@@ -53,6 +53,7 @@ impl Change {
             "delete from run_part where run_id = $1",
             "delete from run_reject_file where run_id = $1",
             "delete from run_left_out where run_id = $1",
+            "delete from run_left_empty where run_id = $1",
         ] {
             sqlx::query(text).bind(self.run_id.as_str()).execute(&mut *self.transaction).await?;
         }
@@ -173,6 +174,24 @@ impl Change {
         Ok(())
     }
 
+    /// Adds to the account of values that were left empty.
+    pub(crate) async fn add_left_empty(&mut self, groups: &[LeftEmpty]) -> Result<(), HeldError> {
+        for group in groups {
+            sqlx::query(
+                "insert into run_left_empty (run_id, field, code, reason, row_count) values ($1, $2, $3, $4, $5)
+                 on conflict (run_id, field, code) do update set row_count = run_left_empty.row_count + excluded.row_count",
+            )
+            .bind(self.run_id.as_str())
+            .bind(bounded_text(&group.field, 200))
+            .bind(group.code.as_str())
+            .bind(bounded_text(&group.reason, 500))
+            .bind(to_integer(group.rows))
+            .execute(&mut *self.transaction)
+            .await?;
+        }
+        Ok(())
+    }
+
     /// Records that the consumer took a part.
     pub(crate) async fn acknowledge_part(
         &mut self,
@@ -241,9 +260,8 @@ pub(crate) async fn left_out(database: &Database, run_id: &RunId) -> Result<Vec<
     .await?
     .iter()
     .map(|row| {
-        let code: String = row.try_get("code")?;
         Ok(RejectGroup {
-            code: RejectCode::ALL.into_iter().find(|c| c.as_str() == code).ok_or_else(|| corrupt("reject code"))?,
+            code: reject_code(row)?,
             destination_code: some(row.try_get("destination_code")?),
             field: some(row.try_get("field")?),
             reason: row.try_get("reason")?,
@@ -251,6 +269,30 @@ pub(crate) async fn left_out(database: &Database, run_id: &RunId) -> Result<Vec<
         })
     })
     .collect()
+}
+
+/// The values left empty in a run, by field and reason, the most first.
+pub(crate) async fn left_empty(database: &Database, run_id: &RunId) -> Result<Vec<LeftEmpty>, StoreError> {
+    let sql = "select field, code, reason, row_count from run_left_empty where run_id = $1 order by row_count desc, field, code";
+    sqlx::query(sql)
+        .bind(run_id.as_str())
+        .fetch_all(database.reader())
+        .await?
+        .iter()
+        .map(|row| {
+            Ok(LeftEmpty {
+                field: row.try_get("field")?,
+                code: reject_code(row)?,
+                reason: row.try_get("reason")?,
+                rows: from_integer(row.try_get("row_count")?),
+            })
+        })
+        .collect()
+}
+
+fn reject_code(row: &AnyRow) -> Result<RejectCode, StoreError> {
+    let word: String = row.try_get("code")?;
+    RejectCode::ALL.into_iter().find(|code| code.as_str() == word).ok_or_else(|| corrupt("reject code"))
 }
 
 /// What stays of an ended run's payload.
@@ -274,10 +316,13 @@ pub(crate) async fn give_up_payload(database: &Database, run_id: &RunId) -> Resu
     if ended.is_none() {
         return Ok(None);
     }
-    let files = sqlx::query("select count(*) as many from run_reject_file where run_id = $1")
-        .bind(run_id.as_str())
-        .fetch_one(&mut *transaction)
-        .await?;
+    let files = sqlx::query(
+        "select count(*) as many from run_reject_file where run_id = $1
+            and exists (select 1 from run where id = $1 and payload_key is not null)",
+    )
+    .bind(run_id.as_str())
+    .fetch_one(&mut *transaction)
+    .await?;
     let kept = if files.try_get::<i64, _>("many")? > 0 { Kept::Rejects } else { Kept::Nothing };
     if kept == Kept::Nothing {
         sqlx::query("update run set payload_key = null where id = $1")
@@ -287,6 +332,18 @@ pub(crate) async fn give_up_payload(database: &Database, run_id: &RunId) -> Resu
     }
     transaction.commit().await?;
     Ok(Some(kept))
+}
+
+/// Destroys the keys of runs that ended before a moment: nothing of their rows can be read any more, wherever a copy of it may lie. The
+/// sweeper then removes the objects. How many runs these were.
+pub(crate) async fn shred(database: &Database, ended_before: i64) -> Result<u64, StoreError> {
+    let text = format!(
+        "update run set payload_key = null, read_whole_at = null, payload_removed_at = null, version = version + 1
+         where payload_key is not null and finished_at < $1 and state in ({})",
+        super::states_sql(RunState::is_final)
+    );
+    let done = sqlx::query(AssertSqlSafe(text)).bind(ended_before).execute(database.writer()).await?;
+    Ok(done.rows_affected())
 }
 
 /// Records that the objects of an ended run are removed; until then the sweeper tries again.

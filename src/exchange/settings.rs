@@ -43,8 +43,8 @@ pub struct ExchangeSettings {
     pub progress: Duration,
     /// How long a job waits for an endpoint that sends or fetches by itself.
     pub job_expiry: Duration,
-    /// How long the parts of a failed run are kept for a retry.
-    pub failed_payload_retention: Duration,
+    /// How long what is left of an ended run's rows is kept: the rejects of any, the parts of a failed one. Then its key is destroyed.
+    pub retention: Duration,
 }
 
 impl Default for ExchangeSettings {
@@ -61,8 +61,15 @@ impl Default for ExchangeSettings {
             part_bytes: PART_BYTES,
             progress: Duration::from_millis(250),
             job_expiry: Duration::from_secs(7 * 24 * 3600),
-            failed_payload_retention: Duration::from_secs(7 * 24 * 3600),
+            retention: Duration::from_secs(7 * 24 * 3600),
         }
+    }
+}
+
+impl ExchangeSettings {
+    /// The retention in milliseconds.
+    pub(crate) fn retention_ms(&self) -> i64 {
+        i64::try_from(self.retention.as_millis()).unwrap_or(i64::MAX)
     }
 }
 

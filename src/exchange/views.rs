@@ -157,6 +157,7 @@ pub(crate) async fn run(
     database: &Database,
     account_id: &AccountId,
     run_id: &RunId,
+    retention_ms: i64,
 ) -> Result<Option<RunView>, StoreError> {
     let row = sqlx::query("select * from run where account_id = $1 and id = $2")
         .bind(account_id.as_str())
@@ -173,17 +174,20 @@ pub(crate) async fn run(
         .bind(run_id.as_str())
         .fetch_one(database.reader())
         .await?;
+    let has_key = row.try_get::<Option<Vec<u8>>, _>("payload_key")?.is_some();
+    let finished_at: Option<i64> = row.try_get("finished_at")?;
     Ok(Some(RunView {
         version: from_integer(row.try_get("version")?),
         waiting: row.try_get("waiting")?,
         failure: failure.filter(|_| summary.state == RunState::Failed),
         left_out: super::records::left_out(database, run_id).await?,
+        left_empty: super::records::left_empty(database, run_id).await?,
         parts: small("parts")?,
         parts_acknowledged: small("parts_acknowledged")?,
         retries: small("retries")?,
         timeline: timeline(database, run_id).await?,
-        has_rejects: files.try_get::<i64, _>("many")? > 0
-            && row.try_get::<Option<Vec<u8>>, _>("payload_key")?.is_some(),
+        has_rejects: files.try_get::<i64, _>("many")? > 0 && has_key,
+        kept_until: finished_at.filter(|_| has_key).map(|at| rfc3339(at.saturating_add(retention_ms))),
         receipt_sha256: row.try_get("receipt_sha256")?,
         mapping_version: small("mapping_version")?,
         summary,

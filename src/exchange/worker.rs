@@ -69,11 +69,14 @@ impl Hub {
         self.exchange().wake.notify_one();
     }
 
-    /// Removes what is kept of runs that ended: at once when they ended well or were called off, after the retention when they failed.
+    /// Removes what is kept of runs that ended: the parts at once when they ended well or were called off, and everything, with the key,
+    /// after the retention.
     async fn sweep_payload(&self) -> Result<(), StoreError> {
-        let retention =
-            i64::try_from(self.exchange().settings.failed_payload_retention.as_millis()).unwrap_or(i64::MAX);
-        let before = self.now_ms().saturating_sub(retention);
+        let before = self.now_ms().saturating_sub(self.exchange().settings.retention_ms());
+        let shredded = records::shred(self.database(), before).await?;
+        if shredded > 0 {
+            tracing::info!(runs = shredded, "the keys of runs were destroyed after the retention");
+        }
         for run_id in records::ended_with_payload(self.database(), before).await? {
             self.remove_payload(&run_id).await;
         }

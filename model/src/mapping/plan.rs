@@ -84,14 +84,23 @@ impl Plan {
 
     /// Makes the row to be sent from a row as read: checks that it is UTF-8 and has as many values as the header has names, applies the links'
     /// transforms, and checks what comes out against the destination's fields. `output` is cleared first; it holds the row only on `Ok`.
+    /// `left_empty` is too; it then holds what was wrong with each value that is sent empty because its chain says so.
     ///
     /// The error is the first thing wrong; its reason holds no value of the row, and is the same for each row that fails in the same way.
-    pub fn apply(&self, row: Row<'_>, output: &mut RowBuffer) -> Result<(), Reject> {
+    pub fn apply(&self, row: Row<'_>, output: &mut RowBuffer, left_empty: &mut Vec<Reject>) -> Result<(), Reject> {
         output.clear();
+        left_empty.clear();
         let row = self.accept(row)?;
         for column in &self.columns {
-            let value = self.cell(column, row)?;
-            output.push(value.as_bytes());
+            let target = &self.targets[column.target];
+            match strict_value(target, &column.transforms, column.raw(row)) {
+                Ok(value) => output.push(value.as_bytes()),
+                Err(misfit) if leaves_empty(target, &column.transforms) => {
+                    output.push(b"");
+                    left_empty.push(misfit);
+                }
+                Err(reject) => return Err(reject),
+            }
         }
         Ok(())
     }
@@ -142,11 +151,6 @@ impl Plan {
             reason: "The row holds bytes that are not UTF-8. Have the source write its data in UTF-8.".to_owned(),
         })
     }
-
-    fn cell<'a>(&'a self, column: &'a Column, row: TextRow<'a>) -> Result<Cow<'a, str>, Reject> {
-        let target = &self.targets[column.target];
-        finish_value(target, &column.transforms, column.raw(row))
-    }
 }
 
 impl Column {
@@ -158,19 +162,11 @@ impl Column {
     }
 }
 
-/// What `target` gets from `raw`: the transforms, then the checks; or nothing, where the chain says that misfits are left empty.
-fn finish_value<'a>(target: &Field, transforms: &'a [Transform], raw: &'a str) -> Result<Cow<'a, str>, Reject> {
-    match strict_value(target, transforms, raw) {
-        Err(_) if leaves_empty(target, transforms) => Ok(Cow::Borrowed("")),
-        result => result,
-    }
-}
-
 fn leaves_empty(target: &Field, transforms: &[Transform]) -> bool {
     !target.required && transforms.contains(&Transform::EmptyWhenInvalid)
 }
 
-/// The same, where a misfit is an error whatever the chain says.
+/// What `target` gets from `raw`: the transforms, then the checks. A misfit is an error whatever the chain says of misfits.
 pub(super) fn strict_value<'a>(
     target: &Field,
     transforms: &'a [Transform],

@@ -44,7 +44,7 @@ fn phone(default_country: Option<&str>) -> Transform {
 fn apply(plan: &Plan, values: &[&str]) -> Result<Vec<String>, Reject> {
     let input: RowBuffer = values.iter().collect();
     let mut output = RowBuffer::new();
-    plan.apply(input.row(), &mut output)?;
+    plan.apply(input.row(), &mut output, &mut Vec::new())?;
     Ok(output.row().values().map(|value| String::from_utf8(value.to_vec()).unwrap()).collect())
 }
 
@@ -140,7 +140,7 @@ mod plans {
             ([b"", b"a\x80"], "y"),
         ] {
             let input: RowBuffer = values.into_iter().collect();
-            let reject = plan.apply(input.row(), &mut output).unwrap_err();
+            let reject = plan.apply(input.row(), &mut output, &mut Vec::new()).unwrap_err();
             assert_eq!((reject.code, reject.field.as_deref()), (RejectCode::InvalidUtf8, Some(column)), "{values:?}");
         }
     }
@@ -374,6 +374,14 @@ mod checks {
         assert_eq!(preview.reject, None);
         assert_eq!(preview.cells[1].sent, "");
         assert!(preview.cells[1].problem.as_deref().is_some_and(|problem| problem.starts_with("Left empty: ")));
+        let (mut sent, mut left_empty) = (RowBuffer::new(), Vec::new());
+        let input: RowBuffer = ["a@b.co", "call me"].iter().collect();
+        plan.apply(input.row(), &mut sent, &mut left_empty).expect("is sent");
+        assert_eq!(left_empty.len(), 1);
+        assert_eq!((left_empty[0].code, left_empty[0].field.as_deref()), (RejectCode::InvalidPhone, Some("phone")));
+        let input: RowBuffer = ["a@b.co", "+351210000000"].iter().collect();
+        plan.apply(input.row(), &mut sent, &mut left_empty).expect("is sent");
+        assert!(left_empty.is_empty(), "only of the last row");
         let required = plan.preview(&["nobody".to_owned(), String::new()]);
         assert!(required.reject.is_some(), "a required field is never left empty");
     }
@@ -480,7 +488,7 @@ proptest! {
     fn the_preview_is_what_is_sent(plan in any_plan(), row in vec(any_value(), 2..5)) {
         let input: RowBuffer = row.iter().collect();
         let mut output = RowBuffer::new();
-        let applied = plan.apply(input.row(), &mut output);
+        let applied = plan.apply(input.row(), &mut output, &mut Vec::new());
         let preview = plan.preview(&row);
         prop_assert_eq!(applied.as_ref().err(), preview.reject.as_ref());
         if applied.is_ok() {
@@ -495,7 +503,7 @@ proptest! {
         ends.sort_unstable();
         let mut output = RowBuffer::new();
         for row in [Row { bytes: &bytes, ends: &ends }, Row { bytes: &bytes, ends: &[bytes.len(), 3, 500] }] {
-            if plan.apply(row, &mut output).is_ok() {
+            if plan.apply(row, &mut output, &mut Vec::new()).is_ok() {
                 prop_assert_eq!(output.row().ends.len(), plan.targets().len());
             }
         }

@@ -52,6 +52,10 @@ async fn a_run_is_followed_to_its_end_and_accounted_for() {
     let receipt: Receipt = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
     receipt.check().unwrap();
     assert_eq!(receipt.counts, end.summary.counts);
+    // A phone that is none does not cost the person, and is accounted for.
+    assert_eq!(receipt.left_empty, end.left_empty);
+    let phones = receipt.left_empty.iter().find(|group| group.field == "mobile").expect("some are none");
+    assert!(phones.rows > 0 && phones.rows < receipt.counts.valid, "{phones:?}");
     assert_eq!(Some(&receipt.sha256), end.receipt_sha256.as_ref());
 
     let answer = browser.get(&format!("/runs/{run}/rejects.csv")).await;

@@ -199,7 +199,7 @@ async fn what_people_ask_of_a_run_depends_on_its_state_and_their_account() {
             Asked::Forbidden(RunState::Queued)
         );
         assert_eq!(ask_to_cancel(database, account, &queued, "Ann", now).await.expect("asks"), Asked::Taken);
-        let view = views::run(database, account, &queued).await.expect("reads").expect("is there");
+        let view = views::run(database, account, &queued, 0).await.expect("reads").expect("is there");
         assert_eq!(view.summary.state, RunState::Canceled);
         assert!(view.timeline.iter().any(|entry| entry.message == "Called off by Ann."));
         assert_eq!(
@@ -250,8 +250,8 @@ async fn an_account_finds_its_runs_and_no_others() {
         assert_eq!(find("100%_", None, 1).await.total, 0, "what LIKE means by % and _ does not count");
         assert_eq!(find("", Some(RunState::Queued), 1).await.total, 53);
         assert_eq!(find("", Some(RunState::Failed), 9).await.total, 0);
-        assert!(views::run(&bench.database, &bench.account_id, &foreign).await.expect("reads").is_none());
-        assert!(views::run(&other.database, &other.account_id, &foreign).await.expect("reads").is_some());
+        assert!(views::run(&bench.database, &bench.account_id, &foreign, 0).await.expect("reads").is_none());
+        assert!(views::run(&other.database, &other.account_id, &foreign, 0).await.expect("reads").is_some());
         assert!(views::reject_files(&bench.database, &bench.account_id, &foreign).await.expect("reads").is_none());
         assert!(views::receipt(&bench.database, &bench.account_id, &foreign).await.expect("reads").is_none());
         let active = views::newest(&bench.database, &bench.account_id, views::Newest::Active, 10).await.expect("lists");

@@ -132,7 +132,7 @@ async fn the_parts_of_a_failed_run_are_swept_away_after_a_while_and_a_retry_read
     let run_id = scene.share_and_settle(Mode::Replace).await.summary.id;
     assert!(scene.has_payload(&run_id), "kept for a retry");
     scene.stop_worker().await;
-    let forgetful = ExchangeSettings { failed_payload_retention: Duration::ZERO, ..settings(Duration::from_secs(10)) };
+    let forgetful = ExchangeSettings { retention: Duration::ZERO, ..settings(Duration::from_secs(10)) };
     scene.start_worker_with(forgetful).await;
     scene.wait_until(Duration::from_secs(5), async || !scene.has_payload(&run_id)).await;
     scene.start_consumer().await;
@@ -140,4 +140,25 @@ async fn the_parts_of_a_failed_run_are_swept_away_after_a_while_and_a_retry_read
     assert_eq!(view.summary.state, RunState::Complete, "{view:?}");
     assert_eq!(scene.producer.downloads(), 2);
     assert_eq!(scene.consumer.segment("seg-1").len(), 5);
+}
+
+#[tokio::test]
+async fn rejects_are_kept_for_the_retention_and_the_receipt_for_ever() {
+    let manner =
+        Manner { data: vec![b"email,name\r\nann@example.org,Ann\r\nnobody,No\r\n".to_vec()], ..Manner::default() };
+    let mut scene = Scene::new(manner, Temper::default()).await;
+    let view = scene.share_and_settle(Mode::Add).await;
+    let run_id = view.summary.id;
+    assert_eq!((view.summary.state, view.has_rejects), (RunState::CompleteWithRejects, true), "{:?}", view.failure);
+    let ended = chrono::DateTime::parse_from_rfc3339(&view.summary.finished_at.expect("has ended")).expect("a time");
+    let kept = chrono::DateTime::parse_from_rfc3339(&view.kept_until.expect("is kept")).expect("a time");
+    assert_eq!((kept - ended).num_days(), 7);
+    scene.stop_worker().await;
+    let forgetful = ExchangeSettings { retention: Duration::ZERO, ..settings(Duration::from_secs(10)) };
+    scene.start_worker_with(forgetful).await;
+    scene.wait_until(Duration::from_secs(5), async || !scene.has_payload(&run_id)).await;
+    let view = scene.view(&run_id).await;
+    assert_eq!((view.has_rejects, view.kept_until), (false, None));
+    assert!(scene.hub.rejects(&scene.actor, &run_id).await.is_err());
+    scene.receipt(&run_id).await.check().expect("adds up");
 }

@@ -82,6 +82,15 @@ create table run_left_out (
     primary key (run_id, code, destination_code, field)
 ) {strict};
 
+create table run_left_empty (
+    run_id text not null references run (id) on delete cascade,
+    field text not null,
+    code text not null,
+    reason text not null,
+    row_count {integer} not null,
+    primary key (run_id, field, code)
+) {strict};
+
 create table run_event (
     run_id text not null references run (id) on delete cascade,
     ordinal {integer} not null,
