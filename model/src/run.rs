@@ -53,6 +53,8 @@ pub enum RunState {
     Exporting,
     /// Rows are read, checked, mapped and written into parts. Nothing was sent yet.
     Reading,
+    /// All was read, and it would shrink the destination's segment beyond the share's limit. A person approves it or declines.
+    Held,
     /// All was read and the counts agree; the parts are on their way to the destination.
     Delivering,
     /// All parts were acknowledged; the destination was told so and finishes.
@@ -79,6 +81,10 @@ pub enum RunEvent {
     ReadAgain,
     /// All rows were read and the counts agree.
     ReadWhole,
+    /// All rows were read, but what they would do to the segment wants a person's approval first.
+    Hold,
+    /// A person approved it.
+    Approve,
     /// Every part was acknowledged.
     Delivered,
     /// The destination finished and the receipt adds up; no row was left out.
@@ -107,10 +113,11 @@ pub struct IllegalStep {
 
 impl RunState {
     /// Every state.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Queued,
         Self::Exporting,
         Self::Reading,
+        Self::Held,
         Self::Delivering,
         Self::Completing,
         Self::Complete,
@@ -127,6 +134,8 @@ impl RunState {
             (Self::Exporting, E::ExportReady) => Self::Reading,
             (Self::Exporting | Self::Reading, E::ReadAgain) => Self::Exporting,
             (Self::Reading, E::ReadWhole) => Self::Delivering,
+            (Self::Reading, E::Hold) => Self::Held,
+            (Self::Held, E::Approve) => Self::Delivering,
             (Self::Delivering, E::Delivered) => Self::Completing,
             (Self::Completing, E::Finished) => Self::Complete,
             (Self::Completing, E::FinishedWithRejects) => Self::CompleteWithRejects,
@@ -143,12 +152,18 @@ impl RunState {
         matches!(self, Self::Complete | Self::CompleteWithRejects | Self::Failed | Self::Canceled)
     }
 
+    /// A worker takes it up: it has not ended, and waits for nobody's decision.
+    pub fn is_workable(self) -> bool {
+        !self.is_final() && self != Self::Held
+    }
+
     /// The word in the database and on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Queued => "queued",
             Self::Exporting => "exporting",
             Self::Reading => "reading",
+            Self::Held => "held",
             Self::Delivering => "delivering",
             Self::Completing => "completing",
             Self::Complete => "complete",
@@ -164,6 +179,7 @@ impl RunState {
             Self::Queued => "Queued",
             Self::Exporting => "Preparing",
             Self::Reading => "Reading",
+            Self::Held => "Held for approval",
             Self::Delivering => "Sending",
             Self::Completing => "Finishing",
             Self::Complete => "Complete",
@@ -176,6 +192,69 @@ impl RunState {
     /// The state of that word.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.as_str() == word)
+    }
+}
+
+/// How much a run may shrink the destination's segment before it is held for approval, in percent of the members; 100 never holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u8", into = "u8")]
+pub struct ShrinkLimit(u8);
+
+impl ShrinkLimit {
+    /// From 0 to 100.
+    pub fn new(percent: u8) -> Option<Self> {
+        (percent <= 100).then_some(Self(percent))
+    }
+
+    /// From 0 to 100.
+    pub fn percent(self) -> u8 {
+        self.0
+    }
+
+    /// Holds a change of a segment that has `before` members and would have `after`.
+    pub fn hold(self, before: u64, after: u64) -> Option<Hold> {
+        let lost = before.saturating_sub(after);
+        let is_beyond = u128::from(lost) * 100 > u128::from(before) * u128::from(self.0);
+        is_beyond.then_some(Hold { before, after, limit: self })
+    }
+}
+
+impl Default for ShrinkLimit {
+    /// Half of the members.
+    fn default() -> Self {
+        Self(50)
+    }
+}
+
+impl TryFrom<u8> for ShrinkLimit {
+    type Error = String;
+
+    fn try_from(percent: u8) -> Result<Self, String> {
+        Self::new(percent).ok_or_else(|| format!("{percent} is more than 100 percent"))
+    }
+}
+
+impl From<ShrinkLimit> for u8 {
+    fn from(limit: ShrinkLimit) -> u8 {
+        limit.0
+    }
+}
+
+/// Why a run is held: what it would do to the segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// Members that the segment has.
+    pub before: u64,
+    /// Members that it would have, at least.
+    pub after: u64,
+    /// The share's limit.
+    pub limit: ShrinkLimit,
+}
+
+impl Hold {
+    /// How many members would be lost, at most.
+    pub fn lost(self) -> u64 {
+        self.before.saturating_sub(self.after)
     }
 }
 
@@ -355,11 +434,13 @@ mod tests {
 
     use super::*;
 
-    const EVENTS: [RunEvent; 11] = [
+    const EVENTS: [RunEvent; 13] = [
         RunEvent::ExportAsked,
         RunEvent::ExportReady,
         RunEvent::ReadAgain,
         RunEvent::ReadWhole,
+        RunEvent::Hold,
+        RunEvent::Approve,
         RunEvent::Delivered,
         RunEvent::Finished,
         RunEvent::FinishedWithRejects,
@@ -406,7 +487,7 @@ mod tests {
                         match event {
                             // What is asked for again counts for nothing.
                             RunEvent::RetryFromStart | RunEvent::ReadAgain => (read_whole, delivered) = (false, false),
-                            RunEvent::ReadWhole => read_whole = true,
+                            RunEvent::ReadWhole | RunEvent::Hold => read_whole = true,
                             // Who asks for it vouches that all had been read: a failed run does not remember by itself.
                             RunEvent::RetryDelivery => (read_whole, delivered) = (true, false),
                             RunEvent::Delivered => delivered = true,
@@ -473,6 +554,19 @@ mod tests {
             parts: 1,
             sha256: String::new(),
         }
+    }
+
+    #[test]
+    fn a_segment_may_shrink_to_the_limit_and_no_further() {
+        let limit = ShrinkLimit::new(30).expect("a percentage");
+        assert_eq!(limit.hold(100, 70), None);
+        assert_eq!(limit.hold(100, 200), None);
+        assert_eq!(limit.hold(100, 69).map(Hold::lost), Some(31));
+        assert_eq!(limit.hold(0, 0), None);
+        assert!(ShrinkLimit::new(0).expect("a percentage").hold(u64::MAX, u64::MAX - 1).is_some());
+        assert_eq!(ShrinkLimit::new(100).expect("a percentage").hold(10, 0), None, "100 never holds");
+        assert_eq!(ShrinkLimit::new(101), None);
+        assert!(serde_json::from_str::<ShrinkLimit>("101").is_err());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::{
     field::Field,
     id::{AccountId, ApplicationId, AudienceId, EndpointId, RunId, ShareId, UserId},
     mapping::{Finding, Mapping},
-    run::{Failure, LeftEmpty, Mode, RejectGroup, RunCounts, RunState},
+    run::{Failure, Hold, LeftEmpty, Mode, RejectGroup, RunCounts, RunState, ShrinkLimit},
 };
 
 /// What a user may do in an account.
@@ -380,6 +380,8 @@ pub struct ShareView {
     pub mapping: Mapping,
     /// Counts up with each change of the mapping; 0 before the first.
     pub mapping_version: u32,
+    /// How much a run may shrink the segment before it is held for approval.
+    pub shrink_limit: ShrinkLimit,
     /// Its runs, newest first, at most 20.
     pub runs: Vec<RunSummary>,
 }
@@ -498,6 +500,8 @@ pub struct RunView {
     pub waiting: Option<String>,
     /// Why it failed, when it did.
     pub failure: Option<Failure>,
+    /// Why it is held for approval, when it is.
+    pub hold: Option<Hold>,
     /// Rows left out, by reason, the most first.
     pub left_out: Vec<RejectGroup>,
     /// Values sent empty because they did not fit, by field and reason, the most first.

@@ -69,7 +69,11 @@ impl Carrier {
                 RunState::Queued | RunState::Exporting | RunState::Reading => self.take_in().await?,
                 RunState::Delivering => self.deliver().await?,
                 RunState::Completing => self.complete().await?,
-                RunState::Complete | RunState::CompleteWithRejects | RunState::Failed | RunState::Canceled => {
+                RunState::Held
+                | RunState::Complete
+                | RunState::CompleteWithRejects
+                | RunState::Failed
+                | RunState::Canceled => {
                     return Ok(());
                 }
             }

@@ -13,7 +13,7 @@ use model::{
 use super::{
     payload_folder,
     rejects::download_header,
-    requests::{Asked, ask_to_cancel, ask_to_retry},
+    requests::{Asked, ask_to_approve, ask_to_cancel, ask_to_retry},
     views::{self, Newest},
 };
 use crate::{
@@ -22,6 +22,7 @@ use crate::{
 };
 
 const HOME_RUNS: u32 = 10;
+const LONGEST_REASON: usize = 500;
 
 impl Hub {
     /// One page of the account's runs, newest first.
@@ -84,11 +85,37 @@ impl Hub {
     /// Calls a run off. What was sent before stays as it is.
     pub async fn cancel_run(&self, actor: &Actor, run_id: &RunId) -> Result<()> {
         self.may_share(actor)?;
+        self.call_off(actor, run_id, &format!("Called off by {}.", actor.user_name)).await
+    }
+
+    /// Lets a held run go on. The reason is kept in its timeline.
+    pub async fn approve_run(&self, actor: &Actor, run_id: &RunId, reason: &str) -> Result<()> {
+        self.may_share(actor)?;
+        let note = format!("Approved by {}: {}", actor.user_name, given_reason(reason)?);
+        let asked = ask_to_approve(self.database(), &actor.account_id, run_id, &note, self.now_ms()).await;
+        match asked.map_err(internal)? {
+            Asked::Taken => {
+                self.wake_workers();
+                Ok(())
+            }
+            Asked::NoSuchRun => Err(HubError::not_found("run")),
+            Asked::Forbidden(state) => Err(not_held(state)),
+        }
+    }
+
+    /// Ends a held run without sending anything. The reason is kept in its timeline.
+    pub async fn decline_run(&self, actor: &Actor, run_id: &RunId, reason: &str) -> Result<()> {
+        self.may_share(actor)?;
+        let note = format!("Declined by {}: {}", actor.user_name, given_reason(reason)?);
+        match self.run(actor, run_id).await?.summary.state {
+            RunState::Held => self.call_off(actor, run_id, &note).await,
+            state => Err(not_held(state)),
+        }
+    }
+
+    async fn call_off(&self, actor: &Actor, run_id: &RunId, note: &str) -> Result<()> {
         let now = self.now_ms();
-        match ask_to_cancel(self.database(), &actor.account_id, run_id, &actor.user_name, now)
-            .await
-            .map_err(internal)?
-        {
+        match ask_to_cancel(self.database(), &actor.account_id, run_id, note, now).await.map_err(internal)? {
             Asked::Taken => {
                 self.exchange().call_off(run_id);
                 self.wake_workers();
@@ -131,5 +158,21 @@ impl Hub {
         Err(HubError::Forbidden {
             message: "A viewer only looks. Ask a member or an admin of your account.".to_owned(),
         })
+    }
+}
+
+/// Why a person approves or declines, for those who read it later.
+fn given_reason(reason: &str) -> Result<String> {
+    let reason = reason.trim();
+    if reason.is_empty() || reason.chars().count() > LONGEST_REASON {
+        let message = format!("Say why, in at most {LONGEST_REASON} characters; it is kept with the run.");
+        return Err(HubError::invalid("reason", message));
+    }
+    Ok(reason.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect())
+}
+
+fn not_held(state: RunState) -> HubError {
+    HubError::Conflict {
+        message: format!("The run is not held for approval any more ({}).", state.label().to_lowercase()),
     }
 }

@@ -13,7 +13,8 @@ use model::{
     field::Field,
     id::JobId,
     mapping::Source,
-    run::{FailureCode, Mode, RunEvent, RunState},
+    run::{FailureCode, Hold, Mode, RunEvent, RunState},
+    view::DestinationSegment,
 };
 use tokio::sync::mpsc;
 
@@ -23,13 +24,14 @@ use super::{
     hosted::upload_path,
     jobs, payload_folder,
     pipeline::{Expectation, Feed, Pipeline, PipelineError, Progress, SealedCut},
+    plan::RunPlan,
     records::RejectStage,
     rows::{RowError, append_row},
     runs::Column,
     stop::Stop,
 };
 use crate::{
-    outbound::{CallError, EndpointClient},
+    outbound::{self, CallError, EndpointClient},
     store::identity::new_id,
 };
 
@@ -451,6 +453,7 @@ impl Carrier {
         metrics::counter!("usher_exchange_rows_read_total").increment(counts.read);
         metrics::counter!("usher_exchange_bytes_read_total").increment(counts.bytes);
         metrics::counter!("usher_exchange_rows_rejected_total").increment(counts.rejected);
+        let hold = if nothing.is_none() { self.hold(counts.valid).await? } else { None };
         let mut change = self.held.begin().await?;
         change.set_reading_counts(&counts).await?;
         if let Some(nothing) = nothing {
@@ -467,7 +470,15 @@ impl Carrier {
             (_, rejected) => format!("{read}, {rejected} of them rejected."),
         };
         change.note(&sentence).await?;
-        let state = change.step(RunEvent::ReadWhole).await?;
+        let event = match &hold {
+            None => RunEvent::ReadWhole,
+            Some(hold) => {
+                change.set_hold(hold).await?;
+                change.note(&held_for(hold, &self.run.plan)).await?;
+                RunEvent::Hold
+            }
+        };
+        let state = change.step(event).await?;
         change.commit().await?;
         self.run.state = state;
         let run =
@@ -477,12 +488,51 @@ impl Carrier {
         Ok(())
     }
 
+    /// Why what was read should not be sent without a person's approval: it would shrink the segment beyond the share's limit. Nothing can
+    /// be said of a segment whose size nobody knows.
+    async fn hold(&self, valid: u64) -> Result<Option<Hold>, Stop> {
+        let plan = &self.run.plan;
+        let DestinationSegment::Existing { id, .. } = &plan.destination.segment else { return Ok(None) };
+        if plan.mode == Mode::Add || plan.shrink_limit.percent() == 100 {
+            return Ok(None);
+        }
+        let before = match self.movement(Side::Destination).await? {
+            Movement::Push => {
+                let consumer = self.client(Side::Destination).await?;
+                let segments = self.call(Side::Destination, || consumer.segments(outbound::Side::Consumer)).await?;
+                segments.into_iter().find(|segment| segment.id == *id).and_then(|segment| segment.size)
+            }
+            // It can't be asked: what the last run left there is the best that is known.
+            Movement::Pull => {
+                let last = super::views::last_replaced(self.hub.database(), &self.run.share_id, id).await;
+                last.map_err(|error| self.store_failed(error))?
+            }
+        };
+        let Some(before) = before else { return Ok(None) };
+        let after = match plan.mode {
+            Mode::Add | Mode::Replace => valid,
+            Mode::Remove => before.saturating_sub(valid),
+        };
+        Ok(plan.shrink_limit.hold(before, after))
+    }
+
     /// Tells the producer that its export is not wanted any more, when there is one that was not read whole.
     pub(super) async fn abandon_export(&self, status: JobStatus, reason: &str) {
         if let (RunState::Exporting | RunState::Reading, Some(job_id)) = (self.run.state, &self.run.export_job_id) {
             self.tell(Side::Source, job_id, status, reason).await;
         }
     }
+}
+
+/// What a held run would do, for its timeline.
+fn held_for(hold: &Hold, plan: &RunPlan) -> String {
+    format!(
+        "Held for approval: the segment \u{201c}{}\u{201d} has {}, and {} of them would go, more than {} %. Nothing was sent.",
+        plan.destination.segment.name(),
+        counted(hold.before, "member"),
+        hold.lost(),
+        hold.limit.percent()
+    )
 }
 
 /// Where the source's bytes come from.

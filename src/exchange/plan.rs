@@ -4,7 +4,7 @@ use model::{
     field::Field,
     id::{AccountId, AudienceId, EndpointId, RunId, ShareId},
     mapping::Mapping,
-    run::{Mode, RunState},
+    run::{Mode, RunState, ShrinkLimit},
     view::Destination,
 };
 use serde::{Deserialize, Serialize};
@@ -33,6 +33,8 @@ pub struct RunPlan {
     pub mapping: Mapping,
     /// How the destination's segment is changed.
     pub mode: Mode,
+    /// How much the segment may shrink before a person is asked.
+    pub shrink_limit: ShrinkLimit,
 }
 
 /// A run that is asked for.

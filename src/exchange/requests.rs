@@ -43,7 +43,7 @@ pub(crate) async fn ask_to_cancel(
     database: &Database,
     account_id: &AccountId,
     run_id: &RunId,
-    who: &str,
+    note_text: &str,
     now: i64,
 ) -> Result<Asked, StoreError> {
     let mut transaction = database.begin().await?;
@@ -61,10 +61,10 @@ pub(crate) async fn ask_to_cancel(
     if state.is_final() || state == RunState::Completing {
         return Ok(Asked::Forbidden(state));
     }
-    note(&mut transaction, run_id, now, &format!("Called off by {who}.")).await?;
+    note(&mut transaction, run_id, now, note_text).await?;
     // A run that is put aside has no worker that would hear of it.
     super::jobs::wake_run(&mut transaction, run_id).await?;
-    if state == RunState::Queued && row.try_get::<i64, _>("lease_expires_at")? == 0 {
+    if state == RunState::Held || state == RunState::Queued && row.try_get::<i64, _>("lease_expires_at")? == 0 {
         let Ok(next) = state.step(RunEvent::Cancel) else { return Ok(Asked::Forbidden(state)) };
         sqlx::query("update run set state = $2, finished_at = $3, cancel_requested = 0 where id = $1")
             .bind(run_id.as_str())
@@ -73,6 +73,33 @@ pub(crate) async fn ask_to_cancel(
             .execute(&mut *transaction)
             .await?;
     }
+    transaction.commit().await?;
+    Ok(Asked::Taken)
+}
+
+/// Lets a held run go on to its destination.
+pub(crate) async fn ask_to_approve(
+    database: &Database,
+    account_id: &AccountId,
+    run_id: &RunId,
+    note_text: &str,
+    now: i64,
+) -> Result<Asked, StoreError> {
+    let mut transaction = database.begin().await?;
+    let row = sqlx::query("update run set version = version + 1 where account_id = $1 and id = $2 returning state")
+        .bind(account_id.as_str())
+        .bind(run_id.as_str())
+        .fetch_optional(&mut *transaction)
+        .await?;
+    let Some(row) = row else { return Ok(Asked::NoSuchRun) };
+    let state = state_of(&row)?;
+    let Ok(next) = state.step(RunEvent::Approve) else { return Ok(Asked::Forbidden(state)) };
+    sqlx::query("update run set state = $2, hold = null where id = $1")
+        .bind(run_id.as_str())
+        .bind(next.as_str())
+        .execute(&mut *transaction)
+        .await?;
+    note(&mut transaction, run_id, now, note_text).await?;
     transaction.commit().await?;
     Ok(Asked::Taken)
 }

@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use model::{
     id::{AccountId, JobId, RunId, ShareId},
-    run::{Failure, IllegalStep, RunCounts, RunEvent, RunState},
+    run::{Failure, Hold, IllegalStep, RunCounts, RunEvent, RunState},
 };
 use sqlx::{Any, AssertSqlSafe, Row, Transaction, any::AnyRow};
 
@@ -154,7 +154,7 @@ pub(crate) async fn claim(
          where lease_expires_at <= $3 and id = (
             select id from run where state in ({}) and lease_expires_at <= $3 order by created_at, id limit 1 {})
          returning *",
-        super::states_sql(|state| !state.is_final()),
+        super::states_sql(RunState::is_workable),
         database.dialect().skip_locked(),
     );
     let row = sqlx::query(AssertSqlSafe(text))
@@ -330,7 +330,7 @@ impl Change {
             .bind(ended)
             .execute(&mut *self.transaction)
             .await?;
-        if next.is_final() {
+        if !next.is_workable() {
             sqlx::query("update run set lease_owner = null, lease_expires_at = 0, cancel_requested = 0 where id = $1")
                 .bind(self.run_id.as_str())
                 .execute(&mut *self.transaction)
@@ -379,6 +379,16 @@ impl Change {
     pub(crate) async fn set_failure(&mut self, failure: &Failure) -> Result<(), HeldError> {
         let text = serde_json::to_string(failure).map_err(|_| corrupt("failure"))?;
         sqlx::query("update run set failure = $2 where id = $1")
+            .bind(self.run_id.as_str())
+            .bind(text)
+            .execute(&mut *self.transaction)
+            .await?;
+        Ok(())
+    }
+
+    pub(crate) async fn set_hold(&mut self, hold: &Hold) -> Result<(), HeldError> {
+        let text = serde_json::to_string(hold).map_err(|_| corrupt("hold"))?;
+        sqlx::query("update run set hold = $2 where id = $1")
             .bind(self.run_id.as_str())
             .bind(text)
             .execute(&mut *self.transaction)

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 
 use model::{
     id::{AccountId, RunId, ShareId},
-    run::{Failure, Mode, Receipt, RunState},
-    view::{RunPage, RunQuery, RunSummary, RunView, TimelineEntry},
+    run::{Failure, Hold, Mode, Receipt, RunState},
+    view::{DestinationSegment, RunPage, RunQuery, RunSummary, RunView, TimelineEntry},
 };
 use sqlx::{Any, AssertSqlSafe, Row, any::AnyRow, query::Query};
 
+use super::plan::RunPlan;
 use super::runs::{corrupt, counts_of, from_integer, id_of, state_of};
 use crate::store::{Database, StoreError, clock::rfc3339};
 
@@ -136,6 +137,25 @@ pub async fn runs_of_share(
         .collect()
 }
 
+/// How many members the last run that replaced a segment left in it; none when there was no such run.
+pub(crate) async fn last_replaced(
+    database: &Database,
+    share_id: &ShareId,
+    segment_id: &str,
+) -> Result<Option<u64>, StoreError> {
+    let sql = "select rows_acknowledged, segment_id, plan from run where share_id = $1 and mode = 'replace'
+        and state in ('complete', 'complete_with_rejects') order by finished_at desc limit 1";
+    let row = sqlx::query(sql).bind(share_id.as_str()).fetch_optional(database.reader()).await?;
+    let Some(row) = row else { return Ok(None) };
+    let made: Option<String> = row.try_get("segment_id")?;
+    let plan: RunPlan = serde_json::from_str(&row.try_get::<String, _>("plan")?).map_err(|_| corrupt("plan"))?;
+    let wrote_it = match plan.destination.segment {
+        DestinationSegment::Existing { id, .. } => id == segment_id,
+        DestinationSegment::New { .. } => made.as_deref() == Some(segment_id),
+    };
+    Ok(if wrote_it { Some(from_integer(row.try_get("rows_acknowledged")?)) } else { None })
+}
+
 /// The newest run of each share of an account that has one, with its state.
 pub async fn last_runs(
     database: &Database,
@@ -166,6 +186,8 @@ pub(crate) async fn run(
         .await?;
     let Some(row) = row else { return Ok(None) };
     let failure: Option<String> = row.try_get("failure")?;
+    let hold: Option<String> = row.try_get("hold")?;
+    let hold: Option<Hold> = hold.map(|text| serde_json::from_str(&text).map_err(|_| corrupt("hold"))).transpose()?;
     let failure: Option<Failure> =
         failure.map(|text| serde_json::from_str(&text).map_err(|_| corrupt("failure"))).transpose()?;
     let summary = summary_of(&row)?;
@@ -180,6 +202,7 @@ pub(crate) async fn run(
         version: from_integer(row.try_get("version")?),
         waiting: row.try_get("waiting")?,
         failure: failure.filter(|_| summary.state == RunState::Failed),
+        hold: hold.filter(|_| summary.state == RunState::Held),
         left_out: super::records::left_out(database, run_id).await?,
         left_empty: super::records::left_empty(database, run_id).await?,
         parts: small("parts")?,

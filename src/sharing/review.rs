@@ -69,6 +69,7 @@ impl Hub {
                 audience_name: audience.summary.name,
                 source_fields: audience.fields,
                 mode: destination.mode,
+                shrink_limit: share.shrink_limit,
                 destination,
                 mapping: share.mapping,
             },

@@ -7,7 +7,7 @@ use model::{
     error::{FieldProblem, HubError},
     id::{AccountId, AudienceId, EndpointId, ShareId},
     mapping::{Mapping, Source},
-    run::Mode,
+    run::{Mode, ShrinkLimit},
     transform::Transform,
     view::{Actor, Destination, DestinationSegment, Role, ShareState, ShareSummary, ShareView},
 };
@@ -43,6 +43,7 @@ pub(super) struct ShareRow {
     pub(super) mode: Option<Mode>,
     pub(super) mapping: Mapping,
     pub(super) mapping_version: u32,
+    pub(super) shrink_limit: ShrinkLimit,
 }
 
 impl Hub {
@@ -154,6 +155,7 @@ impl Hub {
             destination,
             mapping: row.mapping,
             mapping_version: row.mapping_version,
+            shrink_limit: row.shrink_limit,
             runs,
         })
     }
@@ -186,6 +188,23 @@ impl Hub {
         self.share(actor, id).await
     }
 
+    /// Changes how much a run of the share may shrink the segment before it is held for approval.
+    pub async fn set_shrink_limit(&self, actor: &Actor, id: &ShareId, percent: u8) -> Result<()> {
+        require(actor, Role::Member)?;
+        let limit = ShrinkLimit::new(percent)
+            .ok_or_else(|| HubError::invalid("shrink_limit", "Enter a percentage from 0 to 100."))?;
+        let sql = "update share set shrink_limit = $1, updated_at = $2 where id = $3 and account_id = $4";
+        let done = sqlx::query(sql)
+            .bind(i64::from(limit.percent()))
+            .bind(self.now_ms())
+            .bind(id.as_str())
+            .bind(actor.account_id.as_str())
+            .execute(self.database().writer())
+            .await
+            .map_err(internal)?;
+        if done.rows_affected() == 1 { Ok(()) } else { Err(HubError::not_found("share")) }
+    }
+
     /// Throws a draft away.
     pub async fn discard_share(&self, actor: &Actor, id: &ShareId) -> Result<()> {
         require(actor, Role::Member)?;
@@ -200,7 +219,7 @@ impl Hub {
     }
 
     pub(super) async fn share_row(&self, actor: &Actor, id: &ShareId) -> Result<ShareRow> {
-        let sql = "select id, state, audience_id, destination_endpoint_id, segment_id, segment_name, mode, mapping, mapping_version
+        let sql = "select id, state, audience_id, destination_endpoint_id, segment_id, segment_name, mode, mapping, mapping_version, shrink_limit
             from share where id = $1 and account_id = $2";
         let row = sqlx::query(sql)
             .bind(id.as_str())
@@ -322,6 +341,10 @@ fn share_row(row: &AnyRow) -> std::result::Result<ShareRow, StoreError> {
         mode: mode(row)?,
         mapping: serde_json::from_str(&row.try_get::<String, _>("mapping")?).map_err(undecodable)?,
         mapping_version: u32::try_from(row.try_get::<i64, _>("mapping_version")?).map_err(undecodable)?,
+        shrink_limit: u8::try_from(row.try_get::<i64, _>("shrink_limit")?)
+            .ok()
+            .and_then(ShrinkLimit::new)
+            .unwrap_or_default(),
     })
 }
 

@@ -88,6 +88,14 @@ fn problem(status: StatusCode, detail: &str) -> Response {
     (status, [(header::CONTENT_TYPE, "application/problem+json")], Json(body)).into_response()
 }
 
+async fn list(State(consumer): State<Consumer>) -> Json<serde_json::Value> {
+    let inner = consumer.lock();
+    let segment =
+        |(id, people): (&String, &BTreeMap<String, String>)| json!({"id": id, "name": id, "size": people.len()});
+    let items: Vec<_> = inner.segments.iter().map(segment).collect();
+    Json(json!({"items": items, "next": null}))
+}
+
 impl Consumer {
     pub(super) fn new(temper: Temper) -> Self {
         let consumer = Self::default();
@@ -99,7 +107,7 @@ impl Consumer {
         Router::new()
             .route("/v1/endpoint", get(describe))
             .route("/v1/health", get(|| async { Json(json!({"status": "ok"})) }))
-            .route("/v1/segments", get(|| async { Json(json!({"items": [], "next": null})) }))
+            .route("/v1/segments", get(list))
             .route("/v1/jobs", post(announce))
             .route("/v1/jobs/{job}", get(job))
             .route("/v1/jobs/{job}/data/{part}", put(part))

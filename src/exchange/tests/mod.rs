@@ -4,6 +4,7 @@ mod both_databases;
 mod consumer;
 mod faulty_destination;
 mod faulty_source;
+mod holding;
 mod leases;
 mod plans;
 mod producer;

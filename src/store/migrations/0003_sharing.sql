@@ -8,6 +8,7 @@ create table share (
     segment_id text,
     segment_name text,
     mode text,
+    shrink_limit {integer} not null default 50,
     mapping text not null,
     mapping_version {integer} not null,
     created_by text not null,

@@ -26,6 +26,7 @@ create table run (
     source_header text,
     waiting text,
     failure text,
+    hold text,
     retries {integer} not null default 0,
     declared {integer},
     rows_read {integer} not null default 0,
