@@ -8,7 +8,7 @@ use super::{
     icon::{Icon, IconName, Mark},
     notice::Trouble,
 };
-use crate::{error::AppError, session::current_actor, theme};
+use crate::{session::current_actor, theme};
 
 const ROOMS: [(&str, &str, IconName); 5] = [
     ("/", "Home", IconName::Home),
@@ -39,9 +39,6 @@ pub fn Frame() -> impl IntoView {
         {Suspend::new(async move {
             match actor.await {
                 Ok(actor) => view! { <Signed actor /> }.into_any(),
-                Err(AppError::Hub(model::error::HubError::SignedOut)) => {
-                    view! { <main id="main"><p class="lead"><a href="/sign-in">"Please sign in."</a></p></main> }.into_any()
-                }
                 Err(error) => view! { <main id="main"><Trouble error /></main> }.into_any(),
             }
         })}
