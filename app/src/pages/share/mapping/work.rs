@@ -12,6 +12,8 @@ use super::{
     carry::{Carry, Dropped, Move, Place, Shown, Side},
     curve::Point,
     editor::{Board, Edit, Editor},
+    form::FormLink,
+    posted::with_lines,
 };
 
 /// The state of the page; cheap to hand on.
@@ -116,6 +118,24 @@ impl Work {
     pub fn edit(self, edit: &Edit) {
         if self.may_edit {
             self.editor.update(|editor| self.board.with_value(|board| editor.apply(edit, board)));
+        }
+    }
+
+    /// Takes over what an earlier visit could not save, and what was chosen before the page's program had loaded.
+    pub fn take_over(self, kept: Option<Mapping>, chosen: &[FormLink]) {
+        if kept.is_none() && chosen.is_empty() {
+            return;
+        }
+        let was_kept = kept.is_some();
+        self.editor.update(|editor| {
+            self.board.with_value(|board| {
+                let mut mapping = kept.unwrap_or_else(|| editor.mapping().clone());
+                mapping.links.retain(|link| board.target_field(&link.target).is_some());
+                editor.exchange(with_lines(&mapping, chosen, board));
+            });
+        });
+        if was_kept {
+            self.say("Changes that could not be saved before are here again.");
         }
     }
 
