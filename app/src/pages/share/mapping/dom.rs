@@ -34,7 +34,7 @@ mod browser {
         curve::{Point, edge_speed},
         form::FormLink,
         handle::handle_id,
-        links::Curve,
+        links::{Curve, Shape, reshaped},
         work::{Work, source_place, target_place},
     };
 
@@ -169,7 +169,9 @@ mod browser {
             let [Some(source_list), Some(target_list)] = sides else { return };
             // A narrow page has no middle to draw in.
             if source_list.width() < 1.0 || target_list.left() - source_list.right() < 24.0 {
-                self.curves.set(Vec::new());
+                if self.curves.with_untracked(|curves| !curves.is_empty()) {
+                    self.curves.set(Vec::new());
+                }
                 return;
             }
             let work = self.work;
@@ -202,7 +204,8 @@ mod browser {
                     if from_away && to_away && (from.y - to.y).abs() < 1.0 {
                         return;
                     }
-                    drawn.push(Curve { target: target.to_owned(), from, to, suggested, away: from_away || to_away });
+                    let shape = Shape { from, to, away: from_away || to_away };
+                    drawn.push((target.to_owned(), suggested, shape));
                 };
                 work.suggestions.with_untracked(|suggestions| {
                     suggestions
@@ -213,8 +216,8 @@ mod browser {
                     mapping.links.iter().for_each(|link| draw(&link.source, &link.target, false))
                 });
             });
-            if self.curves.with_untracked(|curves| *curves != drawn) {
-                self.curves.set(drawn);
+            if let Some(curves) = self.curves.with_untracked(|curves| reshaped(curves, drawn)) {
+                self.curves.set(curves);
             }
             // A line to where the keys have moved.
             if !work.dragging.get_untracked() {
