@@ -99,11 +99,20 @@ fn Signed(actor: Actor) -> impl IntoView {
 
 #[component]
 fn ThemeChoice() -> impl IntoView {
+    let current = RwSignal::new(theme::current());
     let choose = |name: &'static str, theme: Option<&'static str>| {
-        view! { <button type="button" class="button quiet" on:click=move |_| theme::choose(theme)>{name}</button> }
+        let click = move |_| {
+            theme::choose(theme);
+            current.set(theme);
+        };
+        view! {
+            <button type="button" class="button quiet" aria-pressed=move || (current.get() == theme).to_string() on:click=click>
+                {name}
+            </button>
+        }
     };
     view! {
-        <div class="theme-choice" role="group" aria-label="Colours">
+        <div class="theme-choice needs-program" role="group" aria-label="Colours">
             {choose("Light", Some("light"))} {choose("Dark", Some("dark"))} {choose("As the system", None)}
         </div>
     }
