@@ -24,7 +24,10 @@ impl FromServerFnError for AppError {
     fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
         match error {
             // A form that lacks a field, or has one of the wrong kind, was not made by our pages.
-            ServerFnErrorErr::Args(_) | ServerFnErrorErr::MissingArg(_) | ServerFnErrorErr::Deserialization(_) => {
+            // (In the browser it is an answer that makes no sense, for instance that of a proxy.)
+            ServerFnErrorErr::Args(_) | ServerFnErrorErr::MissingArg(_) | ServerFnErrorErr::Deserialization(_)
+                if cfg!(feature = "ssr") =>
+            {
                 Self::Hub(HubError::invalid("form", "The form is incomplete. Reload the page and fill it in again."))
             }
             other => Self::Transport(other.to_string()),
@@ -39,6 +42,11 @@ impl From<HubError> for AppError {
 }
 
 impl AppError {
+    /// Nobody is signed in (any more).
+    pub fn is_signed_out(&self) -> bool {
+        matches!(self, Self::Hub(HubError::SignedOut))
+    }
+
     /// The hub's error, when it is one.
     pub fn hub(&self) -> Option<&HubError> {
         match self {

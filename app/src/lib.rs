@@ -6,6 +6,7 @@
 #![recursion_limit = "256"]
 
 pub mod components;
+pub mod door;
 pub mod error;
 pub mod flash;
 pub mod pages;

@@ -21,6 +21,12 @@ pub use server::{actor, answer, hub, session, sign_in_as};
 
 #[cfg(feature = "ssr")]
 mod server {
+    use http::{
+        Method, StatusCode, Uri,
+        header::{ACCEPT, REFERER},
+        request::Parts,
+        uri::PathAndQuery,
+    };
     use hub::Hub;
     use leptos::prelude::*;
     use leptos_axum::ResponseOptions;
@@ -53,9 +59,29 @@ mod server {
             _ => None,
         };
         known.ok_or_else(|| {
-            leptos_axum::redirect("/sign-in");
+            to_the_door();
             HubError::SignedOut.into()
         })
+    }
+
+    /// Leads a browser that asks for a page, or posts a form by itself, to the sign-in page. Our program is told by the status, and knows best what to
+    /// do: a page is left, a form with something typed into it is not.
+    fn to_the_door() {
+        let Some(request) = use_context::<Parts>() else { return };
+        let text = |name| request.headers.get(name).and_then(|value| value.to_str().ok());
+        if !text(ACCEPT).is_some_and(|accept| accept.contains("text/html")) {
+            if let Some(response) = use_context::<ResponseOptions>() {
+                response.set_status(StatusCode::UNAUTHORIZED);
+            }
+            return;
+        }
+        let page = if request.method == Method::GET {
+            Some(request.uri.clone())
+        } else {
+            text(REFERER).and_then(|page| page.parse::<Uri>().ok())
+        };
+        let next = page.as_ref().and_then(Uri::path_and_query).map_or("/", PathAndQuery::as_str);
+        leptos_axum::redirect(&crate::door::sign_in_path(next, false));
     }
 
     /// Signs the person in, under a new session id (a stolen old one is of no use).
@@ -80,7 +106,7 @@ mod server {
         };
         if !crate::flash::is_plain_form_post().await
             && let (Some(response), Ok(status)) =
-                (use_context::<ResponseOptions>(), http::StatusCode::from_u16(error.status()))
+                (use_context::<ResponseOptions>(), StatusCode::from_u16(error.status()))
         {
             response.set_status(status);
         }

@@ -22,6 +22,17 @@ pub(crate) fn of_request() -> Option<&'static str> {
     None
 }
 
+/// What the page stands in: the same on the server and where the browser takes the page over.
+pub(crate) fn current() -> Option<&'static str> {
+    #[cfg(feature = "hydrate")]
+    {
+        let chosen = leptos::prelude::document().document_element()?.get_attribute("data-theme")?;
+        ["light", "dark"].into_iter().find(|theme| *theme == chosen)
+    }
+    #[cfg(not(feature = "hydrate"))]
+    of_request()
+}
+
 /// Chooses a theme for this browser; nothing is the system's.
 pub(crate) fn choose(theme: Option<&'static str>) {
     #[cfg(feature = "hydrate")]

@@ -155,6 +155,43 @@ test("the live table shows what is sent, and follows each change", async ({ page
   await axe();
 });
 
+test("pointing at a row lights its curve and touches no other", async ({ page }) => {
+  await page.getByRole("button", { name: /^Accept all above/ }).click();
+  const curve = page.locator('.links .link[data-link="email"]:not(.suggested)');
+  await expect(curve).toBeAttached();
+  await expect(page.locator(".links .link")).not.toHaveCount(1);
+  await page.mouse.move(2, 2);
+  await page.evaluate(() => {
+    const touched = new Set<string>();
+    const note = (node: Node) => touched.add((node as Element).closest("[data-link]")?.getAttribute("data-link") ?? "all of them");
+    new MutationObserver((changes) => changes.forEach(({ target }) => note(target))).observe(document.querySelector("#links")!, {
+      subtree: true,
+      childList: true,
+      attributes: true,
+    });
+    Object.assign(window, { touched });
+  });
+  await targetRow(page, "email").hover();
+  await expect(curve).toHaveClass(/lit/);
+  await page.mouse.move(2, 2);
+  await expect(curve).not.toHaveClass(/lit/);
+  const touched = await page.evaluate(() => [...(window as unknown as { touched: Set<string> }).touched]);
+  expect(touched).toEqual(["email"]);
+});
+
+test("scrolling a list moves the curves that are there", async ({ page }) => {
+  await page.setViewportSize({ width: 1440, height: 620 });
+  await page.getByRole("button", { name: /^Accept all above/ }).click();
+  const curve = page.locator('.links .link[data-link="email"]:not(.suggested)');
+  await expect(curve).toBeAttached();
+  await curve.evaluate((element) => element.setAttribute("data-same", ""));
+  const line = () => curve.locator(".line").getAttribute("d");
+  const before = await line();
+  await page.locator("#target-list").evaluate((list) => (list.scrollTop = 40));
+  await expect.poll(line).not.toBe(before);
+  await expect(page.locator('.links .link[data-link="email"][data-same]'), "it was not drawn anew").toBeAttached();
+});
+
 test("without its required fields a share can't go on, and says which one is missing", async ({ page }) => {
   await sourceOf(page, "Town").selectOption({ label: "City" });
   await expect(page.getByText("0 of 1 required mapped")).toBeVisible();

@@ -50,9 +50,35 @@ test("somebody signs out, and in again", async ({ newcomer: { page, person } }) 
   await page.getByRole("button", { name: "Sign out" }).click();
   await expect(page.getByRole("heading", { level: 1, name: "Sign in to Usher" })).toBeVisible();
   await page.goto("/audiences");
-  await expect(page, "a page behind the door leads to the door").toHaveURL("/sign-in");
+  await expect(page, "a page behind the door leads to the door").toHaveURL("/sign-in?next=%2Faudiences");
   await signIn(page, person);
   await expect(page.getByText(person.organisation)).toBeVisible();
+});
+
+test("who asks for a page signs in first, and is then on that page, but never on another site's", async ({
+  newcomer: { page, person },
+  expectComplaint,
+  javaScriptEnabled,
+}) => {
+  if (javaScriptEnabled) expectComplaint(/status of (401|422)/);
+  await page.context().clearCookies();
+  await page.goto("/runs?state=failed&q=caf%C3%A9");
+  await expect(page.getByText("Sign in to see the page that you asked for.")).toBeVisible();
+  const fill = async (password: string) => {
+    await page.getByLabel("E-mail address").fill(person.email);
+    await page.getByLabel("Password").fill(password);
+    await page.getByRole("button", { name: "Sign in" }).click();
+  };
+  await fill("not the password at all");
+  await expect(page.getByRole("alert")).toBeVisible();
+  await fill(person.password);
+  await expect(page).toHaveURL("/runs?state=failed&q=caf%C3%A9");
+  await expect(page.getByRole("heading", { level: 1, name: "Runs" })).toBeVisible();
+
+  await page.context().clearCookies();
+  await page.goto("/sign-in?next=%2F%2Fexample.com%2Fruns");
+  await fill(person.password);
+  await expect(page).toHaveURL("/");
 });
 
 test("a wrong password is refused without saying whether the address is known, and after a few the next try has to wait", async ({

@@ -98,7 +98,10 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
 /** Notes what the browser complains about. */
 function listen(page: Page, complaints: string[]): void {
   page.on("console", (message) => {
-    if (message.type() === "error") complaints.push(`${message.text()} (${message.location().url})`);
+    // A warning is a mistake of ours too: of the reactive graph, for instance, when a value is read where nobody follows it.
+    // (Where no script runs, the program is fetched for nothing; that is no news.)
+    const isComplaint = message.type() === "error" || (message.type() === "warning" && !/preloaded using link preload/.test(message.text()));
+    if (isComplaint) complaints.push(`${message.text()} (${message.location().url})`);
   });
   page.on("pageerror", (error) => complaints.push(`${error.message}\n${error.stack ?? ""}`));
 }

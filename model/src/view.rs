@@ -443,6 +443,8 @@ pub struct RunQuery {
     pub text: String,
     /// Only in this state.
     pub state: Option<RunState>,
+    /// Only those that have not ended.
+    pub under_way: bool,
     /// From 1.
     pub page: u32,
 }

@@ -55,6 +55,9 @@ pub(crate) async fn runs(database: &Database, account_id: &AccountId, query: &Ru
     if let Some(state) = query.state {
         condition.push_str(&format!(" and state = '{}'", state.as_str()));
     }
+    if query.under_way {
+        condition.push_str(&format!(" and state in ({})", super::states_sql(|state| !state.is_final())));
+    }
     fn bound<'q>(
         text: String,
         account_id: &'q AccountId,

@@ -113,6 +113,9 @@ pub fn ErrorSummary(
                 "One thing needs mending.".to_owned()
             }
             Some(model::error::HubError::Invalid { problems }) => format!("{} things need mending.", problems.len()),
+            Some(model::error::HubError::SignedOut) => {
+                "You were signed out. What you entered is still here: sign in again beside this page, then come back and try again.".to_owned()
+            }
             Some(other) => other.to_string(),
         })
     };
@@ -120,6 +123,10 @@ pub fn ErrorSummary(
         <div class="error-summary" role="alert" tabindex="-1" node_ref=element hidden=move || error.with(Option::is_none)>
             <p>{heading}</p>
             {listed}
+            {move || {
+                let is_signed_out = error.with(|error| matches!(error, Some(model::error::HubError::SignedOut)));
+                is_signed_out.then(|| view! { <p><a href="/sign-in" target="_blank">"Sign in again, in another tab"</a></p> })
+            }}
         </div>
     }
 }

@@ -8,7 +8,7 @@ use super::{
     icon::{Icon, IconName, Mark},
     notice::Trouble,
 };
-use crate::{error::AppError, session::current_actor, theme};
+use crate::{session::current_actor, theme};
 
 const ROOMS: [(&str, &str, IconName); 5] = [
     ("/", "Home", IconName::Home),
@@ -39,9 +39,6 @@ pub fn Frame() -> impl IntoView {
         {Suspend::new(async move {
             match actor.await {
                 Ok(actor) => view! { <Signed actor /> }.into_any(),
-                Err(AppError::Hub(model::error::HubError::SignedOut)) => {
-                    view! { <main id="main"><p class="lead"><a href="/sign-in">"Please sign in."</a></p></main> }.into_any()
-                }
                 Err(error) => view! { <main id="main"><Trouble error /></main> }.into_any(),
             }
         })}
@@ -102,11 +99,20 @@ fn Signed(actor: Actor) -> impl IntoView {
 
 #[component]
 fn ThemeChoice() -> impl IntoView {
+    let current = RwSignal::new(theme::current());
     let choose = |name: &'static str, theme: Option<&'static str>| {
-        view! { <button type="button" class="button quiet" on:click=move |_| theme::choose(theme)>{name}</button> }
+        let click = move |_| {
+            theme::choose(theme);
+            current.set(theme);
+        };
+        view! {
+            <button type="button" class="button quiet" aria-pressed=move || (current.get() == theme).to_string() on:click=click>
+                {name}
+            </button>
+        }
     };
     view! {
-        <div class="theme-choice" role="group" aria-label="Colours">
+        <div class="theme-choice needs-program" role="group" aria-label="Colours">
             {choose("Light", Some("light"))} {choose("Dark", Some("dark"))} {choose("As the system", None)}
         </div>
     }

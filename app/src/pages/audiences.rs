@@ -40,7 +40,7 @@ pub fn AudiencesPage() -> impl IntoView {
         })
     };
     let found = Resource::new_blocking(asked, |(text, endpoint, page)| search_audiences(text, endpoint, page));
-    let (text, endpoint, _) = asked();
+    let (text, endpoint, _) = untrack(asked);
     let keep = endpoint.map(|id| vec![("endpoint", id)]).unwrap_or_default();
     view! {
         <PageHead title="Audiences" lead="Every group of people that your endpoints offer. Open one to see it, or to share it." />

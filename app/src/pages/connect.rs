@@ -23,7 +23,7 @@ pub fn ConnectPage() -> impl IntoView {
     let found = Resource::new_blocking(|| (), |()| applications());
     let query = use_query_map();
     let text = move || query.with(|query| query.get("q").unwrap_or_default());
-    let initial = text();
+    let initial = untrack(text);
     view! {
         <PageHead
             title="Connect an application"

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 use leptos_meta::Title;
+use leptos_router::hooks::{use_location, use_query_map};
 
 use crate::{
     components::{
@@ -9,22 +10,23 @@ use crate::{
         field::{ErrorSummary, TextField},
         icon::Mark,
     },
+    door,
     error::AppError,
     flash::Form,
 };
 
-/// Signs in and leads to the start page.
+/// Signs in and leads to the page at `next`, or to the start page.
 #[server(endpoint = "sign_in")]
-pub async fn sign_in(email: String, password: String) -> Result<(), AppError> {
+pub async fn sign_in(email: String, password: String, #[server(default)] next: String) -> Result<(), AppError> {
     use crate::session::{hub, sign_in_as};
     let form = model::view::SignIn { email: email.clone(), password };
     match hub().sign_in(form, server::client_address().await).await {
         Ok(actor) => {
             sign_in_as(&actor).await?;
-            leptos_axum::redirect("/");
+            leptos_axum::redirect(door::local_path(&next).unwrap_or("/"));
             Ok(())
         }
-        Err(error) => Err(crate::flash::fail("/sign-in", &[("email", &email)], error).await),
+        Err(error) => Err(crate::flash::fail("/sign-in", &[("email", &email), (door::NEXT, &next)], error).await),
     }
 }
 
@@ -46,23 +48,40 @@ pub fn SignInPage() -> impl IntoView {
     let action = ServerAction::<SignIn>::new();
     let live = Signal::derive(move || action.value().with(|value| value.as_ref()?.as_ref().err()?.hub().cloned()));
     let form = Form::new(|| "/sign-in".to_owned(), live);
+    let asked_for = use_location().search.with_untracked(|query| door::next_of(query)).unwrap_or_default();
+    let was_signed_in = use_query_map().with_untracked(|query| query.get(door::SIGNED_OUT).is_some());
+    let lead = match (was_signed_in, asked_for.is_empty()) {
+        (true, true) => Some("You were signed out, because your session had ended. Sign in again."),
+        (true, false) => {
+            Some("You were signed out, because your session had ended. Sign in again, and you are back where you were.")
+        }
+        (false, false) => Some("Sign in to see the page that you asked for."),
+        (false, true) => None,
+    };
     view! {
         <Title text="Sign in" />
         <main id="main" class="door">
             <Mark />
             <h1>"Sign in to Usher"</h1>
+            {lead.map(|lead| view! { <p class="lead" role="status">{lead}</p> })}
             <Suspense>
-                {move || Suspend::new(async move {
-                    let state = form.state().await;
-                    view! {
-                        <ActionForm action=action attr:class="form" attr:novalidate=true>
-                            <ErrorSummary form=state.clone() fields=&[("email", "E-mail address"), ("password", "Password")] />
-                            <TextField form=state.clone() name="email" label="E-mail address" kind="email" autocomplete="username" autofocus=true />
-                            <TextField form=state name="password" label="Password" kind="password" autocomplete="current-password" />
-                            <SubmitButton kind=ButtonKind::Primary pending=action.pending()>"Sign in"</SubmitButton>
-                        </ActionForm>
-                    }
-                })}
+                {move || {
+                    let asked_for = asked_for.clone();
+                    Suspend::new(async move {
+                        let state = form.state().await;
+                        // A form that could not be taken has it too; by then it is gone from the address.
+                        let next = Some(state.value(door::NEXT)).filter(|next| !next.is_empty()).unwrap_or(asked_for);
+                        view! {
+                            <ActionForm action=action attr:class="form" attr:novalidate=true>
+                                <input type="hidden" name=door::NEXT value=next />
+                                <ErrorSummary form=state.clone() fields=&[("email", "E-mail address"), ("password", "Password")] />
+                                <TextField form=state.clone() name="email" label="E-mail address" kind="email" autocomplete="username" autofocus=true />
+                                <TextField form=state name="password" label="Password" kind="password" autocomplete="current-password" />
+                                <SubmitButton kind=ButtonKind::Primary pending=action.pending()>"Sign in"</SubmitButton>
+                            </ActionForm>
+                        }
+                    })
+                }}
             </Suspense>
             <p class="aside">"No account yet? " <a href="/sign-up">"Sign up"</a></p>
         </main>

@@ -240,7 +240,7 @@ async fn an_account_finds_its_runs_and_no_others() {
             Bench { account_id: new_id("acc_"), database: bench.database.clone(), ..Bench::new(scratch.url()).await };
         let foreign = other.enqueue().await;
         let find = async |text: &str, state, page| {
-            let query = RunQuery { text: text.to_owned(), state, page };
+            let query = RunQuery { text: text.to_owned(), state, page, ..RunQuery::default() };
             views::runs(&bench.database, &bench.account_id, &query).await.expect("lists")
         };
         let page = find("", None, 2).await;
@@ -250,6 +250,9 @@ async fn an_account_finds_its_runs_and_no_others() {
         assert_eq!(find("100%_", None, 1).await.total, 0, "what LIKE means by % and _ does not count");
         assert_eq!(find("", Some(RunState::Queued), 1).await.total, 53);
         assert_eq!(find("", Some(RunState::Failed), 9).await.total, 0);
+        let under_way = RunQuery { under_way: true, ..RunQuery::default() };
+        let under_way = views::runs(&bench.database, &bench.account_id, &under_way).await.expect("lists");
+        assert_eq!(under_way.total, 53, "what waits for its turn is under way");
         assert!(views::run(&bench.database, &bench.account_id, &foreign, 0).await.expect("reads").is_none());
         assert!(views::run(&other.database, &other.account_id, &foreign, 0).await.expect("reads").is_some());
         assert!(views::reject_files(&bench.database, &bench.account_id, &foreign).await.expect("reads").is_none());

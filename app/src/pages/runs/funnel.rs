@@ -1,4 +1,4 @@
-//! The funnel: declared, read, valid, sent, acknowledged as bars on one scale; every gap opens its reasons.
+//! The funnel: declared, read, valid, sent, acknowledged as bars on one scale; the gap between two of them is the button that opens its reasons.
 
 use leptos::prelude::*;
 use model::{
@@ -10,31 +10,27 @@ use model::{
 use crate::components::count::{counted, grouped};
 
 /// One bar.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 struct Bar {
     name: &'static str,
     help: &'static str,
-    rows: u64,
-    /// Hundredths of a per cent of the longest bar.
-    share: u64,
+    rows: fn(&RunCounts) -> Option<u64>,
 }
 
-fn bars(counts: &RunCounts) -> Vec<Bar> {
-    let longest = [counts.declared.unwrap_or(0), counts.read, counts.valid, counts.sent, counts.acknowledged]
-        .into_iter()
-        .max()
-        .unwrap_or(0);
-    let bar =
-        |name, help, rows: u64| Bar { name, help, rows, share: (rows * 10_000).checked_div(longest).unwrap_or(0) };
-    let mut bars = Vec::new();
-    if let Some(declared) = counts.declared {
-        bars.push(bar("Declared", "Rows that the source says it has", declared));
-    }
-    bars.push(bar("Read", "Rows that came from the source", counts.read));
-    bars.push(bar("Valid", "Rows fit to be sent", counts.valid));
-    bars.push(bar("Sent", "Rows sent to the destination", counts.sent));
-    bars.push(bar("Acknowledged", "Rows that the destination took", counts.acknowledged));
-    bars
+const DECLARED: Bar =
+    Bar { name: "Declared", help: "Rows that the source says it has", rows: |counts| counts.declared };
+const READ: Bar = Bar { name: "Read", help: "Rows that came from the source", rows: |counts| Some(counts.read) };
+const VALID: Bar = Bar { name: "Valid", help: "Rows fit to be sent", rows: |counts| Some(counts.valid) };
+const SENT: Bar = Bar { name: "Sent", help: "Rows sent to the destination", rows: |counts| Some(counts.sent) };
+const ACKNOWLEDGED: Bar =
+    Bar { name: "Acknowledged", help: "Rows that the destination took", rows: |counts| Some(counts.acknowledged) };
+
+/// Rows on the scale that all bars share, as a CSS percentage.
+fn on_scale(counts: &RunCounts, rows: u64) -> String {
+    let all = [counts.declared.unwrap_or(0), counts.read, counts.valid, counts.sent, counts.acknowledged];
+    let longest = all.into_iter().max().unwrap_or(0);
+    let share = (rows * 10_000).checked_div(longest).unwrap_or(0);
+    format!("{}.{:02}%", share / 100, share % 100)
 }
 
 /// The funnel of a run, and what was left out at each of its gaps.
@@ -45,41 +41,75 @@ pub fn Funnel(
 ) -> impl IntoView {
     let counts = Memo::new(move |_| run.with(|run| run.summary.counts));
     let groups = Memo::new(move |_| run.with(|run| run.left_out.clone()));
-    let rows = move || {
-        bars(&counts.get())
-            .into_iter()
-            .map(|bar| {
-                let width = format!("{}.{:02}%", bar.share / 100, bar.share % 100);
-                view! {
-                    <div class="funnel-row">
-                        <dt title=bar.help>{bar.name}</dt>
-                        <dd>
-                            <span class="funnel-bar"><span style:width=width></span></span>
-                            <span class="count">{grouped(bar.rows)}</span>
-                        </dd>
-                    </div>
-                }
-            })
-            .collect::<Vec<_>>()
-    };
-    let rejected = move || counts.with(|counts| counts.rejected);
-    let refused = move || counts.with(|counts| counts.refused);
+    // Each part stays while its numbers change, so that opened reasons stay open.
     view! {
-        <dl class="funnel">{rows}</dl>
-        <Gap rows=Signal::derive(rejected) groups title="rejected before sending" of_destination=false />
-        <Gap rows=Signal::derive(refused) groups title="refused by the destination" of_destination=true />
+        <ol class="funnel">
+            <Row counts bar=DECLARED />
+            <Row counts bar=READ />
+            <Gap counts groups side=Side::Ours />
+            <Row counts bar=VALID />
+            <Row counts bar=SENT />
+            <Gap counts groups side=Side::Destination />
+            <Row counts bar=ACKNOWLEDGED />
+        </ol>
     }
 }
 
 #[component]
-fn Gap(
-    #[prop(into)] rows: Signal<u64>,
-    groups: Memo<Vec<RejectGroup>>,
-    title: &'static str,
-    of_destination: bool,
-) -> impl IntoView {
+fn Row(counts: Memo<RunCounts>, bar: Bar) -> impl IntoView {
+    let rows = Memo::new(move |_| counts.with(bar.rows));
+    let width = move || counts.with(|counts| on_scale(counts, (bar.rows)(counts).unwrap_or(0)));
+    view! {
+        <li class="funnel-row" hidden=move || rows.get().is_none()>
+            <span class="funnel-name" title=bar.help>{bar.name}</span>
+            <span class="funnel-bar"><span style:width=width></span></span>
+            <span class="count">{move || grouped(rows.get().unwrap_or(0))}</span>
+        </li>
+    }
+}
+
+/// Who left rows out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    /// Usher, between reading and sending.
+    Ours,
+    /// The destination, after they were sent.
+    Destination,
+}
+
+impl Side {
+    fn rows(self, counts: &RunCounts) -> u64 {
+        match self {
+            Self::Ours => counts.rejected,
+            Self::Destination => counts.refused,
+        }
+    }
+
+    /// Where the gap begins: what went on.
+    fn went_on(self, counts: &RunCounts) -> u64 {
+        match self {
+            Self::Ours => counts.valid,
+            Self::Destination => counts.acknowledged,
+        }
+    }
+
+    fn said(self, counts: &RunCounts) -> String {
+        let rows = counted(self.rows(counts), "row", "rows");
+        match self {
+            Self::Ours => format!("{rows} rejected before sending"),
+            Self::Destination => format!("{rows} refused by the destination"),
+        }
+    }
+
+    fn gave(self, group: &RejectGroup) -> bool {
+        (group.code == RejectCode::Refused) == (self == Self::Destination)
+    }
+}
+
+#[component]
+fn Gap(counts: Memo<RunCounts>, groups: Memo<Vec<RejectGroup>>, side: Side) -> impl IntoView {
     let reasons = move || {
-        let mine = groups.get().into_iter().filter(|group| (group.code == RejectCode::Refused) == of_destination);
+        let mine = groups.get().into_iter().filter(move |group| side.gave(group));
         mine.map(|group| {
             let code = group.destination_code.clone().unwrap_or_else(|| group.code.as_str().to_owned());
             view! {
@@ -93,21 +123,29 @@ fn Gap(
         })
         .collect::<Vec<_>>()
     };
+    let from = move || counts.with(|counts| on_scale(counts, side.went_on(counts)));
+    let width = move || counts.with(|counts| on_scale(counts, side.rows(counts)));
     view! {
-        <details class="gap" hidden=move || rows.get() == 0>
-            <summary>{move || format!("{} {title}", counted(rows.get(), "row", "rows"))}</summary>
-            <table class="list">
-                <thead>
-                    <tr>
-                        <th scope="col">"Reason"</th>
-                        <th scope="col">"Field"</th>
-                        <th scope="col">"Code"</th>
-                        <th scope="col" class="number">"Rows"</th>
-                    </tr>
-                </thead>
-                <tbody>{reasons}</tbody>
-            </table>
-        </details>
+        <li class="funnel-gap" hidden=move || counts.with(|counts| side.rows(counts) == 0)>
+            <details class="gap">
+                <summary>
+                    <span class="gap-said">{move || counts.with(|counts| side.said(counts))}</span>
+                    <span class="gap-bar" aria-hidden="true"><span style:margin-inline-start=from style:width=width></span></span>
+                    <span class="count" aria-hidden="true">{move || counts.with(|counts| format!("−{}", grouped(side.rows(counts))))}</span>
+                </summary>
+                <table class="list">
+                    <thead>
+                        <tr>
+                            <th scope="col">"Reason"</th>
+                            <th scope="col">"Field"</th>
+                            <th scope="col">"Code"</th>
+                            <th scope="col" class="number">"Rows"</th>
+                        </tr>
+                    </thead>
+                    <tbody>{reasons}</tbody>
+                </table>
+            </details>
+        </li>
     }
 }
 
@@ -121,13 +159,16 @@ mod tests {
             declared: Some(200),
             read: 200,
             valid: 150,
+            rejected: 50,
             sent: 150,
             acknowledged: 1,
             ..RunCounts::default()
         };
-        let shares: Vec<u64> = bars(&counts).iter().map(|bar| bar.share).collect();
-        assert_eq!(shares, [10_000, 10_000, 7_500, 7_500, 50]);
-        assert!(bars(&RunCounts::default()).iter().all(|bar| bar.share == 0));
-        assert_eq!(bars(&RunCounts::default()).len(), 4, "what is not declared has no bar");
+        let bars = [DECLARED, READ, VALID, SENT, ACKNOWLEDGED];
+        let widths = bars.map(|bar| on_scale(&counts, (bar.rows)(&counts).unwrap_or(0)));
+        assert_eq!(widths, ["100.00%", "100.00%", "75.00%", "75.00%", "0.50%"]);
+        assert_eq!(on_scale(&counts, Side::Ours.rows(&counts)), "25.00%", "a gap is as wide as what is missing");
+        assert_eq!(on_scale(&RunCounts::default(), 0), "0.00%");
+        assert_eq!((DECLARED.rows)(&RunCounts::default()), None, "what is not declared has no bar");
     }
 }

@@ -23,11 +23,15 @@ use crate::{
     pages::shares::mode_word,
 };
 
+/// In the address: whatever has not ended.
+const UNDER_WAY: &str = "under_way";
+
 /// One page of the runs that match.
 #[server(endpoint = "runs")]
 pub async fn runs(text: String, state: String, page: u32) -> Result<Found, AppError> {
     let actor = crate::session::actor().await?;
-    let query = model::view::RunQuery { text, state: RunState::parse(&state), page };
+    let under_way = state == UNDER_WAY;
+    let query = model::view::RunQuery { text, state: RunState::parse(&state), under_way, page };
     crate::session::answer(crate::session::hub().runs(&actor, &query).await).await
 }
 
@@ -53,7 +57,7 @@ pub fn RunsPage() -> impl IntoView {
             set_timeout(move || beat.update(|beat| *beat = beat.wrapping_add(1)), std::time::Duration::from_secs(2));
         }
     });
-    let (text, state, _) = asked();
+    let (text, state, _) = untrack(asked);
     let keep = if state.is_empty() { Vec::new() } else { vec![("state", state)] };
     view! {
         <PageHead title="Runs" lead="Every execution of a share, the newest first." />
@@ -83,20 +87,16 @@ fn address(text: &str, state: &str, page: u32) -> String {
 
 #[component]
 fn Results(found: Found, text: String, state: String) -> impl IntoView {
-    let chosen = RunState::parse(&state);
-    let choices = [
-        None,
-        Some(RunState::Complete),
-        Some(RunState::CompleteWithRejects),
-        Some(RunState::Failed),
-        Some(RunState::Canceled),
-    ];
+    let ends = [RunState::Complete, RunState::CompleteWithRejects, RunState::Failed, RunState::Canceled];
+    let choices =
+        [("", "All"), (UNDER_WAY, "Under way")].into_iter().chain(ends.map(|end| (end.as_str(), end.label())));
+    let is_known = state == UNDER_WAY || RunState::parse(&state).is_some();
+    let chosen = if is_known { state.clone() } else { String::new() };
     let filters: Vec<_> = choices
-        .into_iter()
-        .map(|choice| {
-            let href = address(&text, choice.map_or("", RunState::as_str), 1);
-            let current = (choice == chosen).then_some("true");
-            view! { <li><a class="facet" href=href aria-current=current>{choice.map_or("All", RunState::label)}</a></li> }
+        .map(|(word, label)| {
+            let href = address(&text, word, 1);
+            let current = (word == chosen).then_some("true");
+            view! { <li><a class="facet" href=href aria-current=current>{label}</a></li> }
         })
         .collect();
     let pages = (found.pages > 1).then(|| {
@@ -111,17 +111,21 @@ fn Results(found: Found, text: String, state: String) -> impl IntoView {
         }
     });
     let nothing = found.items.is_empty();
-    let filtered = chosen.is_some() || !text.is_empty();
+    let filtered = !chosen.is_empty() || !text.is_empty();
+    let found_nothing = match chosen.as_str() {
+        UNDER_WAY if text.is_empty() => "Nothing is under way.",
+        _ => "No run matches.",
+    };
     view! {
         <div class="result-bar">
             <p role="status">{counted(found.total, "run", "runs")}</p>
-            <ul class="facets" aria-label="Outcome">{filters}</ul>
+            <ul class="facets" aria-label="State">{filters}</ul>
         </div>
         {match (nothing, filtered) {
             (false, _) => view! { <RunTable runs=found.items /> }.into_any(),
             (true, true) => {
                 view! {
-                    <EmptyState text="No run matches.">
+                    <EmptyState text=found_nothing>
                         <ButtonLink href="/runs">"Show all runs"</ButtonLink>
                     </EmptyState>
                 }

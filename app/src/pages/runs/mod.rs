@@ -3,6 +3,7 @@
 mod funnel;
 mod list;
 mod live;
+mod pace;
 mod run;
 
 pub use list::{RunTable, RunsPage};

@@ -138,7 +138,9 @@ fn pace(run: &RunView) -> Option<String> {
 fn Content(first: RunView, retry: ServerAction<RetryRun>, cancel: ServerAction<CancelRun>) -> impl IntoView {
     let summary = first.summary.clone();
     let id = summary.id.to_string();
-    let (view, _) = follow(first);
+    let live = follow(first);
+    let view = live.view;
+    let retryable = Memo::new(move |_| view.with(|view| view.failure.as_ref().map(|failure| failure.retryable)));
     let state = Memo::new(move |_| view.with(|view| view.summary.state));
     let may_share = crate::pages::may_share();
     let arrow = match summary.mode {
@@ -151,7 +153,9 @@ fn Content(first: RunView, retry: ServerAction<RetryRun>, cancel: ServerAction<C
         summary.audience_name, summary.source_name, summary.destination_segment, summary.destination_name
     );
     let trouble = move || {
-        let failed = retry.value().with(|value| value.as_ref().and_then(|value| value.as_ref().err().cloned()));
+        let failed = live.error.get();
+        let failed = failed
+            .or_else(|| retry.value().with(|value| value.as_ref().and_then(|value| value.as_ref().err().cloned())));
         let failed = failed
             .or_else(|| cancel.value().with(|value| value.as_ref().and_then(|value| value.as_ref().err().cloned())));
         failed.map(|error| view! { <Trouble error /> })
@@ -159,6 +163,7 @@ fn Content(first: RunView, retry: ServerAction<RetryRun>, cancel: ServerAction<C
     let asking = RwSignal::new(false);
     let (run_to_retry, run_to_cancel, run_to_cancel_plain) = (id.clone(), id.clone(), id.clone());
     let share_href = format!("/shares/{}", summary.share_id);
+    let review_href = format!("/shares/{}/review", summary.share_id);
     let destination = summary.destination_name.clone();
     view! {
         <PageHead title=format!("Run of {}", summary.audience_name) above=vec![("/runs".to_owned(), "Runs".to_owned())] lead=lead>
@@ -166,11 +171,15 @@ fn Content(first: RunView, retry: ServerAction<RetryRun>, cancel: ServerAction<C
             {may_share
                 .then(|| {
                     view! {
-                        <div hidden=move || state.get() != RunState::Failed>
+                        <div hidden=move || retryable.get() != Some(true)>
                             <ActionForm action=retry>
                                 <input type="hidden" name="run_id" value=run_to_retry />
                                 <SubmitButton kind=ButtonKind::Primary pending=retry.pending()>"Try again"</SubmitButton>
                             </ActionForm>
+                        </div>
+                        // What has to be changed first would only fail again.
+                        <div hidden=move || retryable.get() != Some(false)>
+                            <ButtonLink href=review_href kind=ButtonKind::Primary>"Share again"</ButtonLink>
                         </div>
                         <div class="needs-program" hidden=move || state.get().is_final()>
                             <button type="button" class="button danger" on:click=move |_| asking.set(true)>"Cancel"</button>
@@ -191,12 +200,23 @@ fn Content(first: RunView, retry: ServerAction<RetryRun>, cancel: ServerAction<C
                 {move || view! { <RunBadge state=state.get() /> }}
                 <span class="going-on" aria-hidden="true">{move || view.with(going_on)}</span>
             </p>
+            // Apart from the state, which is read out at each change: this changes every second.
+            <p class="run-pace soft" hidden=move || live.pace.with(Option::is_none)>{move || live.pace.get()}</p>
+            <p class="soft" role="status">
+                {move || {
+                    live.is_lost
+                        .get()
+                        .then_some("The connection to Usher was lost. The run goes on by itself; this is how it was, and is asked for again.")
+                }}
+            </p>
             <div hidden=move || state.get().is_final()>
                 <Progress label="Progress of the run" percent=Signal::derive(move || view.with(percent)) />
             </div>
             {move || view.with(|view| view.failure.clone()).map(|failure| view! {
-                <div class="notice bad" role="alert"><Icon name=IconName::Failed /><p>{failure.message}</p></div>
+                <div class="notice bad" role="status"><Icon name=IconName::Failed /><p>{failure.message}</p></div>
             })}
+            {(!may_share)
+                .then(|| view! { <p class="soft">"You can look at runs; a member or an admin of this account can cancel them, try them again and share."</p> })}
             <noscript><p><a href=format!("/runs/{id}")>"Refresh"</a></p></noscript>
         </section>
         <section aria-labelledby="rows">

@@ -1,11 +1,17 @@
 //! What needs the browser: measuring where handles are, dragging, the keys of the page, scrolling. On the server nothing of it is there.
 
 #[cfg(feature = "hydrate")]
-pub use browser::{focus_source_select, start};
+pub use browser::{chosen_early, focus_source_select, start};
 
 /// In the browser: watches pointer, keys, size and scrolling, for as long as the page is there.
 #[cfg(not(feature = "hydrate"))]
 pub fn start(_work: super::work::Work, _curves: leptos::prelude::RwSignal<Vec<super::links::Curve>>) {}
+
+/// In the browser: the lines of the form in which something was chosen before the page's program had loaded.
+#[cfg(not(feature = "hydrate"))]
+pub fn chosen_early() -> Vec<super::form::FormLink> {
+    Vec::new()
+}
 
 /// In the browser: shows a destination field, and puts the focus on what says what feeds it.
 #[cfg(not(feature = "hydrate"))]
@@ -19,20 +25,24 @@ mod browser {
     use model::mapping::Source;
     use wasm_bindgen::{JsCast, closure::Closure};
     use web_sys::{
-        Element, HtmlElement, KeyboardEvent, PointerEvent, ResizeObserver, ScrollIntoViewOptions, ScrollLogicalPosition,
+        Element, HtmlElement, HtmlInputElement, HtmlOptionElement, HtmlSelectElement, KeyboardEvent, PointerEvent,
+        ResizeObserver, ScrollIntoViewOptions, ScrollLogicalPosition,
     };
 
     use super::super::{
         carry::{Move, Place, Side},
         curve::{Point, edge_speed},
+        form::FormLink,
         handle::handle_id,
-        links::Curve,
+        links::{Curve, Shape, reshaped},
         work::{Work, source_place, target_place},
     };
 
     /// A press becomes a drag after so many pixels.
     const DRAG_FROM: f64 = 4.0;
     const CANVAS: &str = "canvas";
+    /// On the form, from when the program runs it.
+    const TAKEN_OVER: &str = "data-taken-over";
     const LISTS: [&str; 2] = ["source-list", "target-list"];
 
     /// The pointer while it is down.
@@ -48,7 +58,52 @@ mod browser {
         document().get_element_by_id(id)?.dyn_into().ok()
     }
 
+    pub fn chosen_early() -> Vec<FormLink> {
+        // A form that stands there from another page is not meant, and was taken over already.
+        let form = document().query_selector(&format!("form.mapping:not([{TAKEN_OVER}])")).ok().flatten();
+        let Some(rows) = form.and_then(|form| form.query_selector_all("[data-target]").ok()) else { return Vec::new() };
+        (0..rows.length()).filter_map(|index| changed_line(&rows.item(index)?.dyn_into().ok()?)).collect()
+    }
+
+    /// The line of a destination field, when one of its controls is not as the server sent it.
+    fn changed_line(row: &Element) -> Option<FormLink> {
+        let controls = row.query_selector_all("input, select").ok()?;
+        let (mut line, mut is_changed) = (FormLink::default(), false);
+        for control in (0..controls.length()).filter_map(|index| controls.item(index)) {
+            let (name, value) = match control.dyn_into::<HtmlSelectElement>() {
+                Ok(select) => {
+                    is_changed |= select.value() != default_choice(&select);
+                    (select.name(), select.value())
+                }
+                Err(control) => {
+                    let input = control.dyn_into::<HtmlInputElement>().ok()?;
+                    if input.type_() == "checkbox" {
+                        is_changed |= input.checked() != input.default_checked();
+                        (input.name(), if input.checked() { input.value() } else { String::new() })
+                    } else {
+                        is_changed |= input.value() != input.default_value();
+                        (input.name(), input.value())
+                    }
+                }
+            };
+            let part = name.rsplit('[').next().unwrap_or_default().trim_end_matches(']');
+            line.set(part, value);
+        }
+        is_changed.then_some(line)
+    }
+
+    fn default_choice(select: &HtmlSelectElement) -> String {
+        let options = select.options();
+        let all =
+            || (0..options.length()).filter_map(|index| options.item(index)?.dyn_into::<HtmlOptionElement>().ok());
+        let chosen = all().find(HtmlOptionElement::default_selected).or_else(|| all().next());
+        chosen.map(|option| option.value()).unwrap_or_default()
+    }
+
     pub fn start(work: Work, curves: RwSignal<Vec<Curve>>) {
+        if let Some(form) = document().query_selector("form.mapping").ok().flatten() {
+            let _ = form.set_attribute(TAKEN_OVER, "");
+        }
         let redraw = Redraw::new(work, curves);
         watch_changes(work, redraw.clone());
         watch_size(&redraw);
@@ -114,7 +169,9 @@ mod browser {
             let [Some(source_list), Some(target_list)] = sides else { return };
             // A narrow page has no middle to draw in.
             if source_list.width() < 1.0 || target_list.left() - source_list.right() < 24.0 {
-                self.curves.set(Vec::new());
+                if self.curves.with_untracked(|curves| !curves.is_empty()) {
+                    self.curves.set(Vec::new());
+                }
                 return;
             }
             let work = self.work;
@@ -147,7 +204,8 @@ mod browser {
                     if from_away && to_away && (from.y - to.y).abs() < 1.0 {
                         return;
                     }
-                    drawn.push(Curve { target: target.to_owned(), from, to, suggested, away: from_away || to_away });
+                    let shape = Shape { from, to, away: from_away || to_away };
+                    drawn.push((target.to_owned(), suggested, shape));
                 };
                 work.suggestions.with_untracked(|suggestions| {
                     suggestions
@@ -158,8 +216,8 @@ mod browser {
                     mapping.links.iter().for_each(|link| draw(&link.source, &link.target, false))
                 });
             });
-            if self.curves.with_untracked(|curves| *curves != drawn) {
-                self.curves.set(drawn);
+            if let Some(curves) = self.curves.with_untracked(|curves| reshaped(curves, drawn)) {
+                self.curves.set(curves);
             }
             // A line to where the keys have moved.
             if !work.dragging.get_untracked() {

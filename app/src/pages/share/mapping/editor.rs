@@ -130,6 +130,15 @@ impl Editor {
         self.typing = key;
     }
 
+    /// Exchanges the whole mapping, as one change.
+    pub fn exchange(&mut self, mapping: Mapping) {
+        if mapping != self.mapping {
+            self.past.push(std::mem::replace(&mut self.mapping, mapping));
+            self.future.clear();
+            self.typing = None;
+        }
+    }
+
     /// What is typed from here on is a change of its own.
     pub fn end_typing(&mut self) {
         self.typing = None;

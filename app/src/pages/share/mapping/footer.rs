@@ -63,9 +63,19 @@ pub fn Footer(
         SaveState::Failed(_) => "Not saved".to_owned(),
     };
     let failed = move || match saver.state.get() {
-        SaveState::Failed(why) => Some(view! {
-            <span class="save-problem" role="alert">{why}</span>
-            <button type="button" class="button quiet" on:click=move |_| saver.save()>"Try again"</button>
+        SaveState::Failed(failure) => Some(view! {
+            <p class="save-problem" role="status">
+                {failure.message}
+                {failure.is_signed_out.then(|| view! { " "<a href="/sign-in" target="_blank">"Sign in, in another tab"</a> })}
+            </p>
+            <button
+                type="button"
+                class="button quiet"
+                aria-disabled=move || saver.calling.get().to_string()
+                on:click=move |_| saver.save()
+            >
+                {move || if saver.calling.get() { "Trying …" } else { "Try again" }}
+            </button>
         }),
         SaveState::Saved | SaveState::Saving => None,
     };

@@ -32,6 +32,24 @@ pub struct FormLink {
     pub misfit: String,
 }
 
+#[cfg_attr(not(feature = "hydrate"), expect(dead_code, reason = "the server is given whole lines"))]
+impl FormLink {
+    /// Sets the part that an input's name ends with.
+    pub fn set(&mut self, part: &str, value: String) {
+        match part {
+            "target" => self.target = value,
+            "source" => self.source = value,
+            "constant" => self.constant = value,
+            "writing" => self.writing = value,
+            "country" => self.country = value,
+            "hash" => self.hash = value,
+            "default" => self.default = value,
+            "misfit" => self.misfit = value,
+            _ => {}
+        }
+    }
+}
+
 /// The value of a source select for a field: its name, marked only where it could be taken for something else.
 pub fn source_value(name: &str) -> String {
     if name.starts_with('=') || name.is_empty() { format!("=field:{name}") } else { name.to_owned() }

@@ -7,19 +7,55 @@ use super::{
     work::Work,
 };
 
-/// One curve, as it was measured.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Curve {
-    /// The destination field to which it leads.
-    pub target: String,
+/// Where a curve goes, as it was measured.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Shape {
     /// From here.
     pub from: Point,
     /// To here.
     pub to: Point,
-    /// It is only suggested.
-    pub suggested: bool,
     /// One of its ends is scrolled out of sight.
     pub away: bool,
+}
+
+/// One curve. It stays the same while its shape changes, so that scrolling moves what is there instead of drawing it anew.
+#[derive(Debug, Clone)]
+pub struct Curve {
+    /// The destination field to which it leads.
+    pub target: String,
+    /// It is only suggested.
+    pub suggested: bool,
+    /// Where it goes.
+    pub shape: ArcRwSignal<Shape>,
+}
+
+/// The curves with their new shapes. None when the curves that are there only had to be moved, or not even that.
+#[cfg_attr(not(any(feature = "hydrate", test)), expect(dead_code, reason = "only the browser measures"))]
+pub fn reshaped(curves: &[Curve], measured: Vec<(String, bool, Shape)>) -> Option<Vec<Curve>> {
+    let reshape = |curve: &Curve, shape: Shape| {
+        if curve.shape.with_untracked(|before| *before != shape) {
+            curve.shape.set(shape);
+        }
+    };
+    let are_the_same = curves.len() == measured.len()
+        && curves
+            .iter()
+            .zip(&measured)
+            .all(|(curve, (target, suggested, _))| curve.target == *target && curve.suggested == *suggested);
+    if are_the_same {
+        curves.iter().zip(measured).for_each(|(curve, (_, _, shape))| reshape(curve, shape));
+        return None;
+    }
+    let known: std::collections::HashMap<_, _> =
+        curves.iter().map(|curve| ((curve.target.as_str(), curve.suggested), curve)).collect();
+    let all = measured.into_iter().map(|(target, suggested, shape)| match known.get(&(target.as_str(), suggested)) {
+        Some(curve) => {
+            reshape(curve, shape);
+            (*curve).clone()
+        }
+        None => Curve { target, suggested, shape: ArcRwSignal::new(shape) },
+    });
+    Some(all.collect())
 }
 
 /// The curves; none until the page's program has measured where the handles are.
@@ -30,34 +66,66 @@ pub fn Links(
     /// The curves.
     curves: RwSignal<Vec<Curve>>,
 ) -> impl IntoView {
-    let drawn = move || {
-        curves
-            .get()
-            .into_iter()
-            .map(|curve| {
-                let d = path(curve.from, curve.to);
-                let mut class = String::from("link");
-                for (is_so, name) in
-                    [(curve.suggested, " suggested"), (curve.away, " away"), (work.is_lit(&curve.target), " lit")]
-                {
-                    if is_so {
-                        class.push_str(name);
-                    }
-                }
-                view! {
-                    <g class=class data-link=curve.target>
-                        <path class="reach" d=d.clone() />
-                        <path class="line" d=d />
-                    </g>
-                }
-            })
-            .collect::<Vec<_>>()
-    };
     let ghost = move || work.ghost.get().map(|(from, to)| view! { <path class="ghost" d=path(from, to) /> });
     view! {
         <svg class="links" id="links" aria-hidden="true" focusable="false">
-            {drawn}
+            <For each=move || curves.get() key=|curve| (curve.target.clone(), curve.suggested) let:curve>
+                <CurveOf work curve />
+            </For>
             {ghost}
         </svg>
+    }
+}
+
+#[component]
+fn CurveOf(work: Work, curve: Curve) -> impl IntoView {
+    let Curve { target, suggested, shape } = curve;
+    let d = {
+        let shape = shape.clone();
+        Memo::new(move |_| shape.with(|shape| path(shape.from, shape.to)))
+    };
+    let away = Memo::new(move |_| shape.with(|shape| shape.away));
+    let class = {
+        let target = target.clone();
+        // One string: a class that is set apart from it would be lost when it changes.
+        move || {
+            let mut class = String::from("link");
+            for (is_so, name) in [(suggested, " suggested"), (away.get(), " away"), (work.is_lit(&target), " lit")] {
+                if is_so {
+                    class.push_str(name);
+                }
+            }
+            class
+        }
+    };
+    view! {
+        <g class=class data-link=target>
+            <path class="reach" d=move || d.get() />
+            <path class="line" d=move || d.get() />
+        </g>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
+
+    use super::*;
+
+    fn measured(target: &str, y: f64) -> (String, bool, Shape) {
+        let point = Point { x: 0.0, y };
+        (target.to_owned(), false, Shape { from: point, to: point, away: false })
+    }
+
+    #[test]
+    fn curves_that_only_moved_are_moved_and_others_stay_what_they_are() {
+        let first = reshaped(&[], vec![measured("email", 1.0), measured("town", 2.0)]).unwrap();
+        assert_eq!(first.len(), 2);
+        assert!(reshaped(&first, vec![measured("email", 7.0), measured("town", 2.0)]).is_none());
+        assert!((first[0].shape.get_untracked().from.y - 7.0).abs() < f64::EPSILON);
+        let second = reshaped(&first, vec![measured("town", 3.0), measured("language", 4.0)]).unwrap();
+        assert_eq!(second.iter().map(|curve| curve.target.as_str()).collect::<Vec<_>>(), ["town", "language"]);
+        first[1].shape.update(|shape| shape.away = true);
+        assert!(second[0].shape.get_untracked().away, "it is still the same curve");
     }
 }

@@ -10,9 +10,9 @@ mod editor;
 mod footer;
 mod form;
 mod handle;
+mod keep;
 mod links;
 mod mask;
-#[cfg(any(feature = "ssr", test))]
 mod posted;
 mod preview;
 mod save;
@@ -86,7 +86,7 @@ pub async fn mapping_page(share_id: String) -> Result<MappingData, AppError> {
     if share.destination.is_none() {
         // Without a destination there is nothing to map to; that is no mistake of the person's.
         leptos_axum::redirect(&format!("/shares/{id}/destination"));
-        return Err(model::error::HubError::Conflict { message: "Choose a destination first.".to_owned() }.into());
+        return Ok(MappingData { share, sample: Sample::default() });
     }
     // Fields can be mapped without a look at values: what is wrong with the sample is said on the page, not instead of it.
     let mut sample = hub
@@ -183,8 +183,14 @@ fn Loaded(data: MappingData, form: FormState, show_values: bool) -> impl IntoVie
     let work = Work::new(board, data.sample, first, show_values, may_edit);
     let saver = Saver::new(share.id.to_string(), work.mapping, share.mapping.clone());
     let curves = RwSignal::new(Vec::new());
+    // What was chosen while the program was on its way is looked at here, before the lists are given their values, and taken over once the page is
+    // the one that the server rendered.
+    let chosen_early = dom::chosen_early();
     Effect::new(move |started: Option<()>| {
         if started.is_none() {
+            if may_edit {
+                work.take_over(saver.kept(), &chosen_early);
+            }
             dom::start(work, curves);
         }
     });
@@ -227,6 +233,7 @@ fn Loaded(data: MappingData, form: FormState, show_values: bool) -> impl IntoVie
             class="mapping"
             method="post"
             action=action
+            autocomplete="off"
             on:submit=move |event| {
                 event.prevent_default();
                 saver.save();
@@ -253,7 +260,7 @@ fn Loaded(data: MappingData, form: FormState, show_values: bool) -> impl IntoVie
                     <TargetList work to=destination.endpoint_name.clone() />
                 </div>
             </fieldset>
-            <p class="visually-hidden" aria-live="assertive" id="said">{move || work.said.get()}</p>
+            <p class="visually-hidden" aria-live="polite" id="said">{move || work.said.get()}</p>
             <Preview work />
             <Countries />
             <Footer work saver review_path go_on=move || saver.save_then(go_on.get_value()) />

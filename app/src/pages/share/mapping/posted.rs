@@ -1,16 +1,22 @@
-//! Reading the posted form: on the server, where the page's program did not do it.
+//! Reading the plain form: on the server, where the page's program did not do it; and in the browser, what was chosen before the program had loaded.
 
+#[cfg(any(feature = "ssr", test))]
+use model::suggestion::{Suggestion, suggest};
 use model::{
     field::Field,
     mapping::{Link, Mapping, Source},
-    suggestion::{Suggestion, suggest},
     transform::Transform,
 };
 
 use super::{
-    editor::{Board, Edit, Editor},
-    form::{ACCEPT_ALL, CONFIDENT, ChosenSource, FormLink, chosen_source},
+    editor::Board,
+    form::{ChosenSource, FormLink, chosen_source},
     steps::{Hashing, KEEP, RECOMMENDED, Steps, Writing},
+};
+#[cfg(any(feature = "ssr", test))]
+use super::{
+    editor::{Edit, Editor},
+    form::{ACCEPT_ALL, CONFIDENT},
 };
 
 /// The mapping that a form says. `before` is what the form was made of: chains that it can't show are taken from there.
@@ -44,6 +50,16 @@ pub fn decoded(links: &[FormLink], board: &Board, before: &Mapping) -> Mapping {
     mapping
 }
 
+/// The mapping with some of its lines as a form says them.
+pub fn with_lines(mapping: &Mapping, links: &[FormLink], board: &Board) -> Mapping {
+    let is_said = |link: &Link| links.iter().any(|posted| posted.target == link.target);
+    let mut all: Vec<Link> = mapping.links.iter().filter(|link| !is_said(link)).cloned().collect();
+    let said = decoded(links, board, mapping).links;
+    all.extend(said.into_iter().filter(|link| board.target_field(&link.target).is_some()));
+    all.sort_by_key(|link| board.destination.iter().position(|field| field.name == link.target).unwrap_or(usize::MAX));
+    Mapping { links: all }
+}
+
 fn field_of<'b>(chosen: ChosenSource<'_>, board: &'b Board) -> Option<&'b Field> {
     match chosen {
         ChosenSource::Constant => None,
@@ -62,6 +78,7 @@ fn says_the_same(posted: &FormLink, transforms: &[Transform]) -> bool {
 }
 
 /// The mapping with suggestions taken over: `accept` names one destination field, or is `ACCEPT_ALL`.
+#[cfg(any(feature = "ssr", test))]
 pub fn with_accepted(mapping: Mapping, accept: &str, board: &Board) -> Mapping {
     let suggestions: Vec<Suggestion> = suggest(&board.source, &board.destination, &mapping)
         .into_iter()
@@ -103,6 +120,19 @@ mod tests {
             writing: RECOMMENDED.to_owned(),
             ..FormLink::default()
         }
+    }
+
+    #[test]
+    fn a_form_of_some_lines_leaves_the_others_as_they_are() {
+        let before = decoded(&[posted("email", "mail"), posted("note", "mail")], &board(), &Mapping::default());
+        let changed = with_lines(&before, &[posted("note", &source_value("=odd"))], &board());
+        assert_eq!(changed.link("email"), before.link("email"));
+        let odd = Source::Field { name: "=odd".to_owned() };
+        assert_eq!(changed.link("note").map(|link| &link.source), Some(&odd));
+        let taken_away = with_lines(&before, &[posted("email", "")], &board());
+        assert_eq!(taken_away.links.iter().map(|link| link.target.as_str()).collect::<Vec<_>>(), ["note"]);
+        let back = with_lines(&taken_away, &[posted("email", "mail"), posted("lost", "mail")], &board());
+        assert_eq!(back, before, "in the order of the destination, and without what it does not have");
     }
 
     #[test]

@@ -12,6 +12,8 @@ use super::{
     carry::{Carry, Dropped, Move, Place, Shown, Side},
     curve::Point,
     editor::{Board, Edit, Editor},
+    form::FormLink,
+    posted::with_lines,
 };
 
 /// The state of the page; cheap to hand on.
@@ -47,6 +49,7 @@ pub struct Work {
     pub hovered: RwSignal<Option<String>>,
     /// The destination field whose link is selected.
     pub selected: RwSignal<Option<String>>,
+    lit: StoredValue<Lit>,
     /// What is said aloud.
     pub said: RwSignal<String>,
     /// Values are shown as they are.
@@ -91,6 +94,11 @@ impl Work {
                 }),
             })
         });
+        let (hovered, selected) = (RwSignal::new(None), RwSignal::new(None));
+        let lit = StoredValue::new(Lit {
+            hovered: Selector::new(move || hovered.get()),
+            selected: Selector::new(move || selected.get()),
+        });
         Self {
             board,
             sample: StoredValue::new(sample),
@@ -105,8 +113,9 @@ impl Work {
             carry: RwSignal::new(None),
             dragging: RwSignal::new(false),
             ghost: RwSignal::new(None),
-            hovered: RwSignal::new(None),
-            selected: RwSignal::new(None),
+            hovered,
+            selected,
+            lit,
             said: RwSignal::new(String::new()),
             show_values: RwSignal::new(show_values),
         }
@@ -116,6 +125,24 @@ impl Work {
     pub fn edit(self, edit: &Edit) {
         if self.may_edit {
             self.editor.update(|editor| self.board.with_value(|board| editor.apply(edit, board)));
+        }
+    }
+
+    /// Takes over what an earlier visit could not save, and what was chosen before the page's program had loaded.
+    pub fn take_over(self, kept: Option<Mapping>, chosen: &[FormLink]) {
+        if kept.is_none() && chosen.is_empty() {
+            return;
+        }
+        let was_kept = kept.is_some();
+        self.editor.update(|editor| {
+            self.board.with_value(|board| {
+                let mut mapping = kept.unwrap_or_else(|| editor.mapping().clone());
+                mapping.links.retain(|link| board.target_field(&link.target).is_some());
+                editor.exchange(with_lines(&mapping, chosen, board));
+            });
+        });
+        if was_kept {
+            self.say("Changes that could not be saved before are here again.");
         }
     }
 
@@ -260,10 +287,14 @@ impl Work {
         })
     }
 
-    /// Whether a link is to stand out.
+    /// Whether a link is to stand out. Only who asks for this one or the one before is told when that changes: with hundreds of fields, not all of
+    /// them look each time the pointer moves.
     pub fn is_lit(self, target: &str) -> bool {
-        let is_it = |name: &Option<String>| name.as_deref() == Some(target);
-        self.hovered.with(is_it) || self.selected.with(is_it)
+        let target = Some(target.to_owned());
+        // Both are asked, so that both are followed.
+        let (is_hovered, is_selected) =
+            self.lit.with_value(|lit| (lit.hovered.selected(&target), lit.selected.selected(&target)));
+        is_hovered || is_selected
     }
 
     /// How a field stands while something is carried.
@@ -299,6 +330,13 @@ impl Work {
             self.carry.set(Some(carry));
         }
     }
+}
+
+/// Tells only those concerned of a change.
+#[derive(Clone)]
+struct Lit {
+    hovered: Selector<Option<String>>,
+    selected: Selector<Option<String>>,
 }
 
 /// How a field stands while something is carried.
