@@ -538,6 +538,8 @@ pub struct TimelineEntry {
 /// The start page.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HomeView {
+    /// Runs that wait for somebody's approval, newest first, at most 10.
+    pub held_runs: Vec<RunSummary>,
     /// Runs that failed and were not tried again since, newest first, at most 10.
     pub failed_runs: Vec<RunSummary>,
     /// Runs under way, at most 10.

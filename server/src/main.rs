@@ -7,6 +7,7 @@
 
 mod api;
 mod demo;
+mod endpoint_key;
 mod events;
 mod health;
 mod log;

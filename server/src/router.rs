@@ -31,7 +31,7 @@ use tower_http::{
 };
 use tower_sessions::Session;
 
-use crate::{api, events, health, requests, run_files, security, sessions, settings::ServeOptions};
+use crate::{api, endpoint_key, events, health, requests, run_files, security, sessions, settings::ServeOptions};
 
 /// Bytes of a request at most. The largest is a mapping of a few hundred columns.
 const LARGEST_REQUEST: usize = 2 * 1024 * 1024;
@@ -116,6 +116,7 @@ fn people(state: &AppState) -> Router<AppState> {
         .route("/events/runs/{id}", get(events::of_run))
         .route("/runs/{id}/rejects.csv", get(run_files::rejects))
         .route("/runs/{id}/receipt.json", get(run_files::receipt))
+        .route("/endpoints/{id}/key", post(endpoint_key::make))
         .route("/sign-out", post(sign_out))
         .leptos_routes_with_context(state, generate_route_list(app::App), context.clone(), shell)
         .fallback(leptos_axum::file_and_error_handler_with_context::<AppState, _>(context, page))

@@ -96,7 +96,8 @@ pub(crate) async fn newest(
                 .to_owned(),
             "finished_at",
         ),
-        Newest::Active => (format!("state in ({})", super::states_sql(|state| !state.is_final())), "created_at"),
+        Newest::Held => (format!("state = '{}'", RunState::Held.as_str()), "created_at"),
+        Newest::Active => (format!("state in ({})", super::states_sql(RunState::is_workable)), "created_at"),
         Newest::Ended => (format!("state in ({})", super::states_sql(RunState::is_final)), "finished_at"),
     };
     let text = format!(
@@ -114,6 +115,8 @@ pub(crate) async fn newest(
 /// What the start page lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Newest {
+    /// Waiting for somebody's approval.
+    Held,
     FailedAndNotTriedAgain,
     Active,
     Ended,

@@ -67,7 +67,7 @@ pub fn RunBadge(
 ) -> impl IntoView {
     let tone = match state {
         RunState::Complete => Tone::Good,
-        RunState::CompleteWithRejects => Tone::Warn,
+        RunState::CompleteWithRejects | RunState::Held => Tone::Warn,
         RunState::Failed => Tone::Bad,
         RunState::Canceled | RunState::Queued => Tone::Neutral,
         RunState::Exporting | RunState::Reading | RunState::Delivering | RunState::Completing => Tone::Active,

@@ -72,7 +72,8 @@ fn Content(home: HomeView, may_connect: bool) -> impl IntoView {
             }
         })
         .collect();
-    let needs_nobody = failing.is_empty() && home.failed_runs.is_empty();
+    let needs_nobody = failing.is_empty() && home.failed_runs.is_empty() && home.held_runs.is_empty();
+    let troubled: Vec<RunSummary> = home.held_runs.into_iter().chain(home.failed_runs).collect();
     view! {
         <p class="figures">
             <a href="/endpoints"><Count number=home.endpoints />{if home.endpoints == 1 { " endpoint" } else { " endpoints" }}</a>
@@ -80,9 +81,9 @@ fn Content(home: HomeView, may_connect: bool) -> impl IntoView {
         </p>
         <section aria-labelledby="needs">
             <h2 id="needs">"Needs you now"</h2>
-            {needs_nobody.then(|| view! { <p class="soft">"Nothing. No run failed, and every endpoint answers."</p> })}
+            {needs_nobody.then(|| view! { <p class="soft">"Nothing. No run failed or waits for approval, and every endpoint answers."</p> })}
             {(!failing.is_empty()).then(|| view! { <ul class="plain-list">{failing}</ul> })}
-            {section_runs(home.failed_runs)}
+            {section_runs(troubled)}
         </section>
         {(!home.active_runs.is_empty())
             .then(|| {

@@ -198,7 +198,10 @@ async fn what_people_ask_of_a_run_depends_on_its_state_and_their_account() {
             ask_to_retry(database, account, &queued, "Ann", now).await.expect("asks"),
             Asked::Forbidden(RunState::Queued)
         );
-        assert_eq!(ask_to_cancel(database, account, &queued, "Called off by Ann.", now).await.expect("asks"), Asked::Taken);
+        assert_eq!(
+            ask_to_cancel(database, account, &queued, "Called off by Ann.", now).await.expect("asks"),
+            Asked::Taken
+        );
         let view = views::run(database, account, &queued, 0).await.expect("reads").expect("is there");
         assert_eq!(view.summary.state, RunState::Canceled);
         assert!(view.timeline.iter().any(|entry| entry.message == "Called off by Ann."));
@@ -211,7 +214,10 @@ async fn what_people_ask_of_a_run_depends_on_its_state_and_their_account() {
         // One that a worker has is ended by the worker: it may take no further step but to end.
         let held_id = bench.enqueue().await;
         let held = bench.claim("worker").await.expect("there is one").held;
-        assert_eq!(ask_to_cancel(database, account, &held_id, "Called off by Ann.", now).await.expect("asks"), Asked::Taken);
+        assert_eq!(
+            ask_to_cancel(database, account, &held_id, "Called off by Ann.", now).await.expect("asks"),
+            Asked::Taken
+        );
         assert!(held.renew(LEASE).await.expect("renews"), "the worker is told");
         let mut change = held.begin().await.expect("begins");
         assert!(matches!(change.step(RunEvent::ExportAsked).await, Err(HeldError::Canceled)));

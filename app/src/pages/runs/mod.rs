@@ -1,6 +1,7 @@
 //! Runs: the list, and a run's own page, live while it runs.
 
 mod funnel;
+mod held;
 mod list;
 mod live;
 mod pace;

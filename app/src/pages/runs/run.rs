@@ -2,11 +2,16 @@
 
 use leptos::prelude::*;
 use model::{
-    run::{Mode, RunState},
+    run::{LeftEmpty, Mode, RunState},
     view::RunView,
 };
 
-use super::{funnel::Funnel, list::milliseconds, live::follow};
+use super::{
+    funnel::Funnel,
+    held::{DecideRun, Held},
+    list::milliseconds,
+    live::follow,
+};
 use crate::{
     components::{
         badge::RunBadge,
@@ -21,6 +26,7 @@ use crate::{
         time::{Time, clock_time},
     },
     error::AppError,
+    flash::{Form, FormState},
     pages::address_part,
 };
 
@@ -58,13 +64,23 @@ pub fn RunPage() -> impl IntoView {
     let id = address_part("id");
     let retry = ServerAction::<RetryRun>::new();
     let cancel = ServerAction::<CancelRun>::new();
-    let found =
-        Resource::new_blocking(move || (id.get(), retry.version().get(), cancel.version().get()), |(id, _, _)| run(id));
+    let decide = ServerAction::<DecideRun>::new();
+    let refused = Signal::derive(move || decide.value().with(|value| value.as_ref()?.as_ref().err()?.hub().cloned()));
+    let form = Form::new(move || format!("/runs/{}", id.get()), refused);
+    let found = Resource::new_blocking(
+        move || {
+            // A decision that was refused changes nothing, and what was typed stays.
+            let decided = decide.value().with(|value| matches!(value, Some(Ok(()))));
+            (id.get(), retry.version().get(), cancel.version().get(), decided)
+        },
+        |(id, ..)| run(id),
+    );
     view! {
         <Suspense fallback=|| view! { <Skeleton /> }>
             {move || Suspend::new(async move {
+                let state = form.state().await;
                 match found.await {
-                    Ok(first) => view! { <Content first retry cancel /> }.into_any(),
+                    Ok(first) => view! { <Content first retry cancel decide form=state /> }.into_any(),
                     Err(error) => view! { <PageHead title="Run" /><Trouble error /> }.into_any(),
                 }
             })}
@@ -99,6 +115,7 @@ fn going_on(run: &RunView) -> String {
             }
             None => format!("Reading from {}: {}.", summary.source_name, counted(counts.read, "row", "rows")),
         },
+        RunState::Held => "Nothing was sent. It goes on when somebody approves it.".to_owned(),
         RunState::Delivering => format!(
             "Sending to {}: {} of {} rows, {} of {} parts.",
             summary.destination_name,
@@ -135,7 +152,13 @@ fn pace(run: &RunView) -> Option<String> {
 }
 
 #[component]
-fn Content(first: RunView, retry: ServerAction<RetryRun>, cancel: ServerAction<CancelRun>) -> impl IntoView {
+fn Content(
+    first: RunView,
+    retry: ServerAction<RetryRun>,
+    cancel: ServerAction<CancelRun>,
+    decide: ServerAction<DecideRun>,
+    form: FormState,
+) -> impl IntoView {
     let summary = first.summary.clone();
     let id = summary.id.to_string();
     let live = follow(first);
@@ -161,6 +184,8 @@ fn Content(first: RunView, retry: ServerAction<RetryRun>, cancel: ServerAction<C
         failed.map(|error| view! { <Trouble error /> })
     };
     let asking = RwSignal::new(false);
+    let hold = Memo::new(move |_| view.with(|view| view.hold));
+    let summary_held = summary.clone();
     let (run_to_retry, run_to_cancel, run_to_cancel_plain) = (id.clone(), id.clone(), id.clone());
     let share_href = format!("/shares/{}", summary.share_id);
     let review_href = format!("/shares/{}/review", summary.share_id);
@@ -181,11 +206,11 @@ fn Content(first: RunView, retry: ServerAction<RetryRun>, cancel: ServerAction<C
                         <div hidden=move || retryable.get() != Some(false)>
                             <ButtonLink href=review_href kind=ButtonKind::Primary>"Share again"</ButtonLink>
                         </div>
-                        <div class="needs-program" hidden=move || state.get().is_final()>
+                        <div class="needs-program" hidden=move || !state.get().is_workable()>
                             <button type="button" class="button danger" on:click=move |_| asking.set(true)>"Cancel"</button>
                         </div>
                         <noscript>
-                            <form method="post" action="/api/cancel_run" hidden=state.get_untracked().is_final()>
+                            <form method="post" action="/api/cancel_run" hidden=!state.get_untracked().is_workable()>
                                 <input type="hidden" name="run_id" value=run_to_cancel_plain />
                                 <button type="submit" class="button danger">"Cancel this run"</button>
                             </form>
@@ -209,7 +234,7 @@ fn Content(first: RunView, retry: ServerAction<RetryRun>, cancel: ServerAction<C
                         .then_some("The connection to Usher was lost. The run goes on by itself; this is how it was, and is asked for again.")
                 }}
             </p>
-            <div hidden=move || state.get().is_final()>
+            <div hidden=move || !state.get().is_workable()>
                 <Progress label="Progress of the run" percent=Signal::derive(move || view.with(percent)) />
             </div>
             {move || view.with(|view| view.failure.clone()).map(|failure| view! {
@@ -219,6 +244,10 @@ fn Content(first: RunView, retry: ServerAction<RetryRun>, cancel: ServerAction<C
                 .then(|| view! { <p class="soft">"You can look at runs; a member or an admin of this account can cancel them, try them again and share."</p> })}
             <noscript><p><a href=format!("/runs/{id}")>"Refresh"</a></p></noscript>
         </section>
+        {move || {
+            let held = hold.get()?;
+            Some(view! { <Held hold=held summary=summary_held.clone() state=form.clone() action=decide /> })
+        }}
         <section aria-labelledby="rows">
             <h2 id="rows">"Where the rows went"</h2>
             <Funnel run=view />
@@ -228,7 +257,9 @@ fn Content(first: RunView, retry: ServerAction<RetryRun>, cancel: ServerAction<C
                     <Icon name=IconName::Download />
                     "Download rejects"
                 </a>
+                {move || view.with(|view| view.kept_until.clone()).map(|at| view! { <span class="soft">"Kept until "<Time at /></span> })}
             </p>
+            <LeftEmptyValues view />
         </section>
         <Figures view />
         <section aria-labelledby="timeline">
@@ -273,6 +304,23 @@ fn Content(first: RunView, retry: ServerAction<RetryRun>, cancel: ServerAction<C
                 </ActionForm>
             </div>
         </Dialog>
+    }
+}
+
+/// Values that were sent empty although their rows were fit to be sent.
+#[component]
+fn LeftEmptyValues(view: ReadSignal<RunView>) -> impl IntoView {
+    let groups = Memo::new(move |_| view.with(|view| view.left_empty.clone()));
+    let listed = move || {
+        let item = |group: LeftEmpty| view! { <li><strong>{grouped(group.rows)}</strong>" · "{group.reason}</li> };
+        groups.get().into_iter().map(item).collect::<Vec<_>>()
+    };
+    view! {
+        <div class="left-empty" hidden=move || groups.with(Vec::is_empty)>
+            <h3>"Values left empty"</h3>
+            <p class="soft">"These people were sent, without a value that did not fit. The mapping says so: “Leave empty when invalid”."</p>
+            <ul>{listed}</ul>
+        </div>
     }
 }
 

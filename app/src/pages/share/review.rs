@@ -3,6 +3,7 @@
 use leptos::{form::ActionForm, prelude::*};
 use model::{
     mapping::{Finding, Link, Severity, Source},
+    run::{Mode, ShrinkLimit},
     view::{Destination, DestinationSegment, ShareReview, ShareView},
 };
 
@@ -26,6 +27,8 @@ use crate::{
     pages::address_part,
 };
 
+/// The id of the form that shares.
+const SHARE_FORM: &str = "share-now";
 /// In `last_run`, when the share had no run.
 const NO_RUN: &str = "none";
 
@@ -44,9 +47,13 @@ pub async fn review_page(share_id: String) -> Result<ShareReview, AppError> {
 }
 
 /// Shares, and leads to the run. `last_run` is the newest run that the page showed: when there is a newer one, the form was sent twice, or somebody
-/// else was faster, and that run is shown instead of making another.
+/// else was faster, and that run is shown instead of making another. `shrink_limit` is in percent, where the page asked for it.
 #[server(endpoint = "share_now")]
-pub async fn share_now(share_id: String, #[server(default)] last_run: String) -> Result<(), AppError> {
+pub async fn share_now(
+    share_id: String,
+    #[server(default)] last_run: String,
+    #[server(default)] shrink_limit: String,
+) -> Result<(), AppError> {
     let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
     let path = format!("/shares/{share_id}/review");
     let shared = async {
@@ -59,6 +66,11 @@ pub async fn share_now(share_id: String, #[server(default)] last_run: String) ->
             {
                 return Ok(run.id);
             }
+        }
+        if !shrink_limit.is_empty() {
+            let wrong = || model::error::HubError::invalid("shrink_limit", "Enter a percentage from 0 to 100.");
+            let percent = shrink_limit.trim().parse().map_err(|_| wrong())?;
+            hub.set_shrink_limit(&actor, &id, percent).await?;
         }
         match hub.share_now(&actor, &id).await {
             Err(error @ model::error::HubError::Conflict { .. }) => {
@@ -73,7 +85,7 @@ pub async fn share_now(share_id: String, #[server(default)] last_run: String) ->
             leptos_axum::redirect(&format!("/runs/{run}"));
             Ok(())
         }
-        Err(error) => Err(crate::flash::fail(&path, &[], error).await),
+        Err(error) => Err(crate::flash::fail(&path, &[("shrink_limit", &shrink_limit)], error).await),
     }
 }
 
@@ -128,7 +140,7 @@ fn Loaded(review: ShareReview, form: FormState, action: ServerAction<ShareNow>) 
     } else if may_share {
         let (share_id, mapping_path) = (share.id.to_string(), mapping_path.clone());
         view! {
-            <ActionForm action attr:class="share-now">
+            <ActionForm action attr:class="share-now" attr:id=SHARE_FORM>
                 <input type="hidden" name="share_id" value=share_id />
                 <input type="hidden" name="last_run" value=last_run />
                 <ButtonLink href=mapping_path>"Back to the mapping"</ButtonLink>
@@ -143,10 +155,10 @@ fn Loaded(review: ShareReview, form: FormState, action: ServerAction<ShareNow>) 
     view! {
         <PageHead title="Review" above=above(&share) lead="What will happen when you share. Nothing has been sent yet." />
         <Steps share=share.clone() current=Step::Review />
-        <ErrorSummary form />
+        <ErrorSummary form=form.clone() fields=&[("shrink_limit", "Hold for approval")] />
         <div class="review">
             <Findings findings=review.findings destination=destination.clone() mapping_path=mapping_path.clone() />
-            <Facts share=share.clone() destination=destination.clone() sample />
+            <Facts share=share.clone() destination=destination.clone() sample form=(may_share && errors == 0).then_some(form) />
             <MappingTable share=share destination mapping_path />
         </div>
         <div class="share-bar">{share_part}</div>
@@ -156,8 +168,11 @@ fn Loaded(review: ShareReview, form: FormState, action: ServerAction<ShareNow>) 
 
 /// Who, how many, where to and what happens there.
 #[component]
-fn Facts(share: ShareView, destination: Destination, sample: AnyView) -> impl IntoView {
+fn Facts(share: ShareView, destination: Destination, sample: AnyView, form: Option<FormState>) -> impl IntoView {
     let id = share.id.to_string();
+    let takes_away =
+        destination.mode != Mode::Add && matches!(destination.segment, DestinationSegment::Existing { .. });
+    let guard = form.filter(|_| takes_away).map(|form| view! { <ShrinkLimitField form limit=share.shrink_limit /> });
     let effect = mode_effect(
         destination.mode,
         &destination.segment,
@@ -205,7 +220,39 @@ fn Facts(share: ShareView, destination: Destination, sample: AnyView) -> impl In
                     <dd>{sample}</dd>
                 </div>
             </dl>
+            {guard}
         </section>
+    }
+}
+
+/// How much of the segment may go before somebody is asked. It stands apart from the form that it is sent with.
+#[component]
+fn ShrinkLimitField(form: FormState, limit: ShrinkLimit) -> impl IntoView {
+    let typed = form.value("shrink_limit");
+    let value = if typed.is_empty() { limit.percent().to_string() } else { typed };
+    let problem = form.problem("shrink_limit");
+    view! {
+        <div class="field guard" class:wrong=move || problem.with(Option::is_some)>
+            <label for="shrink_limit">"Hold for approval"</label>
+            <p class="guard-line">
+                "when more than "
+                <input
+                    id="shrink_limit"
+                    name="shrink_limit"
+                    form=SHARE_FORM
+                    type="number"
+                    min="0"
+                    max="100"
+                    step="1"
+                    value=value
+                    aria-describedby="shrink_limit-help shrink_limit-problem"
+                    aria-invalid=move || problem.with(Option::is_some).to_string()
+                />
+                " % of the members would go"
+            </p>
+            <p class="problem" id="shrink_limit-problem" hidden=move || problem.with(Option::is_none)>{move || problem.get()}</p>
+            <p class="help" id="shrink_limit-help">"The run then waits before anything is sent. 100 never holds it."</p>
+        </div>
     }
 }
 
