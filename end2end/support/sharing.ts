@@ -74,12 +74,17 @@ export async function shareNow(page: Page): Promise<string> {
 
 /** Waits until the run that is shown has ended well. */
 export async function runEnds(page: Page): Promise<void> {
+  await runReaches(page, /Complete/);
+}
+
+/** Waits until the run that is shown says so. */
+export async function runReaches(page: Page, words: string | RegExp): Promise<void> {
   const state = page.locator(".run-state .badge");
   const scripts = await page.locator("html[data-hydrated]").count();
   await expect(async () => {
     // Without the page's program a person refreshes.
     if (scripts === 0) await page.reload();
-    await expect(state).toHaveText(/Complete/, { timeout: scripts === 0 ? 500 : 45_000 });
+    await expect(state).toHaveText(words, { timeout: scripts === 0 ? 500 : 45_000 });
   }).toPass({ timeout: 60_000 });
 }
 
