@@ -49,9 +49,27 @@ test("the test names the step that fails and saves nothing; with the right key i
   const endpoint = await connect(page, "Harbor CRM", harbor.url, harborKey);
   await expect(page.getByRole("heading", { level: 1, name: "Harbor CRM" })).toBeVisible();
   await expect(page.getByText("Healthy")).toBeVisible();
+  const steps = page.locator(".report-again").getByRole("listitem");
+  await expect(steps.filter({ hasText: "Passed" }), "what was tried is still there to see").toHaveCount(await steps.count());
+  expect(await steps.count()).toBeGreaterThan(2);
   await expect(page.getByRole("row", { name: /High-value customers/ })).toBeVisible();
   await page.goto("/endpoints");
   await expect(page.getByRole("link", { name: "Harbor CRM" })).toHaveAttribute("href", endpoint);
+});
+
+test("a connection that fails its test shows every step, and is not made", async ({ newcomer: { page } }) => {
+  await page.goto("/connect");
+  await page.getByRole("link", { name: "Harbor CRM" }).click();
+  await page.getByLabel("Address").fill(running().harbor.url);
+  await page.getByLabel("Authentication key").fill("not-the-key-at-all");
+  await page.getByRole("button", { name: "Connect", exact: true }).click();
+  const report = page.getByRole("region", { name: "Connection test" });
+  await expect(report.getByRole("listitem").filter({ hasText: "Passed" }).first()).toBeVisible();
+  await expect(report.getByRole("listitem").filter({ hasText: "Failed" }).first()).toContainText(/key/i);
+  await expect(report).toContainText("Nothing was saved.");
+  await expect(page.getByLabel("Address")).toHaveValue(running().harbor.url);
+  await page.goto("/endpoints");
+  await expect(page.getByText("Nothing is connected yet.")).toBeVisible();
 });
 
 test("missing and impossible entries are said at their fields", async ({ newcomer: { page }, expectComplaint, javaScriptEnabled }) => {

@@ -204,3 +204,25 @@ test("without its required fields a share can't go on, and says which one is mis
   await page.getByRole("link", { name: "Go to it: E-mail address in the mapping" }).click();
   await expect(page.getByRole("heading", { level: 1, name: "Mapping" })).toBeVisible();
 });
+
+test("every name is read whole at 1280, and a narrow screen maps with lists, and says so", async ({ page, axe }) => {
+  await page.setViewportSize({ width: 1280, height: 800 });
+  await page.getByRole("button", { name: /^Accept all above/ }).click();
+  const cut = page.locator(".canvas .field-name .label").evaluateAll((labels) =>
+    labels.filter((label) => label.scrollWidth > label.clientWidth + 1 || label.clientWidth === 0).map((label) => label.textContent),
+  );
+  expect(await cut, "no name is cut short").toEqual([]);
+
+  for (const width of [1000, 390]) {
+    await page.setViewportSize({ width, height: 844 });
+    await expect(page.getByText("Lines are not drawn on a screen this narrow")).toBeVisible();
+    const row = page.getByRole("region", { name: "Audience" }).getByRole("listitem").filter({ hasText: "Last name" });
+    await expect(row).toBeVisible();
+    await expect(row.locator(".samples"), "with what the field looks like").toContainText("•");
+    await expect(page.locator(".links")).toBeHidden();
+    await axe();
+  }
+  await sourceOf(page, "Given name").selectOption({ label: "Last name" });
+  await expect(page.getByRole("status").filter({ hasText: /^Saved$/ })).toBeVisible();
+  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
+});

@@ -52,7 +52,8 @@ pub async fn connect(
             Ok(id) => {
                 let path = format!("/endpoints/{id}");
                 let notice = Some(format!("{} is connected.", name.trim()));
-                crate::flash::leave(&path, crate::flash::Flash { notice, ..crate::flash::Flash::default() }).await?;
+                let values = [(REPORT.to_owned(), serde_json::to_string(&report).unwrap_or_default())].into();
+                crate::flash::leave(&path, crate::flash::Flash { values, notice, error: None }).await?;
                 leptos_axum::redirect(&path);
                 Ok(report)
             }
@@ -70,8 +71,8 @@ pub async fn connect(
     Ok(report)
 }
 
-/// Where the report of a plain post stands among the typed values.
-const REPORT: &str = "report";
+/// Where the report stands among what is left for the next page.
+pub(super) const REPORT: &str = "report";
 
 const FIELDS: &[(&str, &str)] =
     &[("name", "Name"), ("base_url", "Address"), ("authentication_key", "Authentication key")];
@@ -157,9 +158,12 @@ fn ConnectForm(application: ApplicationView, state: FormState, action: ServerAct
     .into_any()
 }
 
+/// How each step of a test went.
 #[component]
-fn Report(report: ConnectionReport) -> impl IntoView {
-    let passed = report.passed();
+pub(super) fn ReportSteps(
+    /// The test.
+    report: ConnectionReport,
+) -> impl IntoView {
     let steps: Vec<_> = report
         .steps
         .into_iter()
@@ -177,13 +181,18 @@ fn Report(report: ConnectionReport) -> impl IntoView {
             }
         })
         .collect();
-    let verdict = if passed {
+    view! { <ol class="steps-report">{steps}</ol> }
+}
+
+#[component]
+fn Report(report: ConnectionReport) -> impl IntoView {
+    let verdict = if report.passed() {
         "Every step went well. You can connect it."
     } else {
         "It can't be connected so. Nothing was saved."
     };
     view! {
-        <ol class="steps-report">{steps}</ol>
+        <ReportSteps report />
         <p class="verdict"><strong>{verdict}</strong></p>
     }
 }

@@ -1,9 +1,16 @@
 //! An endpoint: how it is, what it offers, what it takes.
 
 use leptos::prelude::*;
-use model::{contract::JobMode, field::FieldKind, view::EndpointView};
+use model::{
+    contract::JobMode,
+    field::FieldKind,
+    view::{ConnectionReport, EndpointView},
+};
 
-use super::endpoints::syndication;
+use super::{
+    connect_application::{REPORT, ReportSteps},
+    endpoints::syndication,
+};
 use crate::{
     components::{
         badge::HealthBadge,
@@ -80,6 +87,16 @@ pub fn EndpointPage() -> impl IntoView {
                     Ok(endpoint) => {
                         let id = endpoint.summary.id.to_string();
                         let notice = state.notice().map(|text| view! { <Done text /> });
+                        // Who has just connected it sees how the test went that came before.
+                        let report: Option<ConnectionReport> = serde_json::from_str(&state.value(REPORT)).ok();
+                        let report = report.map(|report| {
+                            view! {
+                                <details class="report-again" open>
+                                    <summary>"Connection test"</summary>
+                                    <ReportSteps report />
+                                </details>
+                            }
+                        });
                         let failed = state.error();
                         view! {
                             <PageHead
@@ -98,7 +115,10 @@ pub fn EndpointPage() -> impl IntoView {
                                     })}
                             </PageHead>
                             {notice}
+                            {report}
                             {outcome}
+                            {(!super::may_share())
+                                .then(|| view! { <p class="soft">"You can look at endpoints; a member or an admin of this account can check them."</p> })}
                             {move || failed.get().map(|error| view! { <Trouble error=AppError::Hub(error) /> })}
                             <Content endpoint />
                         }

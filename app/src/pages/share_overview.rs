@@ -131,6 +131,8 @@ fn Content(share: ShareView) -> impl IntoView {
             {actions}
         </PageHead>
         {trouble}
+        {(!may_share)
+            .then(|| view! { <p class="soft">"You can look at this share; a member or an admin of this account can change it and share again."</p> })}
         <section aria-labelledby="runs">
             <h2 id="runs">"Runs"</h2>
             {if share.runs.is_empty() {

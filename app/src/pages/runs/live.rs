@@ -17,9 +17,11 @@ pub(super) struct Live {
     pub(super) is_lost: ReadSignal<bool>,
     /// Why it can't be followed any more.
     pub(super) error: ReadSignal<Option<AppError>>,
+    #[cfg_attr(not(feature = "hydrate"), expect(dead_code, reason = "only the browser follows a run"))]
     set: Setters,
 }
 
+#[cfg_attr(not(feature = "hydrate"), expect(dead_code, reason = "only the browser follows a run"))]
 #[derive(Clone, Copy)]
 struct Setters {
     view: WriteSignal<RunView>,

@@ -4,6 +4,7 @@ mod funnel;
 mod held;
 mod list;
 mod live;
+#[cfg_attr(not(any(feature = "hydrate", test)), expect(dead_code, reason = "only a browser sees how a run goes"))]
 mod pace;
 mod run;
 

@@ -325,8 +325,12 @@ fn Loaded(data: DestinationData, form: FormState, action: ServerAction<ChooseDes
     let share_id = share.id.to_string();
     let get_path = path(&share_id, "");
     let summary_form = form.clone();
+    let may_share = crate::pages::may_share();
+    let to_mapping = share.destination.is_some().then(|| format!("/shares/{}/mapping", share.id));
     view! {
         {head}
+        {(!may_share)
+            .then(|| view! { <p class="notice">"You can look at this destination; a member or an admin of this account can change it."</p> })}
         // The buttons "Show its segments" belong to this one: without the page's program they reload the page with an endpoint chosen.
         <form id="show-segments" method="get" action=get_path></form>
         <ActionForm action attr:class="destination-form" attr:novalidate="">
@@ -335,12 +339,12 @@ fn Loaded(data: DestinationData, form: FormState, action: ServerAction<ChooseDes
                 fields=&[("endpoint_id", "Destination"), ("segment_name", "Name of the new segment"), ("segment_id", "Existing segment"), ("mode", "Mode")]
             />
             <input type="hidden" name="share_id" value=share_id />
-            <fieldset id="endpoint_id">
+            <fieldset id="endpoint_id" disabled=!may_share>
                 <legend>"Destination"</legend>
                 {problem("endpoint_id")}
                 <div class="destination-cards">{cards}</div>
             </fieldset>
-            <fieldset id="segment">
+            <fieldset id="segment" disabled=!may_share>
                 <legend>"Segment"</legend>
                 {problem("segment")}
                 <div class="choice-with-input" class:not-declared=move || !takes_new.get()>
@@ -386,13 +390,17 @@ fn Loaded(data: DestinationData, form: FormState, action: ServerAction<ChooseDes
                     <div class="field">{existing} {problem("segment_id")}</div>
                 </div>
             </fieldset>
-            <fieldset id="mode">
+            <fieldset id="mode" disabled=!may_share>
                 <legend>"What happens to the segment"</legend>
                 {problem("mode")}
                 {modes}
             </fieldset>
             <div class="form-actions">
-                <SubmitButton kind=ButtonKind::Primary pending=action.pending()>"Continue to the mapping"</SubmitButton>
+                {if may_share {
+                    view! { <SubmitButton kind=ButtonKind::Primary pending=action.pending()>"Continue to the mapping"</SubmitButton> }.into_any()
+                } else {
+                    to_mapping.map(|href| view! { <ButtonLink href=href>"To the mapping"</ButtonLink> }).into_any()
+                }}
             </div>
         </ActionForm>
     }

@@ -127,6 +127,7 @@ fn Loaded(review: ShareReview, form: FormState, action: ServerAction<ShareNow>) 
         view! {
             <p class="cannot-share">
                 {format!("It can't be shared yet: {} to mend in the mapping.", counted(errors as u64, "thing", "things"))}
+                {(!may_share).then_some(" A member or an admin of this account can do that.")}
             </p>
             <ButtonLink href=mapping_path.clone() kind=ButtonKind::Primary>"Back to the mapping"</ButtonLink>
         }
@@ -187,7 +188,7 @@ fn Facts(share: ShareView, destination: Destination, sample: AnyView, form: Opti
         <section class="card" aria-labelledby="what-happens">
             <div class="section-head">
                 <h2 id="what-happens">"What happens"</h2>
-                <a href=format!("/shares/{id}/destination")>"Change the destination"</a>
+                <a href=format!("/shares/{id}/destination")>{if crate::pages::may_share() { "Change the destination" } else { "See the destination" }}</a>
             </div>
             <p class="effect">{effect}</p>
             <dl class="facts">
@@ -343,7 +344,7 @@ fn MappingTable(share: ShareView, destination: Destination, mapping_path: String
         <section class="card" aria-labelledby="mapping-table">
             <div class="section-head">
                 <h2 id="mapping-table">"Mapping"</h2>
-                <a href=mapping_path>"Change the mapping"</a>
+                <a href=mapping_path>{if crate::pages::may_share() { "Change the mapping" } else { "See the mapping" }}</a>
             </div>
             <div class="table-scroll" role="region" aria-label="Fields of the mapping" tabindex="0">
                 <table class="mapping-table">

@@ -216,7 +216,9 @@ fn Loaded(data: MappingData, form: FormState, show_values: bool) -> impl IntoVie
     let lead = format!("Which field of “{}” feeds which of {}.", share.audience.name, destination.endpoint_name);
     view! {
         <PageHead title="Mapping" above=above(&share) lead>
-            <ButtonLink href=destination_path kind=ButtonKind::Quiet>"Change the destination"</ButtonLink>
+            <ButtonLink href=destination_path kind=ButtonKind::Quiet>
+                {if may_edit { "Change the destination" } else { "See the destination" }}
+            </ButtonLink>
         </PageHead>
         <Steps share=share.clone() current=Step::Mapping />
         {notice.map(|notice| view! { <Done text=notice /> })}
@@ -245,12 +247,20 @@ fn Loaded(data: MappingData, form: FormState, show_values: bool) -> impl IntoVie
                 <button type="submit" class="visually-hidden" name="then" value="stay" tabindex="-1" aria-hidden="true">"Save"</button>
                 <input type="hidden" name="share_id" value=share.id.to_string() />
                 <div class="canvas-tools">
-                    <p class="hint" id="carry-help">
+                    <p class="hint" id="carry-help" hidden=!may_edit>
                         <span class="needs-program">
                             "Draw a line from a field to one on the other side. By key: Enter picks up, arrows move, Enter links, Escape cancels."
                         </span>
                         <span class="without-program">" Drawing works as soon as the page has loaded; the lists work already."</span>
                     </p>
+                    {may_edit
+                        .then(|| {
+                            view! {
+                                <p class="hint narrow-hint">
+                                    "Lines are not drawn on a screen this narrow: choose from the list at each field what feeds it. What the audience's fields are called and look like stands above them."
+                                </p>
+                            }
+                        })}
                     <AcceptAll work />
                 </div>
                 {whole}

@@ -34,7 +34,8 @@ pub fn SourceList(
                 <span class="side-of">{from}</span>
                 {filter}
             </header>
-            <ul class="side-list" id="source-list">
+            // It scrolls, also for those who can't put the focus into it.
+            <ul class="side-list" id="source-list" tabindex="0" aria-labelledby="source-heading">
                 {rows}
             </ul>
         </section>

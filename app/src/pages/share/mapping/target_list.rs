@@ -56,7 +56,8 @@ pub fn TargetList(
                 <span class="side-of">{to}</span>
                 {filter}
             </header>
-            <div class="side-list" id="target-list">
+            // It scrolls, also for those who can't put the focus into it.
+            <div class="side-list" id="target-list" role="group" tabindex="0" aria-labelledby="target-heading">
                 {groups}
             </div>
         </section>
