@@ -3,6 +3,7 @@
 import { expect, test } from "../support/test.ts";
 import { connect, connectDemo } from "../support/people.ts";
 import { running } from "../support/installation.ts";
+import { download } from "../support/sharing.ts";
 
 test("the gallery is searched by word", async ({ newcomer: { page } }) => {
   await page.goto("/connect");
@@ -95,5 +96,35 @@ test("both demo endpoints show what they are, and answer when they are checked",
   await expect(page.getByRole("table").getByRole("row", { name: /email.*Required/ })).toBeVisible();
   await page.getByRole("button", { name: "Check now" }).click();
   await expect(page.getByText("It answers.")).toBeVisible();
+  await axe();
+});
+
+test("an application that calls Usher gets a key, once, and says by itself what it is", async ({ newcomer: { page }, axe }) => {
+  await page.goto("/connect");
+  await page.getByRole("link", { name: "Toolkit agent" }).click();
+  await expect(page.getByLabel("Address")).toHaveCount(0);
+  await page.getByLabel("Name").fill("Shop behind the firewall");
+  await page.getByRole("button", { name: "Connect", exact: true }).click();
+  await expect(page.getByText("Shop behind the firewall may call. Make its key below.")).toBeVisible();
+  await axe();
+
+  const first = await download(page, page.getByRole("button", { name: "Make a key" }));
+  expect(first.name).toBe("usher-endpoint.key");
+  const call = async (key: string, body?: object) =>
+    await fetch(new URL("/v1/endpoint", page.url()), {
+      method: body === undefined ? "GET" : "PUT",
+      headers: { authorization: `Bearer ${key.trim()}`, "content-type": "application/json" },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+  const described = await call(first.text, { name: "Shop", producer: { movement: "PUSH" } });
+  expect(described.status).toBe(200);
+  await page.reload();
+  await expect(page.getByText("Healthy")).toBeVisible();
+  await expect(page.getByText("Offers audiences; sends them itself (PUSH)")).toBeVisible();
+  await expect(page.getByText("It has declared none yet.")).toBeVisible();
+
+  const second = await download(page, page.getByRole("button", { name: "Make a new key" }));
+  expect((await call(first.text)).status, "a new key ends the old one").toBe(401);
+  expect((await call(second.text)).status).toBe(200);
   await axe();
 });

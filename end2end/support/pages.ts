@@ -33,6 +33,11 @@ export async function everyPage(page: Page): Promise<NamedPage[]> {
   const audience = await firstLink("/audiences", "th[scope=row] a");
   const endpoint = await firstLink("/endpoints", "th[scope=row] a");
   const application = await firstLink("/connect", ".card h2 a");
+  await page.goto("/connect/app_toolkit_agent");
+  await page.getByLabel("Name").fill(newSegment("Shop behind a firewall"));
+  await page.getByRole("button", { name: "Connect", exact: true }).click();
+  await page.getByRole("heading", { name: "Endpoint key" }).waitFor();
+  const calling = new URL(page.url()).pathname;
   return [
     { name: "home", path: "/" },
     { name: "audiences", path: "/audiences" },
@@ -49,6 +54,8 @@ export async function everyPage(page: Page): Promise<NamedPage[]> {
     { name: "run", path: run },
     { name: "endpoints", path: "/endpoints" },
     { name: "endpoint", path: endpoint },
+    { name: "endpoint-that-calls", path: calling },
+    { name: "connect-calling", path: "/connect/app_toolkit_agent" },
     { name: "connect", path: "/connect" },
     { name: "connect-application", path: application },
   ];

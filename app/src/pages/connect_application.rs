@@ -24,13 +24,14 @@ pub async fn application(id: String) -> Result<ApplicationView, AppError> {
     crate::session::answer(found.await).await
 }
 
-/// Tests the connection, and connects when `intent` is `connect` and every step went well. Says how each step went.
+/// Tests the connection, and connects when `intent` is `connect` and every step went well. Says how each step went. An application that calls
+/// Usher has no address, and is connected without a test.
 #[server(endpoint = "connect")]
 pub async fn connect(
     application_id: String,
     name: String,
-    base_url: String,
-    authentication_key: String,
+    #[server(default)] base_url: String,
+    #[server(default)] authentication_key: String,
     intent: String,
 ) -> Result<ConnectionReport, AppError> {
     let actor = crate::session::actor().await?;
@@ -43,6 +44,19 @@ pub async fn connect(
         base_url: base_url.clone(),
         authentication_key,
     };
+    let known = async { hub.application(&actor, &super::parse_id(&application_id, "application")?).await };
+    if let Ok(ApplicationView { is_called: false, .. }) = known.await {
+        return match hub.connect_endpoint(&actor, form).await {
+            Ok(id) => {
+                let path = format!("/endpoints/{id}");
+                let notice = Some(format!("{} may call. Make its key below.", name.trim()));
+                crate::flash::leave(&path, crate::flash::Flash { notice, ..crate::flash::Flash::default() }).await?;
+                leptos_axum::redirect(&path);
+                Ok(ConnectionReport { steps: Vec::new() })
+            }
+            Err(error) => Err(crate::flash::fail(&page, &typed, error).await),
+        };
+    }
     let report = match hub.test_connection(&actor, &form).await {
         Ok(report) => report,
         Err(error) => return Err(crate::flash::fail(&page, &typed, error).await),
@@ -108,6 +122,9 @@ fn ConnectForm(application: ApplicationView, state: FormState, action: ServerAct
         }
         .into_any();
     }
+    if !application.is_called {
+        return view! { <CallingForm application state action /> }.into_any();
+    }
     let first: Option<ConnectionReport> = serde_json::from_str(&state.value(REPORT)).ok();
     let report = move || {
         let live = action.value().with(|value| value.as_ref().and_then(|value| value.as_ref().ok().cloned()));
@@ -156,6 +173,30 @@ fn ConnectForm(application: ApplicationView, state: FormState, action: ServerAct
         </div>
     }
     .into_any()
+}
+
+/// For an application that calls Usher: only a name is needed, the key comes next.
+#[component]
+fn CallingForm(application: ApplicationView, state: FormState, action: ServerAction<Connect>) -> impl IntoView {
+    let above = vec![("/endpoints".to_owned(), "Endpoints".to_owned()), ("/connect".to_owned(), "Connect".to_owned())];
+    view! {
+        <PageHead title=format!("Connect {}", application.name) above=above lead=application.description />
+        <ActionForm action=action attr:class="form" attr:novalidate=true>
+            <ErrorSummary form=state.clone() fields=FIELDS />
+            <input type="hidden" name="application_id" value=application.id.to_string() />
+            <TextField
+                form=state
+                name="name"
+                label="Name"
+                initial=application.name
+                help="How your colleagues will know it, for instance “Shop behind the firewall”."
+            />
+            <p class="soft">{application.key_help}</p>
+            <div class="actions">
+                <SubmitButton kind=ButtonKind::Primary name="intent" value="connect" pending=action.pending()>"Connect"</SubmitButton>
+            </div>
+        </ActionForm>
+    }
 }
 
 /// How each step of a test went.

@@ -9,6 +9,7 @@ use model::{
 
 use super::{
     connect_application::{REPORT, ReportSteps},
+    endpoint_key::EndpointKey,
     endpoints::syndication,
 };
 use crate::{
@@ -98,13 +99,15 @@ pub fn EndpointPage() -> impl IntoView {
                             }
                         });
                         let failed = state.error();
+                        let is_called = endpoint.base_url.is_some();
                         view! {
                             <PageHead
                                 title=endpoint.summary.name.clone()
                                 above=vec![("/endpoints".to_owned(), "Endpoints".to_owned())]
                                 lead=endpoint.description.clone().unwrap_or_default()
                             >
-                                {super::may_share()
+                                // One that calls Usher can't be called.
+                                {(super::may_share() && is_called)
                                     .then(|| {
                                         view! {
                                             <ActionForm action=action>
@@ -117,7 +120,7 @@ pub fn EndpointPage() -> impl IntoView {
                             {notice}
                             {report}
                             {outcome}
-                            {(!super::may_share())
+                            {(!super::may_share() && is_called)
                                 .then(|| view! { <p class="soft">"You can look at endpoints; a member or an admin of this account can check them."</p> })}
                             {move || failed.get().map(|error| view! { <Trouble error=AppError::Hub(error) /> })}
                             <Content endpoint />
@@ -133,6 +136,16 @@ pub fn EndpointPage() -> impl IntoView {
 
 #[component]
 fn Content(endpoint: EndpointView) -> impl IntoView {
+    let key = endpoint.calls_usher.then(|| {
+        let has_called = endpoint.summary.checked_at.is_some();
+        let id = endpoint.summary.id.to_string();
+        view! { <EndpointKey id has_key=endpoint.has_endpoint_key has_called /> }
+    });
+    let empty = if endpoint.base_url.is_some() {
+        "It offers none at the moment. “Check now” asks again."
+    } else {
+        "It has declared none yet."
+    };
     let EndpointView { summary, base_url, delivery, destination_fields, audiences, created_at, .. } = endpoint;
     let offered: Vec<_> = audiences
         .into_iter()
@@ -206,6 +219,7 @@ fn Content(endpoint: EndpointView) -> impl IntoView {
             {summary.latency_ms.map(|ms| view! { <div><dt>"Answers in"</dt><dd>{format!("{ms}\u{a0}ms")}</dd></div> })}
             <div><dt>"Connected"</dt><dd><Time at=created_at /></dd></div>
         </dl>
+        {key}
         {summary
             .producer
             .map(|_| {
@@ -213,7 +227,7 @@ fn Content(endpoint: EndpointView) -> impl IntoView {
                     <section aria-labelledby="offers">
                         <h2 id="offers">"Audiences that it offers"</h2>
                         {if offered.is_empty() {
-                            view! { <EmptyState text="It offers none at the moment. “Check now” asks again." /> }.into_any()
+                            view! { <EmptyState text=empty /> }.into_any()
                         } else {
                             view! {
                                 <table class="list">

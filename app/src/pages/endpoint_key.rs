@@ -18,8 +18,7 @@ pub fn EndpointKey(
         (true, true) => "It calls Usher by itself, and shows its key each time.",
     };
     let form = super::may_connect().then(|| {
-        let (words, class) =
-            if has_key { ("Make a new key", "button") } else { ("Make a key", "button primary") };
+        let (words, class) = if has_key { ("Make a new key", "button") } else { ("Make a key", "button primary") };
         let remark = if has_key {
             "The present key stops working at once. The new one comes as a file, this once."
         } else {

@@ -37,7 +37,7 @@ pub fn syndication(producer: Option<Movement>, consumer: Option<Movement>) -> St
         Some(Movement::Pull) => sides.push("Takes audiences; fetches them itself (PULL)"),
         None => {}
     }
-    sides.join(". ")
+    if sides.is_empty() { "Has not said yet".to_owned() } else { sides.join(". ") }
 }
 
 /// The page.
