@@ -51,7 +51,7 @@ impl Pace {
         let Some((rows, _)) = rows else { return };
         self.points.push_back(Point { at, rows });
         // One point from before the window stays: what was done since then is what the window shows.
-        while self.points.get(1).is_some_and(|second| at - second.at > WINDOW) {
+        while self.points.get(1).is_some_and(|second| at - second.at >= WINDOW) {
             self.points.pop_front();
         }
     }

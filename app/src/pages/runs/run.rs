@@ -284,7 +284,7 @@ fn Content(
             <p>
                 "Every row is accounted for: declared is read; read is valid and rejected; valid is sent; sent is acknowledged and refused."
             </p>
-            <dl class="facts">
+            <dl class="facts digest-facts">
                 <div><dt>"SHA-256 of what was delivered"</dt><dd><code class="digest">{move || view.with(|view| view.receipt_sha256.clone())}</code></dd></div>
             </dl>
             <a class="button" href=format!("/runs/{}/receipt.json", summary.id) rel="external" download="">
