@@ -359,7 +359,8 @@ async fn a_part_that_is_not_what_it_should_be_is_refused_and_says_why() {
     let bomb = gzip(&vec![b'\n'; 64 * 1024 * 1024]);
     assert!(bomb.len() < 1024 * 1024);
     let other = digest(b"other");
-    let cases: Vec<(Vec<u8>, Vec<(&str, &str)>, u16, &str)> = vec![
+    type Case<'a> = (Vec<u8>, Vec<(&'a str, &'a str)>, u16, &'a str);
+    let cases: Vec<Case<'_>> = vec![
         (good.to_vec(), vec![("content-digest", other.as_str())], 422, "digest_mismatch"),
         (good.to_vec(), vec![("content-digest", "sha-256=nonsense")], 400, "digest_unreadable"),
         (good.to_vec(), vec![("content-encoding", "gzip")], 415, "undecodable"),

@@ -1,7 +1,7 @@
 //! A run that is held for approval: what it would do, and a person's decision with the reason.
 
 use leptos::prelude::*;
-use model::{error::HubError, run::Hold, view::RunSummary};
+use model::{run::Hold, view::RunSummary};
 
 use crate::{
     components::{
@@ -24,7 +24,7 @@ pub async fn decide_run(run_id: String, reason: String, decision: String) -> Res
         match decision.as_str() {
             "approve" => hub.approve_run(&actor, &id, &reason).await,
             "decline" => hub.decline_run(&actor, &id, &reason).await,
-            _ => Err(HubError::invalid("decision", "Approve the run, or decline it.")),
+            _ => Err(model::error::HubError::invalid("decision", "Approve the run, or decline it.")),
         }
     };
     match decided.await {
@@ -51,7 +51,7 @@ pub fn Held(
     action: ServerAction<DecideRun>,
 ) -> impl IntoView {
     let (destination, segment) = (summary.destination_name, summary.destination_segment);
-    let percent = if hold.before == 0 { 0 } else { hold.lost().saturating_mul(100) / hold.before };
+    let percent = hold.lost().saturating_mul(100).checked_div(hold.before).unwrap_or(0);
     let decision = if crate::pages::may_share() {
         view! {
             <ActionForm action=action attr:class="form" attr:novalidate=true>
