@@ -52,6 +52,8 @@ if [ -z "${USHER_TEST_CHROMIUM:-}" ] && [ ! -x /usr/bin/chromium ] && [ -f end2e
   fi
 fi
 if ! have initdb && ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then packages="$packages postgresql"; fi
+# With it a browser test makes somebody a viewer, which no page does yet.
+if ! have sqlite3; then packages="$packages sqlite3"; fi
 if [ -n "$packages" ]; then
   if ! have apt-get; then
     fail "please install:$packages (its initdb and pg_ctl have to be on the PATH)."

@@ -7,7 +7,10 @@ use std::{collections::BTreeSet, io::Read, time::Duration};
 
 use bytes::Bytes;
 use model::{
-    contract::{HostedJob, JobCategory, JobPart, JobStatus, MAX_ROW_BYTES, Page, PartResult, StatusReport},
+    contract::{
+        HostedJob, JobCategory, JobPart, JobStatus, MAX_ROW_BYTES, PART_BYTES, PART_ROWS, Page, PartResult,
+        StatusReport,
+    },
     error::HubError,
     id::{JobId, RunId},
 };
@@ -305,7 +308,9 @@ impl Hub {
 
     /// Bytes of a part's body at most, as it travels.
     pub fn largest_upload(&self) -> usize {
-        usize::try_from(self.exchange().settings.part_bytes).unwrap_or(usize::MAX).saturating_add(MAX_ROW_BYTES)
+        // Parts that are sent to us have the contract's limits, even where those that we make are smaller.
+        let part = self.exchange().settings.part_bytes.max(PART_BYTES);
+        usize::try_from(part).unwrap_or(usize::MAX).saturating_add(MAX_ROW_BYTES)
     }
 
     /// A turn to send a part: only so many bodies are in memory at once. Take it before the body is read.
@@ -333,7 +338,7 @@ impl Hub {
         if number == 0 {
             return refused(RefusalCode::WrongStep, "Parts are numbered from 1.");
         }
-        let limits = (self.largest_upload(), self.exchange().settings.part_rows);
+        let limits = (self.largest_upload(), self.exchange().settings.part_rows.max(PART_ROWS));
         let wanted: Vec<String> = job.request.fields.iter().map(|field| field.name.clone()).collect();
         let unpacked = tokio::task::spawn_blocking(move || unpack(number, &coding, &body, limits, &wanted));
         let (part, csv) = unpacked.await.map_err(failed)??;

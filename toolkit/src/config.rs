@@ -11,11 +11,14 @@ use model::contract::{DeliveryOptions, JobMode, PART_ROWS};
 use model::field::{Field, FieldForm, FieldKind, FieldType};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
+use url::Url;
 
 use crate::database::Identifier;
 
 /// Where the authentication key is looked for when the file does not say.
 pub const KEY_VARIABLE: &str = "USHER_TOOLKIT_AUTHENTICATION_KEY";
+/// Where the key for Usher is looked for when the file does not say.
+const ENDPOINT_KEY_VARIABLE: &str = "USHER_ENDPOINT_KEY";
 
 /// Why a configuration is not taken.
 #[derive(Debug, thiserror::Error)]
@@ -83,10 +86,8 @@ impl std::fmt::Debug for KeyDigest {
 /// A checked configuration. Paths are absolute or relative to the working directory.
 #[derive(Debug)]
 pub struct Config {
-    /// Where to listen; port 0 lets the system choose.
-    pub listen: SocketAddr,
-    /// What callers must show.
-    pub key: KeyDigest,
+    /// Whom it serves or calls.
+    pub meeting: Meeting,
     /// The endpoint's name for people.
     pub name: String,
     /// What it is, for people.
@@ -99,6 +100,39 @@ pub struct Config {
     pub producer: Option<ProducerConfig>,
     /// Present when audiences are taken.
     pub consumer: Option<ConsumerConfig>,
+}
+
+/// Who calls whom.
+#[derive(Debug)]
+pub enum Meeting {
+    /// Usher calls: `usher-toolkit serve`.
+    Served {
+        /// Where to listen; port 0 lets the system choose.
+        listen: SocketAddr,
+        /// What callers must show.
+        key: KeyDigest,
+    },
+    /// This program calls Usher: `usher-toolkit agent`.
+    Calling(UsherConfig),
+}
+
+/// The Usher that is called.
+#[derive(Debug)]
+pub struct UsherConfig {
+    /// Its address; the contract's paths stand below it.
+    pub url: Url,
+    /// The key that it made for this endpoint.
+    pub key: EndpointKey,
+}
+
+/// An endpoint key: shown to Usher, and to nobody else.
+#[derive(Clone)]
+pub struct EndpointKey(pub String);
+
+impl std::fmt::Debug for EndpointKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("EndpointKey(..)")
+    }
 }
 
 /// The audiences that are offered.
@@ -154,7 +188,8 @@ impl ConsumerConfig {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawConfig {
-    listen: String,
+    listen: Option<String>,
+    usher: Option<RawUsher>,
     authentication_key: Option<String>,
     authentication_key_file: Option<PathBuf>,
     name: String,
@@ -163,6 +198,14 @@ struct RawConfig {
     state: PathBuf,
     producer: Option<RawProducer>,
     consumer: Option<RawConsumer>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawUsher {
+    url: String,
+    endpoint_key: Option<String>,
+    endpoint_key_file: Option<PathBuf>,
 }
 
 #[derive(Deserialize)]
@@ -251,10 +294,6 @@ pub fn load(path: &Path) -> Result<Config, ConfigError> {
 }
 
 fn check(raw: RawConfig, folder: &Path, key_of_environment: Option<String>) -> Result<Config, ConfigError> {
-    let listen = raw
-        .listen
-        .parse()
-        .map_err(|_| wrong("listen", "is not an address with a port", "Write for instance \"127.0.0.1:4010\"."))?;
     if raw.name.trim().is_empty() {
         return Err(wrong("name", "is empty", "Write the name that people know the application by."));
     }
@@ -272,8 +311,7 @@ fn check(raw: RawConfig, folder: &Path, key_of_environment: Option<String>) -> R
         ));
     }
     let config = Config {
-        listen,
-        key: authentication_key(&raw, folder, key_of_environment)?,
+        meeting: meeting(&raw, folder, key_of_environment)?,
         database: folder.join(database),
         state: folder.join(&raw.state),
         name: raw.name,
@@ -282,6 +320,69 @@ fn check(raw: RawConfig, folder: &Path, key_of_environment: Option<String>) -> R
         consumer: raw.consumer.map(consumer).transpose()?,
     };
     Ok(config)
+}
+
+fn meeting(raw: &RawConfig, folder: &Path, key_of_environment: Option<String>) -> Result<Meeting, ConfigError> {
+    match (&raw.listen, &raw.usher) {
+        (Some(listen), None) => {
+            let listen = listen.parse().map_err(|_| {
+                wrong("listen", "is not an address with a port", "Write for instance \"127.0.0.1:4010\".")
+            })?;
+            Ok(Meeting::Served { listen, key: authentication_key(raw, folder, key_of_environment)? })
+        }
+        (None, Some(usher)) => Ok(Meeting::Calling(calling(usher, folder)?)),
+        (Some(_), Some(_)) => Err(wrong(
+            "listen",
+            "and [usher] are both there",
+            "Keep `listen` when Usher calls this endpoint, or [usher] when this endpoint calls Usher.",
+        )),
+        (None, None) => Err(wrong(
+            "listen",
+            "is missing, and so is [usher]",
+            "Write `listen` when Usher calls this endpoint, or [usher] when this endpoint calls Usher.",
+        )),
+    }
+}
+
+fn calling(raw: &RawUsher, folder: &Path) -> Result<UsherConfig, ConfigError> {
+    let mut url: Url = raw
+        .url
+        .parse()
+        .map_err(|_| wrong("usher.url", "is not an address", "Write for instance \"https://usher.example.org/\"."))?;
+    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
+        return Err(wrong("usher.url", "is not an address of the web", "Begin it with https:// or http://."));
+    }
+    if !url.path().ends_with('/') {
+        let path = format!("{}/", url.path());
+        url.set_path(&path);
+    }
+    let (name, key) = match (&raw.endpoint_key, &raw.endpoint_key_file, std::env::var(ENDPOINT_KEY_VARIABLE).ok()) {
+        (Some(_), Some(_), _) => {
+            return Err(wrong(
+                "usher.endpoint_key",
+                "and `usher.endpoint_key_file` are both there",
+                "Keep one of the two.",
+            ));
+        }
+        (Some(key), None, _) => ("usher.endpoint_key", key.clone()),
+        (None, Some(file), _) => {
+            let path = folder.join(file);
+            let text = std::fs::read_to_string(&path)
+                .map_err(|source| ConfigError::Unreadable { path: path.clone(), source })?;
+            ("usher.endpoint_key_file", text.trim().to_owned())
+        }
+        (None, None, Some(key)) => (ENDPOINT_KEY_VARIABLE, key),
+        (None, None, None) => {
+            let remedy = format!(
+                "Make it on the endpoint's page in Usher, and write it, or `endpoint_key_file`, or set {ENDPOINT_KEY_VARIABLE}."
+            );
+            return Err(wrong("usher.endpoint_key", "is missing", remedy));
+        }
+    };
+    if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(wrong(name, "is not a key", "Make one on the endpoint's page in Usher, and copy all of it."));
+    }
+    Ok(UsherConfig { url, key: EndpointKey(key) })
 }
 
 fn authentication_key(

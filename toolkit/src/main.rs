@@ -4,6 +4,7 @@
 //! contract, [`producer`] and [`consumer`] know the database, [`state`] remembers exports, [`demo`] makes people. It speaks only the
 //! contract (`usher-model`) and knows nothing of the hub.
 
+mod agent;
 mod api;
 mod check;
 mod config;
@@ -17,6 +18,7 @@ mod state;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
@@ -45,6 +47,15 @@ enum Command {
         #[arg(long)]
         config: PathBuf,
     },
+    /// Call Usher by itself, so that it works behind a firewall: declare the audiences, send what is asked for, fetch what is meant for it
+    Agent {
+        /// The configuration file (docs/TOOLKIT.md)
+        #[arg(long)]
+        config: PathBuf,
+        /// Do what there is to do now, and end (for cron)
+        #[arg(long)]
+        once: bool,
+    },
     /// Read a configuration and its database, say what it would serve, and end
     Check {
         /// The configuration file (docs/TOOLKIT.md)
@@ -55,7 +66,7 @@ enum Command {
     Demo(demo::DemoOptions),
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<ExitCode> {
     let line = CommandLine::parse();
     let filter = EnvFilter::try_from_env("USHER_TOOLKIT_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let log = tracing_subscriber::fmt()
@@ -67,8 +78,10 @@ fn main() -> anyhow::Result<()> {
         LogFormat::Json => log.json().init(),
     }
     match line.command {
-        Command::Serve { config } => serve::serve(&config),
-        Command::Check { config } => serve::check(&config),
-        Command::Demo(options) => demo::make(&options),
+        Command::Serve { config } => serve::serve(&config)?,
+        Command::Agent { config, once } => return Ok(agent::run(&config, once)),
+        Command::Check { config } => serve::check(&config)?,
+        Command::Demo(options) => demo::make(&options)?,
     }
+    Ok(ExitCode::SUCCESS)
 }

@@ -12,7 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::api::Endpoint;
-use crate::config::{self, Config};
+use crate::config::{self, Config, Meeting};
 use crate::consumer::Consumer;
 use crate::producer::Producer;
 use crate::producer::exports::Exports;
@@ -67,6 +67,12 @@ pub fn check(path: &Path) -> anyhow::Result<()> {
 }
 
 async fn run(mut config: Config) -> anyhow::Result<()> {
+    let (listen, key) = match &config.meeting {
+        Meeting::Served { listen, key } => (*listen, key.clone()),
+        Meeting::Calling(_) => {
+            anyhow::bail!("The configuration has [usher], and no `listen`: start `usher-toolkit agent` with it.")
+        }
+    };
     // Before anything is announced, so that no signal is missed.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -90,14 +96,14 @@ async fn run(mut config: Config) -> anyhow::Result<()> {
         }
         None => None,
     };
-    let listener = TcpListener::bind(config.listen)
+    let listener = TcpListener::bind(listen)
         .await
-        .with_context(|| format!("`listen`: cannot listen on {}. Is another program there already?", config.listen))?;
+        .with_context(|| format!("`listen`: cannot listen on {listen}. Is another program there already?"))?;
     let address = listener.local_addr()?;
     let sweeper =
         tokio::spawn(sweep(offering.as_ref().map(|(_, exports)| exports.clone()), consumer.clone(), stop.clone()));
     let exports = offering.as_ref().map(|(_, exports)| exports.clone());
-    let router = Endpoint::new(config.name.clone(), config.description, config.key, offering, consumer).router();
+    let router = Endpoint::new(config.name.clone(), config.description, key, offering, consumer).router();
     {
         let mut out = std::io::stdout().lock();
         writeln!(out, "{} listens on http://{address}", config.name)?;

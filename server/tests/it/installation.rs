@@ -100,6 +100,35 @@ impl Installation {
         Process::start(serve).await
     }
 
+    /// Makes the demo's databases once more in a folder of this name, with configurations for agents that call this Usher with these keys.
+    pub async fn agents(&self, usher: &Process, folder: &str, people: u32, keys: [(&str, &str); 2]) {
+        let folder = self.path(folder);
+        let mut make = toolkit();
+        make.arg("demo").arg("--folder").arg(&folder).args(["--people", &people.to_string()]);
+        let made = make.output().await.unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        for (name, key) in keys {
+            let path = folder.join(name).with_extension("toml");
+            let served = std::fs::read_to_string(&path).unwrap();
+            let lines =
+                served.lines().filter(|line| !line.starts_with("listen") && !line.starts_with("authentication_key"));
+            let text: Vec<&str> = lines.collect();
+            let usher = format!("[usher]\nurl = \"{}\"\nendpoint_key = \"{key}\"\n", usher.url);
+            std::fs::write(&path, format!("{}\n\n{usher}", text.join("\n"))).unwrap();
+        }
+    }
+
+    /// One of these agents. It goes on until it is killed, or does what there is to do and ends.
+    pub fn agent(&self, folder: &str, name: &str, once: bool) -> Command {
+        let mut agent = toolkit();
+        agent.arg("agent").arg("--config").arg(self.path(folder).join(name).with_extension("toml"));
+        if once {
+            agent.arg("--once");
+        }
+        agent.env("USHER_TOOLKIT_LOG", "warn").stdin(Stdio::null());
+        agent
+    }
+
     /// Runs `usher demo`; what it printed.
     pub async fn make_demo(&self, endpoints: &Endpoints) -> String {
         let mut demo =

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod accounts;
+mod agents;
 mod crashes;
 mod cross_site;
 mod endpoints_that_call;
