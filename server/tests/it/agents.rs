@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
-use hub::Hub;
+use hub::{Hub, exchange::hosted::JobQuery, registry::EndpointActor};
 use model::{
+    contract::{HostedJob, JobStatus},
     id::{AudienceId, EndpointId, RunId},
     mapping::Mapping,
     run::{Mode, Receipt, RunState},
@@ -25,6 +26,8 @@ struct Scene {
     _endpoints: Endpoints,
     hub: Hub,
     actor: Actor,
+    /// The producing agent, as Usher knows it.
+    harbor: EndpointActor,
     /// Beacon's database where it is served, and where its agent fetches.
     served: SqlitePool,
     fetching: SqlitePool,
@@ -58,11 +61,12 @@ impl Scene {
             keys.push(hub.renew_endpoint_key(&actor, &id).await.unwrap().0);
         }
         installation.agents(&usher, FOLDER, PEOPLE, [("harbor", &keys[0]), ("beacon", &keys[1])]).await;
+        let harbor = hub.endpoint_of_key(&keys[0]).await.unwrap().expect("it was just made");
         let open = async |path: &str| {
             SqlitePool::connect(&format!("sqlite:{}", installation.path(path).display())).await.unwrap()
         };
         let (served, fetching) = (open("demo/beacon.db").await, open("agents/beacon.db").await);
-        Self { installation, _usher: usher, _endpoints: endpoints, hub, actor, served, fetching }
+        Self { installation, _usher: usher, _endpoints: endpoints, hub, actor, harbor, served, fetching }
     }
 
     fn start(&self, name: &str) -> Child {
@@ -111,6 +115,20 @@ impl Scene {
         let in_time = tokio::time::timeout(PATIENCE, waiting).await;
         assert!(in_time.is_ok(), "{what}: {view:#?}");
         view
+    }
+
+    /// The export that waits for the producing agent, once it is there.
+    async fn export(&self) -> HostedJob {
+        let query = JobQuery { limit: 1, ..JobQuery::default() };
+        let waiting = async {
+            loop {
+                let jobs = self.hub.hosted_jobs(&self.harbor, &query, Duration::from_secs(30)).await.unwrap();
+                if let Some(job) = jobs.items.into_iter().next() {
+                    return job;
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, waiting).await.expect("a job is made for it")
     }
 
     async fn receipt(&self, run: &RunId) -> Receipt {
@@ -171,12 +189,20 @@ async fn agents_that_are_killed_again_and_again_finish_and_double_nobody() {
     let expected = scene.members("Beacon Mail", "Undisturbed").await;
 
     let run = scene.share(BOTH, "Disturbed", Mode::Add).await;
-    // The producer: before it has sent anything, and while it is at it.
-    for delay in [0, 20, 60] {
-        let mut producer = scene.start("harbor");
-        tokio::time::sleep(Duration::from_millis(delay)).await;
-        producer.kill().await.unwrap();
-    }
+    // The producer: as soon as it lives, and as soon as it is heard of.
+    let job = scene.export().await;
+    scene.start("harbor").kill().await.unwrap();
+    let mut producer = scene.start("harbor");
+    let waiting = async {
+        loop {
+            let now = scene.hub.hosted_job(&scene.harbor, &job.job.id, Duration::from_secs(30)).await.unwrap();
+            if now.job.status != JobStatus::Pending {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, waiting).await.expect("it begins to send");
+    producer.kill().await.unwrap();
     assert_eq!(scene.once("harbor").await, Some(0));
     scene.until(&run, "all was read", |view| view.summary.state >= RunState::Delivering).await;
     let parts = scene.until(&run, "parts are there", |view| view.parts > 10).await.parts;
@@ -205,8 +231,8 @@ async fn an_agent_says_by_its_exit_code_what_stopped_it() {
     // A job that can't be done: the table behind the audience is gone.
     let served = scene.installation.agent(FOLDER, "beacon", true).status().await.unwrap();
     assert_eq!(served.code(), Some(0));
-    let run = scene.share(BOTH, "Never", Mode::Add).await;
-    scene.until(&run, "it waits for the agent", |view| view.summary.state == RunState::Exporting).await;
+    scene.share(BOTH, "Never", Mode::Add).await;
+    scene.export().await;
     let harbor = format!("sqlite:{}", scene.installation.path("agents/harbor.db").display());
     let harbor = SqlitePool::connect(&harbor).await.unwrap();
     let table: String = sqlx::query_scalar("select name from sqlite_master where type = 'table' order by name limit 1")
