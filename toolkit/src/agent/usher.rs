@@ -255,16 +255,11 @@ impl Usher {
     }
 }
 
-fn gather<'a>(
-    mut response: Response,
-    csv: &'a mut Vec<u8>,
-) -> impl Future<Output = Result<(), reqwest::Error>> + use<'a> {
-    async move {
-        while let Some(chunk) = response.chunk().await? {
-            csv.extend_from_slice(&chunk);
-        }
-        Ok(())
+async fn gather(mut response: Response, csv: &mut Vec<u8>) -> Result<(), reqwest::Error> {
+    while let Some(chunk) = response.chunk().await? {
+        csv.extend_from_slice(&chunk);
     }
+    Ok(())
 }
 
 fn plain(error: &reqwest::Error) -> String {
