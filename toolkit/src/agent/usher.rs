@@ -1,6 +1,5 @@
 //! Calls to Usher: the contract's requests, tried again while that may help.
 
-use std::future::Future;
 use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
