@@ -76,6 +76,8 @@ ids! {
     ShareId = "shr_";
     /// One execution of a share.
     RunId = "run_";
+    /// Whom a mirror has sent to one segment.
+    LedgerId = "led_";
     /// One side's work within a run, as the contract names it.
     JobId = "job_";
 }

@@ -20,13 +20,17 @@ pub enum RejectCode {
     InvalidValue,
     /// The value is already a hash, and the mapping would hash it again.
     AlreadyHashed,
+    /// Every identifier of the row is empty, so that nobody could be found by it.
+    NoIdentifier,
+    /// Another row of the audience has the same identifiers, and the share sends one of them.
+    Duplicate,
     /// The destination refused the row; its own code and reason stand beside.
     Refused,
 }
 
 impl RejectCode {
     /// Every code, for the page that documents them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::WrongColumnCount,
         Self::InvalidUtf8,
         Self::RequiredEmpty,
@@ -34,6 +38,8 @@ impl RejectCode {
         Self::InvalidPhone,
         Self::InvalidValue,
         Self::AlreadyHashed,
+        Self::NoIdentifier,
+        Self::Duplicate,
         Self::Refused,
     ];
 
@@ -47,6 +53,8 @@ impl RejectCode {
             Self::InvalidPhone => "invalid_phone",
             Self::InvalidValue => "invalid_value",
             Self::AlreadyHashed => "already_hashed",
+            Self::NoIdentifier => "no_identifier",
+            Self::Duplicate => "duplicate",
             Self::Refused => "refused",
         }
     }

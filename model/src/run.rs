@@ -18,11 +18,14 @@ pub enum Mode {
     Replace,
     /// Remove the people of the audience.
     Remove,
+    /// Keep the segment in step with the audience: add who is new, send again who changed, remove who left; of the people whom this share
+    /// has sent. Nobody else in the segment is touched.
+    Mirror,
 }
 
 impl Mode {
     /// Every mode, in the order in which they are offered.
-    pub const ALL: [Self; 3] = [Self::Add, Self::Replace, Self::Remove];
+    pub const ALL: [Self; 4] = [Self::Add, Self::Replace, Self::Mirror, Self::Remove];
 
     /// The word in the database, in forms and on the wire.
     pub fn as_str(self) -> &'static str {
@@ -30,17 +33,88 @@ impl Mode {
             Self::Add => "add",
             Self::Replace => "replace",
             Self::Remove => "remove",
+            Self::Mirror => "mirror",
         }
     }
 
-    /// The mode of the job with the consumer.
-    pub fn job_mode(self) -> JobMode {
+    /// The words for people.
+    pub fn label(self) -> &'static str {
         match self {
-            Self::Add => JobMode::Add,
-            Self::Replace => JobMode::Replace,
-            Self::Remove => JobMode::Remove,
+            Self::Add => "Add",
+            Self::Replace => "Replace",
+            Self::Remove => "Remove",
+            Self::Mirror => "Mirror",
         }
     }
+
+    /// The jobs with the consumer, in order. Who left goes first: should somebody's identifiers have changed, the new ones are added after
+    /// the old ones are gone.
+    pub fn jobs(self) -> &'static [JobMode] {
+        match self {
+            Self::Add => &[JobMode::Add],
+            Self::Replace => &[JobMode::Replace],
+            Self::Remove => &[JobMode::Remove],
+            Self::Mirror => &[JobMode::Remove, JobMode::Add],
+        }
+    }
+
+    /// Every mode that a consumer which takes these jobs makes possible.
+    pub fn is_possible(self, taken: &[JobMode]) -> bool {
+        self.jobs().iter().all(|job| taken.contains(job))
+    }
+}
+
+/// What is done with rows of one audience that have the same identifiers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Duplicates {
+    /// All are sent; the destination decides.
+    #[default]
+    Keep,
+    /// The first is sent, the others are rejected.
+    First,
+    /// The last is sent, the others are rejected.
+    Last,
+}
+
+impl Duplicates {
+    /// Every choice, in the order in which they are offered.
+    pub const ALL: [Self; 3] = [Self::Keep, Self::Last, Self::First];
+
+    /// The word in the database, in forms and on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Keep => "keep",
+            Self::First => "first",
+            Self::Last => "last",
+        }
+    }
+
+    /// The choice of that word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|choice| choice.as_str() == word)
+    }
+
+    /// What a mode does with them: a mirror knows each person once.
+    pub fn within(self, mode: Mode) -> Self {
+        match (self, mode) {
+            (Self::Keep, Mode::Mirror) => Self::Last,
+            (choice, _) => choice,
+        }
+    }
+}
+
+/// What a mirror found, compared with what this share had sent before. Rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Changes {
+    /// Not sent before.
+    pub added: u64,
+    /// Sent before, with other values.
+    pub changed: u64,
+    /// Sent before, and no longer in the audience.
+    pub removed: u64,
+    /// Sent before just as they are; not sent again.
+    pub unchanged: u64,
 }
 
 /// Where a run is.
@@ -87,6 +161,8 @@ pub enum RunEvent {
     Approve,
     /// Every part was acknowledged.
     Delivered,
+    /// The destination finished one job, and there is another for it.
+    NextJob,
     /// The destination finished and the receipt adds up; no row was left out.
     Finished,
     /// The same, but some rows were rejected or refused.
@@ -137,6 +213,7 @@ impl RunState {
             (Self::Reading, E::Hold) => Self::Held,
             (Self::Held, E::Approve) => Self::Delivering,
             (Self::Delivering, E::Delivered) => Self::Completing,
+            (Self::Completing, E::NextJob) => Self::Delivering,
             (Self::Completing, E::Finished) => Self::Complete,
             (Self::Completing, E::FinishedWithRejects) => Self::CompleteWithRejects,
             (state, E::Fail) if !state.is_final() => Self::Failed,
@@ -279,6 +356,16 @@ pub struct RunCounts {
     pub bytes_read: u64,
     /// Bytes of CSV sent.
     pub bytes_sent: u64,
+    /// What a mirror found; absent in other modes, and before all was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changes: Option<Changes>,
+}
+
+impl RunCounts {
+    /// Rows that there are to send, once all was read.
+    pub fn to_send(&self) -> u64 {
+        self.changes.map_or(self.valid, |changes| changes.added + changes.changed + changes.removed)
+    }
 }
 
 /// Why rows were left out: one line of the account.
@@ -358,14 +445,21 @@ pub struct Receipt {
 
 impl Receipt {
     /// Checks that the account adds up: declared = read = valid + rejected, valid = sent = acknowledged + refused, and that the
-    /// rows left out by reason are exactly those rejected and refused.
+    /// rows left out by reason are exactly those rejected and refused. Of a mirror: valid = added + changed + unchanged, and
+    /// sent = added + changed + removed.
     pub fn check(&self) -> Result<(), Gap> {
         let counts = &self.counts;
         if let Some(declared) = counts.declared {
             equal("declared", declared, "read", counts.read)?;
         }
         equal("read", counts.read, "valid plus rejected", counts.valid + counts.rejected)?;
-        equal("valid", counts.valid, "sent", counts.sent)?;
+        match counts.changes {
+            None => equal("valid", counts.valid, "sent", counts.sent)?,
+            Some(Changes { added, changed, removed, unchanged }) => {
+                equal("valid", counts.valid, "added plus changed plus unchanged", added + changed + unchanged)?;
+                equal("added plus changed plus removed", added + changed + removed, "sent", counts.sent)?;
+            }
+        }
         equal("sent", counts.sent, "acknowledged plus refused", counts.acknowledged + counts.refused)?;
         let mut by_side: BTreeMap<bool, u64> = BTreeMap::new();
         for group in &self.left_out {
@@ -434,7 +528,7 @@ mod tests {
 
     use super::*;
 
-    const EVENTS: [RunEvent; 13] = [
+    const EVENTS: [RunEvent; 14] = [
         RunEvent::ExportAsked,
         RunEvent::ExportReady,
         RunEvent::ReadAgain,
@@ -442,6 +536,7 @@ mod tests {
         RunEvent::Hold,
         RunEvent::Approve,
         RunEvent::Delivered,
+        RunEvent::NextJob,
         RunEvent::Finished,
         RunEvent::FinishedWithRejects,
         RunEvent::Fail,
@@ -491,6 +586,7 @@ mod tests {
                             // Who asks for it vouches that all had been read: a failed run does not remember by itself.
                             RunEvent::RetryDelivery => (read_whole, delivered) = (true, false),
                             RunEvent::Delivered => delivered = true,
+                            RunEvent::NextJob => delivered = false,
                             _ => {}
                         }
                     }
@@ -567,6 +663,29 @@ mod tests {
         assert_eq!(ShrinkLimit::new(100).expect("a percentage").hold(10, 0), None, "100 never holds");
         assert_eq!(ShrinkLimit::new(101), None);
         assert!(serde_json::from_str::<ShrinkLimit>("101").is_err());
+    }
+
+    #[test]
+    fn a_mirrors_receipt_counts_what_was_not_sent_again() {
+        let changes = Changes { added: 2, changed: 1, removed: 3, unchanged: 4 };
+        let counts = RunCounts {
+            read: 8,
+            valid: 7,
+            rejected: 1,
+            sent: 6,
+            acknowledged: 6,
+            changes: Some(changes),
+            ..RunCounts::default()
+        };
+        let left_out = vec![(RejectCode::Duplicate, 1)];
+        assert_eq!(receipt(counts, left_out.clone()).check(), Ok(()));
+        for (wrong, name) in [
+            (Changes { unchanged: 3, ..changes }, "valid"),
+            (Changes { removed: 2, ..changes }, "added plus changed plus removed"),
+        ] {
+            let counts = RunCounts { changes: Some(wrong), ..counts };
+            assert_eq!(receipt(counts, left_out.clone()).check().expect_err("a gap").left_name, name);
+        }
     }
 
     #[test]

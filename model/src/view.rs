@@ -7,7 +7,7 @@ use crate::{
     field::Field,
     id::{AccountId, ApplicationId, AudienceId, EndpointId, RunId, ShareId, UserId},
     mapping::{Finding, Mapping},
-    run::{Failure, Hold, LeftEmpty, Mode, RejectGroup, RunCounts, RunState, ShrinkLimit},
+    run::{Duplicates, Failure, Hold, LeftEmpty, Mode, RejectGroup, RunCounts, RunState, ShrinkLimit},
 };
 
 /// What a user may do in an account.
@@ -382,6 +382,8 @@ pub struct ShareView {
     pub mapping_version: u32,
     /// How much a run may shrink the segment before it is held for approval.
     pub shrink_limit: ShrinkLimit,
+    /// What is done with rows of the same person.
+    pub duplicates: Duplicates,
     /// Its runs, newest first, at most 20.
     pub runs: Vec<RunSummary>,
 }

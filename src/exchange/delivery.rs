@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use model::{
-    contract::{Job, JobCategory, JobRequest, JobSegment, JobStatus, Movement, PartResult, StatusReport},
+    contract::{Job, JobCategory, JobMode, JobRequest, JobSegment, JobStatus, Movement, PartResult, StatusReport},
     field::Field,
     id::JobId,
     reject::RejectCode,
@@ -19,7 +19,7 @@ use model::{
 use super::{
     carrier::{Carrier, Side, counted},
     jobs, payload_folder,
-    records::{PartRow, RejectStage, parts},
+    records::{JobTotals, PartRow, RejectStage, job_totals, part_attempted, parts},
     rejects::refused_file,
     runs::{Column, bounded_text, source_header},
     stop::Stop,
@@ -32,7 +32,8 @@ use crate::{
 impl Carrier {
     /// Sends what is not acknowledged yet, and takes the run to `Completing`.
     pub(super) async fn deliver(&mut self) -> Result<(), Stop> {
-        if self.run.parts > 0 {
+        let totals = self.totals().await?;
+        if totals.parts > 0 {
             match self.movement(Side::Destination).await? {
                 Movement::Push => {
                     let consumer = self.client(Side::Destination).await?;
@@ -45,10 +46,13 @@ impl Carrier {
         let mut change = self.held.begin().await?;
         self.run.state = change.step(RunEvent::Delivered).await?;
         self.run.counts = change.counts().await?;
-        if self.run.parts > 0 {
-            let (parts, rows) = (u64::from(self.run.parts), self.run.counts.sent);
-            let what = format!("{} in {}", counted(rows, "row"), counted(parts, "part"));
-            change.note(&format!("Sent to {}: {what}.", self.destination_name())).await?;
+        if totals.parts > 0 {
+            let what = format!("{} in {}", counted(totals.rows, "row"), counted(u64::from(totals.parts), "part"));
+            let why = match (self.run.plan.mode, self.job_mode()) {
+                (Mode::Mirror, JobMode::Remove) => ", to be removed",
+                _ => "",
+            };
+            change.note(&format!("Sent to {}{why}: {what}.", self.destination_name())).await?;
         }
         change.commit().await?;
         Ok(())
@@ -56,17 +60,31 @@ impl Carrier {
 
     /// Says that all was sent, waits until the consumer has finished, compares its account with ours and writes the receipt.
     pub(super) async fn complete(&mut self) -> Result<(), Stop> {
-        if self.run.parts > 0 {
+        self.complete_job().await?;
+        if self.run.plan.mode.jobs().len() <= self.jobs_done() + 1 {
+            return self.finish().await;
+        }
+        let mut change = self.held.begin().await?;
+        change.job_done().await?;
+        self.run.state = change.step(RunEvent::NextJob).await?;
+        change.commit().await?;
+        self.run.jobs_done += 1;
+        self.run.import_job_id = None;
+        Ok(())
+    }
+
+    async fn complete_job(&mut self) -> Result<(), Stop> {
+        let totals = self.totals().await?;
+        if totals.parts > 0 {
             let Some(job_id) = self.run.import_job_id.clone() else {
                 return Err(self.internal("the job with the destination is not known"));
             };
             if let Some(job) = self.hosted_job(&job_id).await? {
                 // Its totals were compared when it reported them.
-                self.remember_segment(&job.told(Vec::new())).await?;
-                return self.finish().await;
+                return self.remember_segment(&job.told(Vec::new())).await;
             }
             let consumer = self.client(Side::Destination).await?;
-            let report = StatusReport::complete(self.run.parts, self.run.counts.sent);
+            let report = StatusReport::complete(totals.parts, totals.rows);
             // A consumer that finished after the first report may refuse the second, sent after a crash: its job tells.
             let reported = self.call(Side::Destination, || consumer.report(&job_id, &report)).await;
             let refusal = match reported {
@@ -84,10 +102,26 @@ impl Carrier {
                     job
                 }
             };
-            self.check_final(&job)?;
+            self.check_final(&job, &totals)?;
             self.remember_segment(&job).await?;
         }
-        self.finish().await
+        Ok(())
+    }
+
+    fn jobs_done(&self) -> usize {
+        usize::try_from(self.run.jobs_done).unwrap_or(usize::MAX)
+    }
+
+    /// What the job with the consumer that is due does.
+    fn job_mode(&self) -> JobMode {
+        let jobs = self.run.plan.mode.jobs();
+        jobs.get(self.jobs_done()).or(jobs.last()).copied().unwrap_or(JobMode::Add)
+    }
+
+    /// What the job that is due consists of.
+    async fn totals(&self) -> Result<JobTotals, Stop> {
+        let totals = job_totals(self.hub.database(), &self.run.id, self.job_mode()).await;
+        totals.map_err(|error| self.store_failed(error))
     }
 
     /// The job to send under: the one that is open with the consumer, or a new one when that was ended there.
@@ -115,7 +149,7 @@ impl Carrier {
                 fresh
             }
         };
-        let request = self.import_request(&job_id);
+        let request = self.import_request(&job_id).await?;
         let job = match open {
             // It knows the job, and is not asked a second time: by now we may know the segment that it made, and the body would differ.
             Some(job) => job,
@@ -141,7 +175,7 @@ impl Carrier {
         Ok(job_id)
     }
 
-    fn import_request(&self, job_id: &JobId) -> JobRequest {
+    async fn import_request(&self, job_id: &JobId) -> Result<JobRequest, Stop> {
         let destination = &self.run.plan.destination;
         let segment = JobSegment {
             id: self.run.segment_id.clone().or_else(|| match &destination.segment {
@@ -150,14 +184,18 @@ impl Carrier {
             }),
             name: destination.segment.name().to_owned(),
         };
-        JobRequest {
+        let fields = match (self.run.plan.mode, self.job_mode()) {
+            (Mode::Mirror, JobMode::Remove) => self.removal_fields().await?,
+            _ => self.sent_fields(),
+        };
+        Ok(JobRequest {
             id: job_id.as_str().to_owned(),
             category: JobCategory::SegmentImport,
             segment,
-            mode: Some(self.run.plan.mode.job_mode()),
-            fields: self.sent_fields(),
+            mode: Some(self.job_mode()),
+            fields,
             limit: None,
-        }
+        })
     }
 
     /// Offers the parts to a PULL consumer and takes in what it reports. Puts the run aside until it has fetched and reported them all.
@@ -168,10 +206,10 @@ impl Carrier {
         };
         let Some(job) = known else {
             let job_id: JobId = new_id(JobId::PREFIX);
-            let request = self.import_request(&job_id);
+            let request = self.import_request(&job_id).await?;
             let mut change = self.held.begin().await?;
             // Of an earlier try nothing is known any more: the consumer gets all parts under the new job.
-            change.forget_acknowledgements().await?;
+            change.forget_acknowledgements(self.job_mode()).await?;
             change.set_text(Column::ImportJob, Some(job_id.as_str())).await?;
             let expires_at = self.job_expiry(change.now);
             let endpoint_id = &self.run.plan.destination.endpoint_id;
@@ -188,11 +226,11 @@ impl Carrier {
             return Err(self.job_failed(Side::Destination, &job.told(Vec::new())));
         }
         let folder = payload_folder(&self.run.id);
-        let open = parts(self.hub.database(), &self.run.id, true).await.map_err(|error| self.store_failed(error))?;
+        let (all, open) = self.open_parts().await?;
         let results = jobs::results(self.hub.database(), &job.id).await.map_err(|error| self.store_failed(error))?;
         let mut left = open.len();
         for part in &open {
-            if let Some(result) = results.iter().find(|result| result.part == part.number) {
+            if let Some(result) = results.iter().find(|result| result.part == part.job_number) {
                 self.take_result(&folder, part, result).await?;
                 left -= 1;
             }
@@ -204,7 +242,7 @@ impl Carrier {
         let name = self.destination_name();
         let waiting = match left {
             0 => format!("Waiting for {name} to finish."),
-            left => format!("Waiting for {name} to fetch {left} of {}.", counted(u64::from(self.run.parts), "part")),
+            left => format!("Waiting for {name} to fetch {left} of {}.", counted(all, "part")),
         };
         self.held.set_text(Column::Waiting, Some(&waiting)).await?;
         Err(Stop::Parked)
@@ -212,7 +250,7 @@ impl Carrier {
 
     async fn start_over(&mut self, job_id: Option<&JobId>) -> Result<(), Stop> {
         let mut change = self.held.begin().await?;
-        change.forget_acknowledgements().await?;
+        change.forget_acknowledgements(self.job_mode()).await?;
         if let Some(job_id) = job_id {
             change.set_text(Column::ImportJob, Some(job_id.as_str())).await?;
             change
@@ -259,7 +297,7 @@ impl Carrier {
     }
 
     async fn send_parts(&mut self, consumer: &EndpointClient, job_id: &JobId) -> Result<(), Stop> {
-        let open = parts(self.hub.database(), &self.run.id, true).await.map_err(|error| self.store_failed(error))?;
+        let (_, open) = self.open_parts().await?;
         let carrier = &*self;
         stream::iter(open)
             .map(|part| async move { carrier.send_part(consumer, job_id, part).await })
@@ -268,12 +306,22 @@ impl Carrier {
             .await
     }
 
+    /// How many parts the job that is due has, and those that are not acknowledged.
+    async fn open_parts(&self) -> Result<(u64, Vec<PartRow>), Stop> {
+        let parts = parts(self.hub.database(), &self.run.id, Some(self.job_mode())).await;
+        let parts = parts.map_err(|error| self.store_failed(error))?;
+        let all = u64::try_from(parts.len()).unwrap_or(u64::MAX);
+        Ok((all, parts.into_iter().filter(|part| !part.acknowledged).collect()))
+    }
+
     async fn send_part(&self, consumer: &EndpointClient, job_id: &JobId, part: PartRow) -> Result<(), Stop> {
         let folder = payload_folder(&self.run.id);
         let stored = self.hub.payloads().get(&self.key, &super::part_path(&folder, part.number)).await;
         let bytes = Bytes::from(stored.map_err(|error| self.payload_failed(error))?);
+        let noted = part_attempted(self.hub.database(), &self.run.id, part.number, self.hub.now_ms()).await;
+        noted.map_err(|error| self.store_failed(error))?;
         let answer = self
-            .call(Side::Destination, || consumer.put_part(job_id, part.number, bytes.clone(), &part.sha256))
+            .call(Side::Destination, || consumer.put_part(job_id, part.job_number, bytes.clone(), &part.sha256))
             .await?;
         self.take_result(&folder, &part, &answer).await
     }
@@ -281,7 +329,7 @@ impl Carrier {
     /// Writes down what became of a part: which rows the consumer took, and which not and why.
     async fn take_result(&self, folder: &str, part: &PartRow, answer: &PartResult) -> Result<(), Stop> {
         disagreement(part, answer).map_err(|what| {
-            let (name, number) = (self.destination_name(), part.number);
+            let (name, number) = (self.destination_name(), part.job_number);
             let message = format!("{name}'s account of part {number} does not add up: {what}.");
             self.failed(FailureCode::AcknowledgementMismatch, &message, true)
         })?;
@@ -292,9 +340,15 @@ impl Carrier {
         let mut change = self.held.begin().await?;
         if refused > 0 {
             change.add_reject_file(RejectStage::Refused, part.number, refused).await?;
-            change.add_left_out(&refusal_groups(answer)).await?;
+            change.add_left_out(&refusal_groups(answer), Some(part.job_mode)).await?;
         }
-        change.acknowledge_part(part, answer.accepted, refused).await?;
+        // Only a ledger asks later which rows these were.
+        let refused_rows = (self.run.plan.mode == Mode::Mirror && refused > 0).then(|| {
+            let mut rows: Vec<u64> = answer.refusals.iter().map(|refusal| refusal.row).collect();
+            rows.sort_unstable();
+            rows
+        });
+        change.acknowledge_part(part, answer.accepted, refused, refused_rows.as_deref()).await?;
         change.commit().await?;
         metrics::counter!("usher_exchange_rows_sent_total").increment(part.rows);
         metrics::counter!("usher_exchange_bytes_sent_total").increment(part.bytes);
@@ -321,18 +375,17 @@ impl Carrier {
     }
 
     /// The consumer's account of the whole, when it gives one.
-    fn check_final(&self, job: &Job) -> Result<(), Stop> {
+    fn check_final(&self, job: &Job, totals: &JobTotals) -> Result<(), Stop> {
         if matches!(job.status, JobStatus::Failed | JobStatus::Canceled | JobStatus::Expired) {
             return Err(self.job_failed(Side::Destination, job));
         }
-        let counts = &self.run.counts;
         let given = job.counts;
         // A count that is not given reads as zero.
         let gives_outcome = given.accepted > 0 || given.refused > 0;
         for (what, theirs, ours, is_given) in [
-            ("rows", given.rows, counts.sent, given.rows > 0),
-            ("accepted rows", given.accepted, counts.acknowledged, gives_outcome),
-            ("refused rows", given.refused, counts.refused, gives_outcome),
+            ("rows", given.rows, totals.rows, given.rows > 0),
+            ("accepted rows", given.accepted, totals.accepted, gives_outcome),
+            ("refused rows", given.refused, totals.refused, gives_outcome),
         ] {
             if is_given && theirs != ours {
                 let message = format!(
@@ -365,6 +418,9 @@ impl Carrier {
             (RunState::Delivering, Mode::Add) => {
                 "Rows that were taken stay added; a retry adds nobody twice.".to_owned()
             }
+            (RunState::Delivering, Mode::Mirror) => {
+                "Rows that were taken stay; a retry goes on with the others, and so does the next run.".to_owned()
+            }
             (RunState::Delivering, Mode::Remove) => {
                 "Rows that were taken stay removed; a retry goes on with the others.".to_owned()
             }
@@ -376,7 +432,7 @@ impl Carrier {
 /// What of a consumer's account of one part does not add up, before it is believed.
 pub(super) fn disagreement(part: &PartRow, answer: &PartResult) -> Result<(), String> {
     let refusals = u64::try_from(answer.refusals.len()).unwrap_or(u64::MAX);
-    if answer.part != part.number {
+    if answer.part != part.job_number {
         return Err(format!("it answered for part {}", answer.part));
     }
     if answer.received != part.rows {

@@ -22,7 +22,7 @@ use super::{
     delivery::disagreement,
     jobs::{self, JobRow, part_of, word},
     payload_folder,
-    records::{PartRow, parts},
+    records::{PartRow, part_attempted, parts},
     rows::{RawRow, RowError, RowReader},
     runs::{bounded_text, to_integer},
 };
@@ -255,7 +255,7 @@ impl Hub {
     async fn told(&self, row: &JobRow) -> Result<HostedJob> {
         let listed = match row.request.category {
             JobCategory::SegmentExport => Vec::new(),
-            JobCategory::SegmentImport => self.fetchable(&row.run_id).await?,
+            JobCategory::SegmentImport => self.fetchable(row).await?,
         };
         Ok(HostedJob {
             job: row.told(listed),
@@ -265,10 +265,10 @@ impl Hub {
         })
     }
 
-    async fn fetchable(&self, run_id: &RunId) -> Result<Vec<JobPart>> {
-        let rows = parts(self.database(), run_id, false).await.map_err(failed)?;
+    async fn fetchable(&self, job: &JobRow) -> Result<Vec<JobPart>> {
+        let rows = parts(self.database(), &job.run_id, job.request.mode).await.map_err(failed)?;
         let told = |part: PartRow| JobPart {
-            number: part.number,
+            number: part.job_number,
             rows: Some(part.rows),
             bytes: Some(part.bytes),
             sha256: Some(part.sha256),
@@ -285,20 +285,25 @@ impl Hub {
         limit: u32,
     ) -> Result<Page<JobPart>> {
         let row = self.job_of(endpoint, job_id).await?;
-        let (table, of) = match row.request.category {
-            JobCategory::SegmentExport => ("job_part where job_id = $1", row.id.as_str()),
-            JobCategory::SegmentImport => ("run_part where run_id = $1", row.run_id.as_str()),
-        };
-        let sql = format!(
-            "select number, row_count, byte_count, sha256 from {table} and number > $2 order by number limit {}",
-            limit.saturating_add(1)
-        );
-        let rows = sqlx::query(AssertSqlSafe(sql))
-            .bind(of)
+        let most = i64::from(limit) + 1;
+        let query = match row.request.category {
+            JobCategory::SegmentExport => sqlx::query(
+                "select number, row_count, byte_count, sha256 from job_part
+                 where job_id = $1 and number > $2 order by number limit $3",
+            )
+            .bind(row.id.as_str())
             .bind(i64::from(after))
-            .fetch_all(self.database().reader())
-            .await
-            .map_err(failed)?;
+            .bind(most),
+            JobCategory::SegmentImport => sqlx::query(
+                "select job_number as number, row_count, byte_count, sha256 from run_part
+                 where run_id = $1 and job_number > $2 and job_mode = $4 order by job_number limit $3",
+            )
+            .bind(row.run_id.as_str())
+            .bind(i64::from(after))
+            .bind(most)
+            .bind(row.request.mode.map(word).unwrap_or_default()),
+        };
+        let rows = query.fetch_all(self.database().reader()).await.map_err(failed)?;
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let items: std::result::Result<Vec<JobPart>, StoreError> = rows.iter().take(limit).map(part_of).collect();
         let items = items.map_err(failed)?;
@@ -390,8 +395,8 @@ impl Hub {
         if job.status.is_final() {
             return refused(RefusalCode::JobEnded, ended(&job));
         }
-        let listed = parts(self.database(), &job.run_id, false).await.map_err(failed)?;
-        let part = listed.into_iter().find(|part| part.number == number);
+        let listed = parts(self.database(), &job.run_id, job.request.mode).await.map_err(failed)?;
+        let part = listed.into_iter().find(|part| part.job_number == number);
         let part = part.ok_or_else(|| HostedError::Hub(HubError::not_found("part")))?;
         if job.status == JobStatus::Pending {
             let mut transaction = self.database().begin().await.map_err(failed)?;
@@ -399,7 +404,8 @@ impl Hub {
             transaction.commit().await.map_err(failed)?;
         }
         let key = self.run_key(&job.run_id).await?;
-        let path = super::part_path(&payload_folder(&job.run_id), number);
+        part_attempted(self.database(), &job.run_id, part.number, self.now_ms()).await.map_err(failed)?;
+        let path = super::part_path(&payload_folder(&job.run_id), part.number);
         let csv = self.payloads().get(&key, &path).await.map_err(failed)?;
         Ok(PartData { csv: Bytes::from(csv), sha256: part.sha256, rows: part.rows })
     }
@@ -505,12 +511,12 @@ impl Hub {
     }
 
     async fn import_reported(&self, job: &JobRow, report: StatusReport) -> Result<()> {
-        let listed = parts(self.database(), &job.run_id, false).await.map_err(failed)?;
+        let listed = parts(self.database(), &job.run_id, job.request.mode).await.map_err(failed)?;
         let known = jobs::results(self.database(), &job.id).await.map_err(failed)?;
         let mut fresh: Vec<PartResult> = Vec::new();
         for result in report.results {
             let number = result.part;
-            let Some(part) = listed.iter().find(|part| part.number == number) else {
+            let Some(part) = listed.iter().find(|part| part.job_number == number) else {
                 return refused(RefusalCode::ResultsDisagree, format!("The job has no part {number}."));
             };
             if let Err(what) = disagreement(part, &result) {
@@ -539,9 +545,9 @@ impl Hub {
             }
             // Of what nothing else was said, every row was taken.
             for part in &listed {
-                if !known.iter().chain(&fresh).any(|result| result.part == part.number) {
+                if !known.iter().chain(&fresh).any(|result| result.part == part.job_number) {
                     let (received, accepted) = (part.rows, part.rows);
-                    fresh.push(PartResult { part: part.number, received, accepted, refusals: Vec::new() });
+                    fresh.push(PartResult { part: part.job_number, received, accepted, refusals: Vec::new() });
                 }
             }
         }

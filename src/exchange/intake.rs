@@ -9,11 +9,11 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use futures::StreamExt;
 use model::{
-    contract::{Job, JobCategory, JobPart, JobRequest, JobSegment, JobStatus, Movement},
+    contract::{Job, JobCategory, JobMode, JobPart, JobRequest, JobSegment, JobStatus, Movement},
     field::Field,
     id::JobId,
     mapping::Source,
-    run::{FailureCode, Hold, Mode, RunEvent, RunState},
+    run::{Changes, FailureCode, Hold, Mode, RunEvent, RunState},
     view::DestinationSegment,
 };
 use tokio::sync::mpsc;
@@ -22,12 +22,14 @@ use super::{
     carrier::{Carrier, Side, counted},
     cutting::Limits,
     hosted::upload_path,
-    jobs, payload_folder,
-    pipeline::{Expectation, Feed, Pipeline, PipelineError, Progress, SealedCut},
+    jobs,
+    mirror::Sifted,
+    payload_folder,
+    pipeline::{Expectation, Feed, Pipeline, PipelineError, Progress, SealedCut, Whole},
     plan::RunPlan,
     records::RejectStage,
     rows::{RowError, append_row},
-    runs::Column,
+    runs::{Column, ReadingCounts},
     stop::Stop,
 };
 use crate::{
@@ -65,6 +67,7 @@ impl Carrier {
     }
 
     async fn take_in_once(&mut self) -> Result<(), Stop> {
+        self.open_ledger().await?;
         match self.movement(Side::Source).await? {
             Movement::Pull => self.take_in_fetched().await,
             Movement::Push => self.take_in_sent().await,
@@ -133,8 +136,8 @@ impl Carrier {
         change.commit().await?;
         self.run.parts = 0;
 
-        let progress = self.read(&Supply::Sent { job_id: &job_id }, &expected).await?;
-        self.read_whole(&expected, &progress).await?;
+        let (progress, whole) = self.read(&Supply::Sent { job_id: &job_id }, &expected).await?;
+        self.read_whole(&expected, &progress, whole).await?;
         if let Err(error) = self.hub.payloads().remove_below(&format!("{folder}/uploads")).await {
             tracing::warn!(run.id = %self.run.id, %error, "what was sent could not be removed; it goes with the run");
         }
@@ -168,8 +171,8 @@ impl Carrier {
         self.run.state = state;
 
         let supply = Supply::Fetched { producer: &producer, job_id: &job_id };
-        let progress = self.read(&supply, &expected).await?;
-        self.read_whole(&expected, &progress).await?;
+        let (progress, whole) = self.read(&supply, &expected).await?;
+        self.read_whole(&expected, &progress, whole).await?;
         self.tell(Side::Source, &job_id, JobStatus::Complete, "").await;
         Ok(())
     }
@@ -235,20 +238,20 @@ impl Carrier {
         Ok(Expected { rows, parts })
     }
 
-    async fn read(&self, supply: &Supply<'_>, expected: &Expected) -> Result<Arc<Progress>, Stop> {
+    async fn read(&self, supply: &Supply<'_>, expected: &Expected) -> Result<(Arc<Progress>, Whole), Stop> {
         let progress = Arc::new(Progress::default());
-        let settings = &self.hub.exchange().settings;
+        let telling = self.telling().await?;
         let plan = &self.run.plan;
         let pipeline = Pipeline {
             mapping: plan.mapping.clone(),
             destination_fields: plan.destination.fields.clone(),
-            limits: Limits {
-                rows: plan.destination.delivery.rows_per_part.unwrap_or(u64::MAX).min(settings.part_rows).max(1),
-                bytes: usize::try_from(settings.part_bytes).unwrap_or(usize::MAX),
-            },
+            limits: self.part_limits(),
             key: self.key.clone(),
             run_id: self.run.id.clone(),
             progress: progress.clone(),
+            // Whatever goes before, the audience itself goes in the last job.
+            job_mode: plan.mode.jobs().last().copied().unwrap_or(JobMode::Add),
+            telling,
         };
         let (feed, feed_out) = mpsc::channel(CHUNKS_IN_FLIGHT);
         let (cuts_in, cuts) = mpsc::channel(CUTS_IN_FLIGHT);
@@ -269,7 +272,16 @@ impl Carrier {
                 Err(self.internal("the pipeline ended before the source did"))
             }
             Err(error) => Err(self.pipeline_failed(error)),
-            Ok(()) => fetched.map(|()| progress),
+            Ok(whole) => fetched.map(|()| (progress, whole)),
+        }
+    }
+
+    fn part_limits(&self) -> Limits {
+        let settings = &self.hub.exchange().settings;
+        let wanted = self.run.plan.destination.delivery.rows_per_part;
+        Limits {
+            rows: wanted.unwrap_or(u64::MAX).min(settings.part_rows).max(1),
+            bytes: usize::try_from(settings.part_bytes).unwrap_or(usize::MAX),
         }
     }
 
@@ -400,7 +412,7 @@ impl Carrier {
             tokio::select! {
                 cut = cuts.recv() => {
                     let Some(cut) = cut else { return Ok(()) };
-                    self.store_cut(cut, progress).await?;
+                    self.store_cut(cut, &progress.counts()).await?;
                     written = progress.counts();
                 }
                 _ = interval.tick() => {
@@ -414,9 +426,13 @@ impl Carrier {
         }
     }
 
-    async fn store_cut(&self, cut: SealedCut, progress: &Progress) -> Result<(), Stop> {
+    /// Puts what was cut into the payload store and records it in one transaction.
+    pub(super) async fn store_cut(&self, cut: SealedCut, counts: &ReadingCounts) -> Result<(), Stop> {
         for object in cut.objects {
             self.hub.payloads().put(object).await.map_err(|error| self.payload_failed(error))?;
+        }
+        if cut.part.is_none() && cut.rejected.is_none() && cut.header.is_none() {
+            return Ok(());
         }
         let mut change = self.held.begin().await?;
         if let Some(header) = &cut.header {
@@ -428,15 +444,15 @@ impl Carrier {
         if let Some(rows) = cut.rejected {
             change.add_reject_file(RejectStage::Read, cut.number, rows).await?;
         }
-        change.add_left_out(&cut.groups).await?;
+        change.add_left_out(&cut.groups, None).await?;
         change.add_left_empty(&cut.left_empty).await?;
-        change.set_reading_counts(&progress.counts()).await?;
+        change.set_reading_counts(counts).await?;
         change.commit().await?;
         Ok(())
     }
 
     /// All bytes came and all digests agree: compares the counts, and lets delivery begin.
-    async fn read_whole(&mut self, expected: &Expected, progress: &Progress) -> Result<(), Stop> {
+    async fn read_whole(&mut self, expected: &Expected, progress: &Progress, whole: Whole) -> Result<(), Stop> {
         let counts = progress.counts();
         if let Some(declared) = expected.rows
             && declared != counts.read
@@ -453,7 +469,16 @@ impl Carrier {
         metrics::counter!("usher_exchange_rows_read_total").increment(counts.read);
         metrics::counter!("usher_exchange_bytes_read_total").increment(counts.bytes);
         metrics::counter!("usher_exchange_rows_rejected_total").increment(counts.rejected);
-        let hold = if nothing.is_none() { self.hold(counts.valid).await? } else { None };
+        let sifted = match nothing {
+            None => self.sift(whole, self.part_limits(), counts).await?,
+            Some(_) => Sifted { counts, mirror: None },
+        };
+        let counts = sifted.counts;
+        let hold = match (&sifted.mirror, nothing) {
+            (_, Some(_)) => None,
+            (Some((changes, members)), None) => mirror_hold(&self.run.plan, changes, *members),
+            (None, None) => self.hold(counts.valid).await?,
+        };
         let mut change = self.held.begin().await?;
         change.set_reading_counts(&counts).await?;
         if let Some(nothing) = nothing {
@@ -462,6 +487,9 @@ impl Carrier {
             return Err(self.failed(FailureCode::NothingToSend, &message, true));
         }
         change.set_read_whole().await?;
+        if let Some((changes, _)) = &sifted.mirror {
+            change.set_changes(changes).await?;
+        }
         let read = format!("The source was read to its end: {}", counted(counts.read, "row"));
         let sentence = match (counts.valid, counts.rejected) {
             (0, 0) => "The audience is empty; there is nothing to send.".to_owned(),
@@ -470,6 +498,9 @@ impl Carrier {
             (_, rejected) => format!("{read}, {rejected} of them rejected."),
         };
         change.note(&sentence).await?;
+        if let Some((changes, members)) = &sifted.mirror {
+            change.note(&compared(changes, *members)).await?;
+        }
         let event = match &hold {
             None => RunEvent::ReadWhole,
             Some(hold) => {
@@ -485,6 +516,7 @@ impl Carrier {
             super::runs::load(self.hub.database(), &self.run.id).await.map_err(|error| self.store_failed(error))?;
         self.run.parts = run.parts;
         self.run.counts = run.counts;
+        self.run.ledger_open = run.ledger_open;
         Ok(())
     }
 
@@ -511,7 +543,8 @@ impl Carrier {
         let Some(before) = before else { return Ok(None) };
         let after = match plan.mode {
             Mode::Add | Mode::Replace => valid,
-            Mode::Remove => before.saturating_sub(valid),
+            // A mirror knows better, by its ledger.
+            Mode::Remove | Mode::Mirror => before.saturating_sub(valid),
         };
         Ok(plan.shrink_limit.hold(before, after))
     }
@@ -522,6 +555,31 @@ impl Carrier {
             self.tell(Side::Source, job_id, status, reason).await;
         }
     }
+}
+
+/// Why a mirror should not be carried out without a person's approval. An audience that is empty all of a sudden is never believed.
+fn mirror_hold(plan: &RunPlan, changes: &Changes, members: u64) -> Option<Hold> {
+    let after = members.saturating_sub(changes.removed);
+    let is_empty = changes.added + changes.changed + changes.unchanged == 0;
+    if is_empty && changes.removed > 0 {
+        return Some(Hold { before: members, after, limit: plan.shrink_limit });
+    }
+    plan.shrink_limit.hold(members, after)
+}
+
+/// What a mirror found, for the timeline.
+fn compared(changes: &Changes, members: u64) -> String {
+    if members == 0 {
+        return format!("Nobody was sent before: {} to be added.", counted(changes.added, "member"));
+    }
+    format!(
+        "Compared with the {} sent before: {} new, {} changed, {} left, {} unchanged.",
+        counted(members, "member"),
+        changes.added,
+        changes.changed,
+        changes.removed,
+        changes.unchanged
+    )
 }
 
 /// What a held run would do, for its timeline.

@@ -11,6 +11,8 @@ mod desk;
 pub mod hosted;
 mod intake;
 mod jobs;
+mod ledger;
+mod mirror;
 mod pipeline;
 pub mod plan;
 mod receipt;
@@ -21,6 +23,7 @@ pub mod retry;
 pub mod rows;
 mod runs;
 pub mod settings;
+mod sifting;
 mod stop;
 pub mod views;
 mod worker;
@@ -57,6 +60,21 @@ fn part_path(folder: &str, number: u32) -> String {
 /// The rows of a part as they came.
 fn source_path(folder: &str, number: u32) -> String {
     format!("{folder}/source/{number}")
+}
+
+/// Where the rows of a run lie, sorted by whom they are about.
+fn sorted_folder(folder: &str) -> String {
+    format!("{folder}/sorted")
+}
+
+/// What is to become of each member of the ledger.
+fn notes_folder(folder: &str) -> String {
+    format!("{folder}/notes")
+}
+
+/// Which rows of a run are not sent.
+fn dropped_path(folder: &str) -> String {
+    format!("{folder}/dropped")
 }
 
 /// What a run's wrapped key is bound to.

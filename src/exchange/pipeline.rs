@@ -11,6 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use model::{
+    contract::JobMode,
     field::Field,
     id::RunId,
     mapping::{Finding, Mapping, Plan, RowBuffer},
@@ -22,6 +23,10 @@ use tokio::sync::mpsc;
 
 use super::{
     cutting::{Cut, Cutter, Limits},
+    ledger::{
+        identity::IdentityKey,
+        sort::{Collector, Identification, Sorted},
+    },
     payload_folder,
     records::{PartRow, RejectStage},
     rows::{RawRow, RowError, RowReader},
@@ -96,6 +101,22 @@ pub(super) struct SealedCut {
     pub(super) header: Option<Vec<String>>,
 }
 
+impl SealedCut {
+    /// An object that only has to be put.
+    pub(super) fn object(object: SealedObject) -> Self {
+        let objects = vec![object];
+        Self {
+            number: 0,
+            objects,
+            part: None,
+            rejected: None,
+            groups: Vec::new(),
+            left_empty: Vec::new(),
+            header: None,
+        }
+    }
+}
+
 /// Why the pipeline stopped before the end.
 #[derive(Debug)]
 pub(super) enum PipelineError {
@@ -121,6 +142,38 @@ pub(super) struct Pipeline {
     pub(super) key: PayloadKey,
     pub(super) run_id: RunId,
     pub(super) progress: Arc<Progress>,
+    /// In which of the run's jobs the rows go.
+    pub(super) job_mode: JobMode,
+    /// How people are told apart, when they have to be.
+    pub(super) telling: Option<Telling>,
+}
+
+/// How a run tells people apart.
+#[derive(Clone)]
+pub(super) struct Telling {
+    pub(super) key: IdentityKey,
+    /// The fields whose values are kept to find somebody by; empty when nobody will want them.
+    pub(super) columns: Vec<String>,
+    /// Whether what is sent of somebody is compared with what was sent before.
+    pub(super) with_fingerprints: bool,
+}
+
+impl Telling {
+    fn of(&self, plan: &Plan) -> Identification {
+        let place = |name: &String| plan.targets().iter().position(|field| field.name == *name);
+        Identification {
+            key: self.key.clone(),
+            identity: plan.identity(),
+            identifiers: self.columns.iter().map(place).collect(),
+            with_fingerprints: self.with_fingerprints,
+        }
+    }
+}
+
+impl From<PayloadError> for PipelineError {
+    fn from(error: PayloadError) -> Self {
+        Self::Payload(error)
+    }
 }
 
 impl From<RowError> for PipelineError {
@@ -134,9 +187,22 @@ struct Shape {
     header: Vec<String>,
     plan: Plan,
     cutter: Cutter,
+    collector: Option<Collector>,
     left_empty: LeftEmptyCounts,
     /// The header was handed over.
     told: bool,
+    /// Cuts that were handed over.
+    cuts: u32,
+}
+
+/// What a reading made, beside its parts.
+pub(super) struct Whole {
+    /// The rows that are fit to be sent, sorted by whom they are about; empty when nobody has to be told apart.
+    pub(super) sorted: Sorted,
+    /// The number of the last cut.
+    pub(super) cuts: u32,
+    /// The source's header.
+    pub(super) header: Vec<String>,
 }
 
 /// Values left empty, by field and what was wrong: the reason, and how many.
@@ -148,7 +214,7 @@ impl Pipeline {
         self,
         mut feed: mpsc::Receiver<Feed>,
         cuts: mpsc::Sender<SealedCut>,
-    ) -> Result<(), PipelineError> {
+    ) -> Result<Whole, PipelineError> {
         let mut shape: Option<Shape> = None;
         // Lines of the files before, as if all were one with one header.
         let mut earlier_lines = 0;
@@ -166,10 +232,13 @@ impl Pipeline {
         }
         let Some(mut shape) = shape else { return Err(PipelineError::FeedEnded) };
         let left = std::mem::replace(&mut shape.cutter, Cutter::new(self.limits, 0, &[])).finish();
+        let last_cut = left.as_ref().map(|cut| cut.number);
         if let Some(cut) = left {
             self.hand_over(&cuts, cut, &mut shape)?;
         }
-        Ok(())
+        let mut put = |object| cuts.blocking_send(SealedCut::object(object)).map_err(|_| PipelineError::FeedEnded);
+        let sorted = shape.collector.map(|collector| collector.finish(&mut put)).transpose()?;
+        Ok(Whole { sorted: sorted.unwrap_or_default(), cuts: last_cut.unwrap_or(shape.cuts), header: shape.header })
     }
 
     /// Reads one file of the source. Gives the number of its lines, without its header's.
@@ -196,6 +265,12 @@ impl Pipeline {
                         shape.left_empty.entry(key).or_insert((misfit.reason, 0)).1 += 1;
                     }
                     self.progress.valid.fetch_add(1, Ordering::AcqRel);
+                    if let Some(collector) = &mut shape.collector {
+                        let mut put = |object| {
+                            cuts.blocking_send(SealedCut::object(object)).map_err(|_| PipelineError::FeedEnded)
+                        };
+                        collector.add(output.row(), &mut put)?;
+                    }
                     shape.cutter.send(line, row.values, output.row())
                 }
                 Err(reject) => shape.cutter.reject(line, row.values, &reject),
@@ -255,7 +330,19 @@ impl Pipeline {
                 let targets: Vec<&str> = plan.targets().iter().map(|field| field.name.as_str()).collect();
                 let cutter = Cutter::new(self.limits, header.len(), &targets);
                 let left_empty = LeftEmptyCounts::new();
-                shape.insert(Shape { header: header.to_vec(), plan, cutter, left_empty, told: false })
+                let collector = self.telling.as_ref().map(|telling| {
+                    let folder = super::sorted_folder(&payload_folder(&self.run_id));
+                    Collector::new(telling.of(&plan), self.key.clone(), folder)
+                });
+                shape.insert(Shape {
+                    header: header.to_vec(),
+                    plan,
+                    cutter,
+                    collector,
+                    left_empty,
+                    told: false,
+                    cuts: 0,
+                })
             }
         };
         if !*checked && shape.header != header {
@@ -267,40 +354,62 @@ impl Pipeline {
 
     /// Hashes and seals a cut, and waits until there is room for it.
     fn hand_over(&self, cuts: &mpsc::Sender<SealedCut>, cut: Cut, shape: &mut Shape) -> Result<(), PipelineError> {
-        let folder = payload_folder(&self.run_id);
-        let mut objects = Vec::new();
-        let mut seal = |path: String, bytes: Vec<u8>| {
-            objects.push(SealedObject::seal(&self.key, path, bytes).map_err(PipelineError::Payload)?);
-            Ok::<(), PipelineError>(())
-        };
-        let part = match cut.part {
-            None => None,
-            Some(part) => {
-                let row = PartRow {
-                    number: part.number,
-                    rows: part.rows,
-                    bytes: u64::try_from(part.csv.len()).unwrap_or(u64::MAX),
-                    sha256: hex::encode(Sha256::digest(&part.csv)),
-                };
-                seal(super::part_path(&folder, part.number), part.csv)?;
-                seal(super::source_path(&folder, part.number), part.source)?;
-                Some(row)
-            }
-        };
-        let rejected = match cut.rejects {
-            None => None,
-            Some((rows, bytes)) => {
-                seal(super::reject_path(&folder, RejectStage::Read.ordinal(), cut.number), bytes)?;
-                Some(rows)
-            }
-        };
+        shape.cuts = cut.number;
         let header = (!std::mem::replace(&mut shape.told, true)).then(|| shape.header.clone());
         let left_empty = std::mem::take(&mut shape.left_empty).into_iter();
         let left_empty = left_empty.map(|((field, code), (reason, rows))| LeftEmpty { field, code, reason, rows });
-        let left_empty = left_empty.collect();
-        let sealed = SealedCut { number: cut.number, objects, part, rejected, groups: cut.groups, left_empty, header };
+        let sealed = seal_cut(cut, &self.run_id, &self.key, self.job_mode)?;
+        let sealed = SealedCut { left_empty: left_empty.collect(), header, ..sealed };
         cuts.blocking_send(sealed).map_err(|_| PipelineError::FeedEnded)
     }
+}
+
+/// Hashes and seals what was cut.
+pub(super) fn seal_cut(
+    cut: Cut,
+    run_id: &RunId,
+    key: &PayloadKey,
+    job_mode: JobMode,
+) -> Result<SealedCut, PayloadError> {
+    let folder = payload_folder(run_id);
+    let mut objects = Vec::new();
+    let mut seal = |path: String, bytes: Vec<u8>| {
+        objects.push(SealedObject::seal(key, path, bytes)?);
+        Ok::<(), PayloadError>(())
+    };
+    let part = match cut.part {
+        None => None,
+        Some(part) => {
+            let row = PartRow {
+                number: part.number,
+                job_mode,
+                job_number: part.number,
+                acknowledged: false,
+                rows: part.rows,
+                bytes: u64::try_from(part.csv.len()).unwrap_or(u64::MAX),
+                sha256: hex::encode(Sha256::digest(&part.csv)),
+            };
+            seal(super::part_path(&folder, part.number), part.csv)?;
+            seal(super::source_path(&folder, part.number), part.source)?;
+            Some(row)
+        }
+    };
+    let rejected = match cut.rejects {
+        None => None,
+        Some((rows, bytes)) => {
+            seal(super::reject_path(&folder, RejectStage::Read.ordinal(), cut.number), bytes)?;
+            Some(rows)
+        }
+    };
+    Ok(SealedCut {
+        number: cut.number,
+        objects,
+        part,
+        rejected,
+        groups: cut.groups,
+        left_empty: Vec::new(),
+        header: None,
+    })
 }
 
 fn check_bytes(expected: &Expectation, bytes: u64, sha256: &str) -> Result<(), PipelineError> {

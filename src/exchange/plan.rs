@@ -4,7 +4,7 @@ use model::{
     field::Field,
     id::{AccountId, AudienceId, EndpointId, RunId, ShareId},
     mapping::Mapping,
-    run::{Mode, RunState, ShrinkLimit},
+    run::{Duplicates, Mode, RunState, ShrinkLimit},
     view::Destination,
 };
 use serde::{Deserialize, Serialize};
@@ -35,6 +35,9 @@ pub struct RunPlan {
     pub mode: Mode,
     /// How much the segment may shrink before a person is asked.
     pub shrink_limit: ShrinkLimit,
+    /// What is done with rows of the same person.
+    #[serde(default)]
+    pub duplicates: Duplicates,
 }
 
 /// A run that is asked for.

@@ -5,7 +5,9 @@ use sha2::{Digest, Sha256};
 
 use super::{
     carrier::{Carrier, count_ended},
+    ledger::book,
     records::{PartRow, left_empty, left_out, parts},
+    runs::HeldError,
     stop::Stop,
 };
 use crate::store::clock::rfc3339;
@@ -23,10 +25,11 @@ impl Carrier {
     /// Writes the receipt and ends the run well, or fails it when the account does not add up.
     pub(super) async fn finish(&mut self) -> Result<(), Stop> {
         let database = self.hub.database();
-        let sent = parts(database, &self.run.id, false).await.map_err(|error| self.store_failed(error))?;
+        let sent = parts(database, &self.run.id, None).await.map_err(|error| self.store_failed(error))?;
         let left_out = left_out(database, &self.run.id).await.map_err(|error| self.store_failed(error))?;
         let left_empty = left_empty(database, &self.run.id).await.map_err(|error| self.store_failed(error))?;
         let sha256 = digest_of(&sent).ok_or_else(|| self.internal("a part's digest can't be read"))?;
+        let settled = self.settle_finished().await?;
         let plan = &self.run.plan;
         let mut change = self.held.begin().await?;
         let counts = change.counts().await?;
@@ -64,8 +67,15 @@ impl Carrier {
             }
         };
         change.note(&word).await?;
+        if let Some(settled) = &settled {
+            book::replace(&mut change.transaction, settled, change.now).await.map_err(HeldError::Store)?;
+        }
+        change.ledger_told().await?;
         let state = change.step(event).await?;
         change.commit().await?;
+        if let Some(settled) = &settled {
+            self.ledger_replaced(settled).await;
+        }
         self.run.state = state;
         self.run.counts = counts;
         count_ended(state);

@@ -2,13 +2,18 @@
 //! everything of a run under way, it is only written within a [`Change`].
 
 use model::{
+    contract::JobMode,
     id::RunId,
     reject::RejectCode,
     run::{LeftEmpty, RejectGroup, RunState},
 };
 use sqlx::{AssertSqlSafe, Row, any::AnyRow};
 
-use super::runs::{Change, HeldError, bounded_text, corrupt, from_integer, id_of, to_integer};
+use super::{
+    jobs::{parse, word},
+    ledger::settle::PartOutcome,
+    runs::{Change, HeldError, bounded_text, corrupt, from_integer, id_of, to_integer},
+};
 use crate::store::{Database, StoreError};
 
 /// Groups of rows left out that are kept apart in one run; what comes after is counted together.
@@ -17,12 +22,18 @@ const MAX_GROUPS: i64 = 100;
 /// A part that is recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PartRow {
-    /// From 1.
+    /// From 1, within the run.
     pub(crate) number: u32,
+    /// In which of the jobs with the consumer it goes.
+    pub(crate) job_mode: JobMode,
+    /// From 1, within that job: what the consumer knows it by.
+    pub(crate) job_number: u32,
     pub(crate) rows: u64,
     pub(crate) bytes: u64,
     /// Lower-case hexadecimal.
     pub(crate) sha256: String,
+    /// The consumer has answered for it.
+    pub(crate) acknowledged: bool,
 }
 
 /// Where the rows of a reject file were left out.
@@ -49,12 +60,20 @@ impl Change {
         for text in [
             "update run set declared = null, rows_read = 0, rows_valid = 0, rows_rejected = 0, rows_sent = 0, rows_acknowledged = 0,
                 rows_refused = 0, bytes_read = 0, bytes_sent = 0, parts = 0, parts_acknowledged = 0, read_whole_at = null,
-                failure = null where id = $1",
+                failure = null, jobs_done = 0, changes = null, ledger_open = 0 where id = $1",
             "delete from run_part where run_id = $1",
             "delete from run_reject_file where run_id = $1",
             "delete from run_left_out where run_id = $1",
             "delete from run_left_empty where run_id = $1",
         ] {
+            sqlx::query(text).bind(self.run_id.as_str()).execute(&mut *self.transaction).await?;
+        }
+        Ok(())
+    }
+
+    /// Forgets the parts of a reading, because they are made anew from the same rows.
+    pub(crate) async fn forget_read_parts(&mut self) -> Result<(), HeldError> {
+        for text in ["delete from run_part where run_id = $1", "update run set parts = 0 where id = $1"] {
             sqlx::query(text).bind(self.run_id.as_str()).execute(&mut *self.transaction).await?;
         }
         Ok(())
@@ -68,22 +87,37 @@ impl Change {
         Ok(())
     }
 
-    /// Forgets what the consumer acknowledged: the parts are sent again, under another job.
-    pub(crate) async fn forget_acknowledgements(&mut self) -> Result<(), HeldError> {
+    /// Forgets what the consumer acknowledged of one job: its parts are sent again, under another.
+    pub(crate) async fn forget_acknowledgements(&mut self, job_mode: JobMode) -> Result<(), HeldError> {
+        let job_mode = word(job_mode);
         for text in [
-            "update run set rows_sent = 0, rows_acknowledged = 0, rows_refused = 0, bytes_sent = 0, parts_acknowledged = 0 where id = $1",
-            "update run_part set acknowledged_at = null, accepted = 0, refused = 0 where run_id = $1",
+            "update run_part set acknowledged_at = null, accepted = 0, refused = 0, refused_rows = null
+             where run_id = $1 and job_mode = $2",
+            "delete from run_reject_file where run_id = $1 and stage = 1
+                and number in (select number from run_part where run_id = $1 and job_mode = $2)",
         ] {
-            sqlx::query(text).bind(self.run_id.as_str()).execute(&mut *self.transaction).await?;
+            sqlx::query(text)
+                .bind(self.run_id.as_str())
+                .bind(job_mode.as_str())
+                .execute(&mut *self.transaction)
+                .await?;
         }
-        sqlx::query("delete from run_reject_file where run_id = $1 and stage = $2")
-            .bind(self.run_id.as_str())
-            .bind(RejectStage::Refused.ordinal())
-            .execute(&mut *self.transaction)
-            .await?;
-        sqlx::query("delete from run_left_out where run_id = $1 and code = $2")
+        sqlx::query(
+            "update run set
+                rows_sent = (select coalesce(sum(row_count), 0) from run_part where run_id = $1 and acknowledged_at is not null),
+                bytes_sent = (select coalesce(sum(byte_count), 0) from run_part where run_id = $1 and acknowledged_at is not null),
+                rows_acknowledged = (select coalesce(sum(accepted), 0) from run_part where run_id = $1),
+                rows_refused = (select coalesce(sum(refused), 0) from run_part where run_id = $1),
+                parts_acknowledged = (select count(*) from run_part where run_id = $1 and acknowledged_at is not null)
+             where id = $1",
+        )
+        .bind(self.run_id.as_str())
+        .execute(&mut *self.transaction)
+        .await?;
+        sqlx::query("delete from run_left_out where run_id = $1 and code = $2 and job_mode = $3")
             .bind(self.run_id.as_str())
             .bind(RejectCode::Refused.as_str())
+            .bind(job_mode)
             .execute(&mut *self.transaction)
             .await?;
         Ok(())
@@ -91,14 +125,19 @@ impl Change {
 
     /// Records a part whose objects are in the payload store.
     pub(crate) async fn add_part(&mut self, part: &PartRow) -> Result<(), HeldError> {
-        sqlx::query("insert into run_part (run_id, number, row_count, byte_count, sha256) values ($1, $2, $3, $4, $5)")
-            .bind(self.run_id.as_str())
-            .bind(i64::from(part.number))
-            .bind(to_integer(part.rows))
-            .bind(to_integer(part.bytes))
-            .bind(part.sha256.as_str())
-            .execute(&mut *self.transaction)
-            .await?;
+        sqlx::query(
+            "insert into run_part (run_id, number, job_mode, job_number, row_count, byte_count, sha256)
+             values ($1, $2, $3, $4, $5, $6, $7)",
+        )
+        .bind(self.run_id.as_str())
+        .bind(i64::from(part.number))
+        .bind(word(part.job_mode))
+        .bind(i64::from(part.job_number))
+        .bind(to_integer(part.rows))
+        .bind(to_integer(part.bytes))
+        .bind(part.sha256.as_str())
+        .execute(&mut *self.transaction)
+        .await?;
         sqlx::query("update run set parts = parts + 1 where id = $1")
             .bind(self.run_id.as_str())
             .execute(&mut *self.transaction)
@@ -123,8 +162,13 @@ impl Change {
         Ok(())
     }
 
-    /// Adds to the account of rows left out. When a destination has very many codes, those that come late are counted together.
-    pub(crate) async fn add_left_out(&mut self, groups: &[RejectGroup]) -> Result<(), HeldError> {
+    /// Adds to the account of rows left out, by Usher or in a job by the destination. When a destination has very many codes, those that come late are counted together.
+    pub(crate) async fn add_left_out(
+        &mut self,
+        groups: &[RejectGroup],
+        job_mode: Option<JobMode>,
+    ) -> Result<(), HeldError> {
+        let job_mode = job_mode.map(word).unwrap_or_default();
         if groups.is_empty() {
             return Ok(());
         }
@@ -138,13 +182,14 @@ impl Change {
             let field = group.field.as_deref().unwrap_or("");
             let known = sqlx::query(
                 "update run_left_out set row_count = row_count + $5
-                 where run_id = $1 and code = $2 and destination_code = $3 and field = $4",
+                 where run_id = $1 and code = $2 and destination_code = $3 and field = $4 and job_mode = $6",
             )
             .bind(self.run_id.as_str())
             .bind(group.code.as_str())
             .bind(destination_code)
             .bind(field)
             .bind(to_integer(group.rows))
+            .bind(job_mode.as_str())
             .execute(&mut *self.transaction)
             .await?;
             if known.rows_affected() > 0 {
@@ -157,9 +202,9 @@ impl Change {
             };
             many += 1;
             sqlx::query(
-                "insert into run_left_out (run_id, code, destination_code, field, reason, row_count)
-                 values ($1, $2, $3, $4, $5, $6)
-                 on conflict (run_id, code, destination_code, field)
+                "insert into run_left_out (run_id, code, destination_code, field, reason, row_count, job_mode)
+                 values ($1, $2, $3, $4, $5, $6, $7)
+                 on conflict (run_id, code, destination_code, field, job_mode)
                  do update set row_count = run_left_out.row_count + excluded.row_count",
             )
             .bind(self.run_id.as_str())
@@ -168,6 +213,7 @@ impl Change {
             .bind(field)
             .bind(reason)
             .bind(to_integer(group.rows))
+            .bind(job_mode.as_str())
             .execute(&mut *self.transaction)
             .await?;
         }
@@ -198,15 +244,19 @@ impl Change {
         part: &PartRow,
         accepted: u64,
         refused: u64,
+        refused_rows: Option<&[u64]>,
     ) -> Result<(), HeldError> {
+        let refused_rows = refused_rows.map(serde_json::to_string).transpose().map_err(|_| corrupt("refused rows"))?;
         sqlx::query(
-            "update run_part set acknowledged_at = $3, accepted = $4, refused = $5 where run_id = $1 and number = $2",
+            "update run_part set acknowledged_at = $3, accepted = $4, refused = $5, refused_rows = $6
+             where run_id = $1 and number = $2",
         )
         .bind(self.run_id.as_str())
         .bind(i64::from(part.number))
         .bind(self.now)
         .bind(to_integer(accepted))
         .bind(to_integer(refused))
+        .bind(refused_rows)
         .execute(&mut *self.transaction)
         .await?;
         sqlx::query(
@@ -225,24 +275,104 @@ impl Change {
     }
 }
 
-/// The parts of a run, in order; only those not acknowledged yet when `open` is set.
-pub(crate) async fn parts(database: &Database, run_id: &RunId, open: bool) -> Result<Vec<PartRow>, StoreError> {
-    let text = if open {
-        "select number, row_count, byte_count, sha256 from run_part where run_id = $1 and acknowledged_at is null order by number"
-    } else {
-        "select number, row_count, byte_count, sha256 from run_part where run_id = $1 order by number"
-    };
+/// The parts of a run, in order; only those of one job when it is given.
+pub(crate) async fn parts(
+    database: &Database,
+    run_id: &RunId,
+    job_mode: Option<JobMode>,
+) -> Result<Vec<PartRow>, StoreError> {
+    let text = "select number, job_mode, job_number, row_count, byte_count, sha256, acknowledged_at from run_part
+        where run_id = $1 and (job_mode = $2 or $2 = '') order by number";
     sqlx::query(text)
         .bind(run_id.as_str())
+        .bind(job_mode.map(word).unwrap_or_default())
         .fetch_all(database.reader())
         .await?
         .iter()
         .map(|row| {
+            let small = |column: &str| -> Result<u32, StoreError> {
+                u32::try_from(row.try_get::<i64, _>(column)?).map_err(|_| corrupt("part"))
+            };
             Ok(PartRow {
-                number: u32::try_from(row.try_get::<i64, _>("number")?).map_err(|_| corrupt("part"))?,
+                number: small("number")?,
+                job_mode: parse(&row.try_get::<String, _>("job_mode")?).ok_or_else(|| corrupt("part"))?,
+                job_number: small("job_number")?,
                 rows: from_integer(row.try_get("row_count")?),
                 bytes: from_integer(row.try_get("byte_count")?),
                 sha256: row.try_get("sha256")?,
+                acknowledged: row.try_get::<Option<i64>, _>("acknowledged_at")?.is_some(),
+            })
+        })
+        .collect()
+}
+
+/// What became of the parts of one job.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct JobTotals {
+    pub(crate) parts: u32,
+    pub(crate) rows: u64,
+    pub(crate) accepted: u64,
+    pub(crate) refused: u64,
+}
+
+/// The totals of one of a run's jobs with the consumer.
+pub(crate) async fn job_totals(
+    database: &Database,
+    run_id: &RunId,
+    job_mode: JobMode,
+) -> Result<JobTotals, StoreError> {
+    let row = sqlx::query(
+        "select count(*) as parts, cast(coalesce(sum(row_count), 0) as bigint) as many,
+            cast(coalesce(sum(accepted), 0) as bigint) as accepted, cast(coalesce(sum(refused), 0) as bigint) as refused
+         from run_part where run_id = $1 and job_mode = $2",
+    )
+    .bind(run_id.as_str())
+    .bind(word(job_mode))
+    .fetch_one(database.reader())
+    .await?;
+    Ok(JobTotals {
+        parts: u32::try_from(row.try_get::<i64, _>("parts")?).map_err(|_| corrupt("parts"))?,
+        rows: from_integer(row.try_get("many")?),
+        accepted: from_integer(row.try_get("accepted")?),
+        refused: from_integer(row.try_get("refused")?),
+    })
+}
+
+/// Records that a part is on its way to the consumer: from now on it may have been taken, whatever comes back.
+pub(crate) async fn part_attempted(
+    database: &Database,
+    run_id: &RunId,
+    number: u32,
+    now: i64,
+) -> Result<(), StoreError> {
+    sqlx::query("update run_part set attempted_at = coalesce(attempted_at, $3) where run_id = $1 and number = $2")
+        .bind(run_id.as_str())
+        .bind(i64::from(number))
+        .bind(now)
+        .execute(database.writer())
+        .await?;
+    Ok(())
+}
+
+/// What became of the parts of one of a run's jobs, for the ledger.
+pub(super) async fn part_outcomes(
+    database: &Database,
+    run_id: &RunId,
+    job_mode: JobMode,
+) -> Result<Vec<PartOutcome>, StoreError> {
+    let text = "select row_count, attempted_at, acknowledged_at, refused_rows from run_part
+        where run_id = $1 and job_mode = $2 order by number";
+    let rows = sqlx::query(text).bind(run_id.as_str()).bind(word(job_mode)).fetch_all(database.reader()).await?;
+    rows.iter()
+        .map(|row| {
+            let refused: Option<String> = row.try_get("refused_rows")?;
+            let refused: Option<Vec<u64>> =
+                refused.map(|text| serde_json::from_str(&text).map_err(|_| corrupt("refused rows"))).transpose()?;
+            Ok(PartOutcome {
+                rows: from_integer(row.try_get("row_count")?),
+                attempted: row.try_get::<Option<i64>, _>("attempted_at")?.is_some(),
+                acknowledged: row.try_get::<Option<i64>, _>("acknowledged_at")?.is_some(),
+                refused: refused.unwrap_or_default(),
             })
         })
         .collect()
@@ -251,24 +381,32 @@ pub(crate) async fn parts(database: &Database, run_id: &RunId, open: bool) -> Re
 /// The rows left out of a run, by reason, the most first.
 pub(crate) async fn left_out(database: &Database, run_id: &RunId) -> Result<Vec<RejectGroup>, StoreError> {
     let some = |text: String| Some(text).filter(|text| !text.is_empty());
-    sqlx::query(
+    let rows = sqlx::query(
         "select code, destination_code, field, reason, row_count from run_left_out where run_id = $1
          order by row_count desc, code, field, destination_code",
     )
     .bind(run_id.as_str())
     .fetch_all(database.reader())
-    .await?
-    .iter()
-    .map(|row| {
-        Ok(RejectGroup {
+    .await?;
+    let mut groups: Vec<RejectGroup> = Vec::new();
+    for row in &rows {
+        let group = RejectGroup {
             code: reject_code(row)?,
             destination_code: some(row.try_get("destination_code")?),
             field: some(row.try_get("field")?),
             reason: row.try_get("reason")?,
             rows: from_integer(row.try_get("row_count")?),
-        })
-    })
-    .collect()
+        };
+        // A destination may refuse for the same reason in each of a run's jobs.
+        let is_same = |known: &&mut RejectGroup| {
+            (known.code, &known.destination_code, &known.field) == (group.code, &group.destination_code, &group.field)
+        };
+        match groups.iter_mut().find(is_same) {
+            Some(known) => known.rows += group.rows,
+            None => groups.push(group),
+        }
+    }
+    Ok(groups)
 }
 
 /// The values left empty in a run, by field and reason, the most first.
@@ -339,7 +477,7 @@ pub(crate) async fn give_up_payload(database: &Database, run_id: &RunId) -> Resu
 pub(crate) async fn shred(database: &Database, ended_before: i64) -> Result<u64, StoreError> {
     let text = format!(
         "update run set payload_key = null, read_whole_at = null, payload_removed_at = null, version = version + 1
-         where payload_key is not null and finished_at < $1 and state in ({})",
+         where payload_key is not null and ledger_open = 0 and finished_at < $1 and state in ({})",
         super::states_sql(RunState::is_final)
     );
     let done = sqlx::query(AssertSqlSafe(text)).bind(ended_before).execute(database.writer()).await?;

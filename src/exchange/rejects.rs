@@ -54,12 +54,21 @@ fn length_bytes(length: usize) -> [u8; 4] {
 }
 
 /// Reads what [`append_source_row`] wrote; ends early when the file is not whole.
-struct SourceRows<'a> {
+pub(super) struct SourceRows<'a> {
     file: &'a [u8],
     ends: Vec<usize>,
 }
 
 impl<'a> SourceRows<'a> {
+    pub(super) fn new(file: &'a [u8]) -> Self {
+        Self { file, ends: Vec::new() }
+    }
+
+    /// Where the values of the row that was read last end.
+    pub(super) fn ends(&self) -> &[usize] {
+        &self.ends
+    }
+
     fn take(&mut self, length: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.file.split_at_checked(length)?;
         self.file = rest;
@@ -71,8 +80,8 @@ impl<'a> SourceRows<'a> {
         usize::try_from(u32::from_le_bytes(bytes)).ok()
     }
 
-    /// The next row's line, and its values; their ends are in `self.ends`.
-    fn next(&mut self) -> Option<(u64, &'a [u8])> {
+    /// The next row's line, and its values; their ends are in [`Self::ends`].
+    pub(super) fn next(&mut self) -> Option<(u64, &'a [u8])> {
         let line = u64::from_le_bytes(self.take(8)?.try_into().ok()?);
         let columns = self.length()?;
         self.ends.clear();
@@ -89,7 +98,7 @@ impl<'a> SourceRows<'a> {
 pub(super) fn refused_file(source: &[u8], columns: usize, refusals: &[Refusal]) -> Option<Vec<u8>> {
     let mut ordered: Vec<&Refusal> = refusals.iter().collect();
     ordered.sort_by_key(|refusal| refusal.row);
-    let mut rows = SourceRows { file: source, ends: Vec::new() };
+    let mut rows = SourceRows::new(source);
     let mut file = Vec::new();
     let mut number = 0;
     for refusal in ordered {

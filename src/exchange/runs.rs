@@ -6,8 +6,8 @@
 use std::{sync::Arc, time::Duration};
 
 use model::{
-    id::{AccountId, JobId, RunId, ShareId},
-    run::{Failure, Hold, IllegalStep, RunCounts, RunEvent, RunState},
+    id::{AccountId, JobId, LedgerId, RunId, ShareId},
+    run::{Changes, Failure, Hold, IllegalStep, RunCounts, RunEvent, RunState},
 };
 use sqlx::{Any, AssertSqlSafe, Row, Transaction, any::AnyRow};
 
@@ -58,6 +58,12 @@ pub(crate) struct RunRow {
     pub(crate) segment_id: Option<String>,
     pub(crate) counts: RunCounts,
     pub(crate) parts: u32,
+    /// Jobs with the consumer that it has finished.
+    pub(crate) jobs_done: u32,
+    /// The ledger that a mirror compares with.
+    pub(crate) ledger_id: Option<LedgerId>,
+    /// The ledger does not know yet what this run did.
+    pub(crate) ledger_open: bool,
     pub(crate) created_at: i64,
     pub(crate) started_at: Option<i64>,
 }
@@ -83,6 +89,7 @@ pub(crate) fn corrupt(what: &str) -> StoreError {
 
 pub(crate) fn counts_of(row: &AnyRow) -> Result<RunCounts, StoreError> {
     let number = |column: &str| row.try_get::<i64, _>(column).map(from_integer);
+    let changes: Option<String> = row.try_get("changes")?;
     Ok(RunCounts {
         declared: row.try_get::<Option<i64>, _>("declared")?.map(from_integer),
         read: number("rows_read")?,
@@ -93,6 +100,7 @@ pub(crate) fn counts_of(row: &AnyRow) -> Result<RunCounts, StoreError> {
         refused: number("rows_refused")?,
         bytes_read: number("bytes_read")?,
         bytes_sent: number("bytes_sent")?,
+        changes: changes.map(|text| serde_json::from_str(&text).map_err(|_| corrupt("changes"))).transpose()?,
     })
 }
 
@@ -128,6 +136,12 @@ impl RunRow {
             segment_id: row.try_get("segment_id")?,
             counts: counts_of(row)?,
             parts: small("parts")?,
+            jobs_done: small("jobs_done")?,
+            ledger_id: row
+                .try_get::<Option<String>, _>("ledger_id")?
+                .map(|id| id.parse().map_err(|_| corrupt("ledger")))
+                .transpose()?,
+            ledger_open: row.try_get::<i64, _>("ledger_open")? != 0,
             created_at: row.try_get("created_at")?,
             started_at: row.try_get("started_at")?,
         })
@@ -381,6 +395,44 @@ impl Change {
         sqlx::query("update run set failure = $2 where id = $1")
             .bind(self.run_id.as_str())
             .bind(text)
+            .execute(&mut *self.transaction)
+            .await?;
+        Ok(())
+    }
+
+    /// What a mirror found. From now on the ledger has to hear what becomes of it.
+    pub(crate) async fn set_changes(&mut self, changes: &Changes) -> Result<(), HeldError> {
+        let text = serde_json::to_string(changes).map_err(|_| corrupt("changes"))?;
+        sqlx::query("update run set changes = $2, ledger_open = 1 where id = $1")
+            .bind(self.run_id.as_str())
+            .bind(text)
+            .execute(&mut *self.transaction)
+            .await?;
+        Ok(())
+    }
+
+    /// The ledger knows what became of the run.
+    pub(crate) async fn ledger_told(&mut self) -> Result<(), HeldError> {
+        sqlx::query("update run set ledger_open = 0 where id = $1")
+            .bind(self.run_id.as_str())
+            .execute(&mut *self.transaction)
+            .await?;
+        Ok(())
+    }
+
+    pub(crate) async fn set_ledger(&mut self, ledger_id: &LedgerId) -> Result<(), HeldError> {
+        sqlx::query("update run set ledger_id = $2 where id = $1")
+            .bind(self.run_id.as_str())
+            .bind(ledger_id.as_str())
+            .execute(&mut *self.transaction)
+            .await?;
+        Ok(())
+    }
+
+    /// The consumer has finished a job; the next one is still to be opened.
+    pub(crate) async fn job_done(&mut self) -> Result<(), HeldError> {
+        sqlx::query("update run set jobs_done = jobs_done + 1, import_job_id = null where id = $1")
+            .bind(self.run_id.as_str())
             .execute(&mut *self.transaction)
             .await?;
         Ok(())

@@ -17,7 +17,7 @@ const PAGE_ROWS: u64 = 50;
 const TIMELINE_ENTRIES: i64 = 100;
 const WORDS: usize = 8;
 const SUMMARY: &str = "id, share_id, state, audience_name, source_name, destination_name, destination_segment, mode, declared,
-    rows_read, rows_valid, rows_rejected, rows_sent, rows_acknowledged, rows_refused, bytes_read, bytes_sent, created_at, started_at,
+    rows_read, rows_valid, rows_rejected, rows_sent, rows_acknowledged, rows_refused, bytes_read, bytes_sent, changes, created_at, started_at,
     finished_at";
 
 fn summary_of(row: &AnyRow) -> Result<RunSummary, StoreError> {

@@ -69,10 +69,14 @@ impl Hub {
         self.exchange().wake.notify_one();
     }
 
-    /// Removes what is kept of runs that ended: the parts at once when they ended well or were called off, and everything, with the key,
+    /// Removes what is kept of runs that ended, once their ledgers have heard of it: the parts at once when they ended well or were called off, and everything, with the key,
     /// after the retention.
     async fn sweep_payload(&self) -> Result<(), StoreError> {
         let before = self.now_ms().saturating_sub(self.exchange().settings.retention_ms());
+        // Before their keys go: it takes them to tell the ledger.
+        for run_id in records::ended_with_payload(self.database(), before).await? {
+            self.remove_payload(&run_id).await;
+        }
         let shredded = records::shred(self.database(), before).await?;
         if shredded > 0 {
             tracing::info!(runs = shredded, "the keys of runs were destroyed after the retention");
@@ -87,6 +91,7 @@ impl Hub {
     pub(super) async fn remove_payload(&self, run_id: &RunId) {
         let removed = async {
             let prefix = super::payload_folder(run_id);
+            self.settle_ledger(run_id).await?;
             match records::give_up_payload(self.database(), run_id).await? {
                 None => return Ok(()),
                 Some(records::Kept::Rejects) => {
@@ -110,6 +115,8 @@ enum RemovalError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Payload(#[from] crate::store::PayloadError),
+    #[error("the ledger could not be told what became of it: {0}")]
+    Ledger(#[from] super::mirror::SettleError),
 }
 
 fn report_panic(ended: Result<(), tokio::task::JoinError>) {

@@ -112,7 +112,7 @@ impl Hub {
         let Some(consumer) = &endpoint.description.consumer else {
             return Err(HubError::invalid("endpoint_id", format!("{} does not take audiences.", endpoint.name)));
         };
-        if !consumer.delivery.modes.contains(&choice.mode.job_mode()) {
+        if !choice.mode.is_possible(&consumer.delivery.modes) {
             problems.push(FieldProblem::new("mode", format!("{} does not offer this. Choose another.", endpoint.name)));
         }
         let segment = match choice.segment {

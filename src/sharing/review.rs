@@ -70,6 +70,7 @@ impl Hub {
                 source_fields: audience.fields,
                 mode: destination.mode,
                 shrink_limit: share.shrink_limit,
+                duplicates: share.duplicates,
                 destination,
                 mapping: share.mapping,
             },

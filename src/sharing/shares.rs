@@ -7,7 +7,7 @@ use model::{
     error::{FieldProblem, HubError},
     id::{AccountId, AudienceId, EndpointId, ShareId},
     mapping::{Mapping, Source},
-    run::{Mode, ShrinkLimit},
+    run::{Duplicates, Mode, ShrinkLimit},
     transform::Transform,
     view::{Actor, Destination, DestinationSegment, Role, ShareState, ShareSummary, ShareView},
 };
@@ -44,6 +44,7 @@ pub(super) struct ShareRow {
     pub(super) mapping: Mapping,
     pub(super) mapping_version: u32,
     pub(super) shrink_limit: ShrinkLimit,
+    pub(super) duplicates: Duplicates,
 }
 
 impl Hub {
@@ -156,6 +157,7 @@ impl Hub {
             mapping: row.mapping,
             mapping_version: row.mapping_version,
             shrink_limit: row.shrink_limit,
+            duplicates: row.duplicates,
             runs,
         })
     }
@@ -205,6 +207,21 @@ impl Hub {
         if done.rows_affected() == 1 { Ok(()) } else { Err(HubError::not_found("share")) }
     }
 
+    /// Changes what runs of the share do with rows of the same person.
+    pub async fn set_duplicates(&self, actor: &Actor, id: &ShareId, duplicates: Duplicates) -> Result<()> {
+        require(actor, Role::Member)?;
+        let sql = "update share set duplicates = $1, updated_at = $2 where id = $3 and account_id = $4";
+        let done = sqlx::query(sql)
+            .bind(duplicates.as_str())
+            .bind(self.now_ms())
+            .bind(id.as_str())
+            .bind(actor.account_id.as_str())
+            .execute(self.database().writer())
+            .await
+            .map_err(internal)?;
+        if done.rows_affected() == 1 { Ok(()) } else { Err(HubError::not_found("share")) }
+    }
+
     /// Throws a draft away.
     pub async fn discard_share(&self, actor: &Actor, id: &ShareId) -> Result<()> {
         require(actor, Role::Member)?;
@@ -219,7 +236,7 @@ impl Hub {
     }
 
     pub(super) async fn share_row(&self, actor: &Actor, id: &ShareId) -> Result<ShareRow> {
-        let sql = "select id, state, audience_id, destination_endpoint_id, segment_id, segment_name, mode, mapping, mapping_version, shrink_limit
+        let sql = "select id, state, audience_id, destination_endpoint_id, segment_id, segment_name, mode, mapping, mapping_version, shrink_limit, duplicates
             from share where id = $1 and account_id = $2";
         let row = sqlx::query(sql)
             .bind(id.as_str())
@@ -345,6 +362,7 @@ fn share_row(row: &AnyRow) -> std::result::Result<ShareRow, StoreError> {
             .ok()
             .and_then(ShrinkLimit::new)
             .unwrap_or_default(),
+        duplicates: Duplicates::parse(&row.try_get::<String, _>("duplicates")?).unwrap_or_default(),
     })
 }
 

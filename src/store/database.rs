@@ -42,6 +42,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0003_sharing", include_str!("migrations/0003_sharing.sql")),
     ("0004_exchange", include_str!("migrations/0004_exchange.sql")),
     ("0005_jobs", include_str!("migrations/0005_jobs.sql")),
+    ("0006_mirror", include_str!("migrations/0006_mirror.sql")),
 ];
 
 /// A handle on the database; cheap to clone.

@@ -45,6 +45,7 @@ pub fn sentence(share: &ShareView) -> String {
     match destination.mode {
         Mode::Add => format!("Adds the people in {audience} to “{segment}” in {name}."),
         Mode::Replace => format!("Replaces the members of “{segment}” in {name} by the people in {audience}."),
+        Mode::Mirror => format!("Keeps “{segment}” in {name} in step with {audience}."),
         Mode::Remove => format!("Removes the people in {audience} from “{segment}” in {name}."),
     }
 }

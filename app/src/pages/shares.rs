@@ -78,7 +78,7 @@ pub fn ShareTable(
                         <span class="soft one-line">{share.source_name}</span>
                     </th>
                     <td data-label="Destination">{destination}</td>
-                    <td data-label="Mode">{share.mode.map_or("—", mode_word)}</td>
+                    <td data-label="Mode">{share.mode.map_or("—", model::run::Mode::label)}</td>
                     <td data-label="Last run">{last}</td>
                     <td data-label="Changed"><Time at=share.updated_at /></td>
                 </tr>
@@ -98,14 +98,5 @@ pub fn ShareTable(
             </thead>
             <tbody>{rows}</tbody>
         </table>
-    }
-}
-
-/// A mode in a table.
-pub fn mode_word(mode: model::run::Mode) -> &'static str {
-    match mode {
-        model::run::Mode::Add => "Add",
-        model::run::Mode::Replace => "Replace",
-        model::run::Mode::Remove => "Remove",
     }
 }

@@ -8,7 +8,7 @@ use super::{
     value::check_fit,
 };
 use crate::{
-    field::Field,
+    field::{Field, FieldKind},
     reject::{Reject, RejectCode},
     transform::{Transform, is_empty},
 };
@@ -19,6 +19,8 @@ pub struct Plan {
     columns: Vec<Column>,
     targets: Vec<Field>,
     header: Vec<String>,
+    /// Where the identifiers are among the targets.
+    identifiers: Vec<usize>,
 }
 
 #[derive(Debug, Clone)]
@@ -69,7 +71,25 @@ impl Plan {
                 Err(finding) => findings.push(finding),
             }
         }
-        if findings.is_empty() { Ok(Self { columns, targets, header: header.to_vec() }) } else { Err(findings) }
+        if !findings.is_empty() {
+            return Err(findings);
+        }
+        let is_identifier = |(index, field): (usize, &Field)| (field.kind == FieldKind::Identifier).then_some(index);
+        let identifiers = targets.iter().enumerate().filter_map(is_identifier).collect();
+        Ok(Self { columns, targets, header: header.to_vec(), identifiers })
+    }
+
+    /// Where the identifiers are among the values of each row made.
+    pub fn identifiers(&self) -> &[usize] {
+        &self.identifiers
+    }
+
+    /// Where those identifiers are that tell people apart: the required ones, or all when none is required. Two rows with the same values there are
+    /// the same person.
+    pub fn identity(&self) -> Vec<usize> {
+        let required: Vec<usize> =
+            self.identifiers.iter().copied().filter(|index| self.targets[*index].required).collect();
+        if required.is_empty() { self.identifiers.clone() } else { required }
     }
 
     /// The destination fields that are sent, in the order of their values in each row made.
@@ -102,7 +122,25 @@ impl Plan {
                 Err(reject) => return Err(reject),
             }
         }
+        let made = output.row();
+        let is_nobody = |index: &usize| made.value(*index).is_none_or(<[u8]>::is_empty);
+        if !self.identifiers.is_empty() && self.identifiers.iter().all(is_nobody) {
+            return Err(self.nobody());
+        }
         Ok(())
+    }
+
+    fn nobody(&self) -> Reject {
+        let names: Vec<&str> = self.identifiers.iter().map(|index| self.targets[*index].display_name()).collect();
+        let all = match names.as_slice() {
+            [name] => format!("“{name}”, the only identifier that is sent, is"),
+            names => format!("All identifiers that are sent ({}) are", names.join(", ")),
+        };
+        Reject {
+            code: RejectCode::NoIdentifier,
+            field: None,
+            reason: format!("{all} empty, so that nobody can be found by the row. Fill one at the source."),
+        }
     }
 
     /// The same for a row to look at: each value before and after, and what is wrong with each one.
@@ -129,6 +167,9 @@ impl Plan {
                 }
             };
             cells.push(PreviewCell { target: self.targets[column.target].name.clone(), raw, sent, problem });
+        }
+        if !self.identifiers.is_empty() && self.identifiers.iter().all(|index| cells[*index].sent.is_empty()) {
+            reject.get_or_insert_with(|| self.nobody());
         }
         Preview { cells, reject }
     }

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use axum::{
     Json,
-    body::{Body, Bytes, to_bytes},
+    body::{Body, BodyDataStream, Bytes},
     extract::{Path, State},
     response::{IntoResponse, Response},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
+use bytes::BytesMut;
+use futures::StreamExt;
 use http::{
     HeaderMap, HeaderName, HeaderValue, StatusCode,
     header::{ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_RANGE, RANGE},
@@ -33,6 +35,9 @@ const LARGEST_PAGE: u32 = 64;
 const PATIENCE: Duration = Duration::from_secs(120);
 /// How long a part waits for its turn before its sender is asked to come again.
 const TURN: Duration = Duration::from_secs(20);
+/// How much of a refused body is still taken off the wire, and for how long.
+const MOST_DISCARDED: usize = 64 * 1024 * 1024;
+const DISCARD_PATIENCE: Duration = Duration::from_secs(10);
 
 /// `GET /v1/jobs/{jobId}/data`.
 pub(crate) async fn list(
@@ -57,44 +62,74 @@ pub(crate) async fn send(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<JobPart>, ApiError> {
-    let part = number(&part)?;
+    let mut body = body.into_data_stream();
+    let announced = announced(&part, &headers);
+    let (part, coding) = match announced {
+        Ok(announced) => announced,
+        Err(error) => {
+            discard(&mut body).await;
+            return Err(error);
+        }
+    };
+    // Until it is this body's turn, it stays where it is: with its sender.
+    let turn = tokio::time::timeout(TURN, hub.upload_turn()).await;
+    let _turn = turn.map_err(|_| ApiError::later("Many parts are being sent. Send this one again.", 5))?;
+    let most = hub.largest_upload();
+    let read = tokio::time::timeout(PATIENCE, gather(&mut body, most)).await;
+    let read = read.map_err(|_| {
+        ApiError::new(StatusCode::REQUEST_TIMEOUT, "too_slow", "The part took too long to come. Send smaller parts.")
+    })?;
+    let read = read.map_err(|_| {
+        ApiError::new(StatusCode::BAD_REQUEST, "body_unreadable", "The body broke off. Send the part again.")
+    })?;
+    let Some(bytes) = read else {
+        discard(&mut body).await;
+        return Err(ApiError::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            RefusalCode::PartTooLarge.as_str(),
+            format!("The body of a part has at most {most} bytes."),
+        ));
+    };
+    Ok(Json(hub.receive_part(&caller, &job, part, coding, bytes).await?))
+}
+
+/// What the address and the headers say of a part.
+fn announced(part: &str, headers: &HeaderMap) -> Result<(u32, Coding), ApiError> {
+    let part = number(part)?;
     let essence = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("text/csv");
     let essence = essence.split(';').next().unwrap_or_default().trim();
     if !essence.eq_ignore_ascii_case("text/csv") {
         let detail = "Send audience data as text/csv; charset=utf-8; header=present.";
         return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_csv", detail));
     }
-    let coding = Coding {
-        encoding: headers
-            .get(CONTENT_ENCODING)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default()
-            .trim()
-            .to_ascii_lowercase(),
-        sha256: content_digest(&headers)?,
-    };
-    // Until it is this body's turn, it stays where it is: with its sender.
-    let turn = tokio::time::timeout(TURN, hub.upload_turn()).await;
-    let _turn = turn.map_err(|_| ApiError::later("Many parts are being sent. Send this one again.", 5))?;
-    let most = hub.largest_upload();
-    let read = tokio::time::timeout(PATIENCE, to_bytes(body, most)).await;
-    let read = read.map_err(|_| {
-        ApiError::new(StatusCode::REQUEST_TIMEOUT, "too_slow", "The part took too long to come. Send smaller parts.")
-    })?;
-    let body = read.map_err(|error| {
-        // The two that there are: beyond the limit, or the connection broke.
-        let code = RefusalCode::PartTooLarge;
-        if error.to_string().contains("limit") {
-            ApiError::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                code.as_str(),
-                format!("The body of a part has at most {most} bytes."),
-            )
-        } else {
-            ApiError::new(StatusCode::BAD_REQUEST, "body_unreadable", "The body broke off. Send the part again.")
+    let encoding = headers.get(CONTENT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    Ok((part, Coding { encoding: encoding.trim().to_ascii_lowercase(), sha256: content_digest(headers)? }))
+}
+
+/// The whole body; none when it is larger than that.
+async fn gather(body: &mut BodyDataStream, most: usize) -> Result<Option<Bytes>, axum::Error> {
+    let mut gathered = BytesMut::new();
+    while let Some(chunk) = body.next().await {
+        let chunk = chunk?;
+        if gathered.len() + chunk.len() > most {
+            return Ok(None);
         }
-    })?;
-    Ok(Json(hub.receive_part(&caller, &job, part, coding, body).await?))
+        gathered.extend_from_slice(&chunk);
+    }
+    Ok(Some(gathered.freeze()))
+}
+
+/// Lets the rest of a body that is refused come, as far as is reasonable: to a sender that is still sending, an answer would be a broken
+/// connection.
+async fn discard(body: &mut BodyDataStream) {
+    let discarding = async {
+        let mut left = MOST_DISCARDED;
+        while let Some(Ok(chunk)) = body.next().await {
+            let Some(rest) = left.checked_sub(chunk.len()) else { return };
+            left = rest;
+        }
+    };
+    let _ended_or_not = tokio::time::timeout(DISCARD_PATIENCE, discarding).await;
 }
 
 /// `GET /v1/jobs/{jobId}/data/{part}`: the whole, or one range of it.

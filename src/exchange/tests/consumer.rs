@@ -147,6 +147,14 @@ impl Consumer {
         (inner.puts, inner.taken)
     }
 
+    /// What was announced, in order; repeats are left out.
+    pub(super) fn modes(&self) -> Vec<JobMode> {
+        let inner = self.lock();
+        let mut seen = std::collections::HashSet::new();
+        let fresh = inner.announced.iter().filter(|id| seen.insert(id.as_str()));
+        fresh.filter_map(|id| inner.imports.get(id)?.announced.mode).collect()
+    }
+
     pub(super) fn announced(&self) -> Vec<String> {
         self.lock().announced.clone()
     }

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use model::{
+    contract::JobMode,
     id::{AccountId, RunId},
     reject::RejectCode,
     run::{Mode, RejectGroup, RunEvent, RunState},
@@ -134,7 +135,15 @@ async fn parts_rejects_and_reasons_add_up_whatever_the_order() {
         let bench = Bench::new(scratch.url()).await;
         let run_id = bench.enqueue().await;
         let held = bench.claim("worker").await.expect("there is one").held;
-        let part = |number| PartRow { number, rows: 10, bytes: 200, sha256: "00".repeat(32) };
+        let part = |number| PartRow {
+            number,
+            job_mode: JobMode::Add,
+            job_number: number,
+            rows: 10,
+            bytes: 200,
+            sha256: "00".repeat(32),
+            acknowledged: false,
+        };
         let group = |code: Option<&str>, rows| RejectGroup {
             code: if code.is_some() { RejectCode::Refused } else { RejectCode::InvalidEmail },
             destination_code: code.map(str::to_owned),
@@ -146,17 +155,15 @@ async fn parts_rejects_and_reasons_add_up_whatever_the_order() {
         change.add_part(&part(1)).await.expect("adds");
         change.add_part(&part(2)).await.expect("adds");
         change.add_reject_file(RejectStage::Read, 1, 3).await.expect("adds");
-        change.add_left_out(&[group(None, 3)]).await.expect("adds");
-        change.add_left_out(&[group(None, 2), group(Some("blocked"), 1)]).await.expect("adds");
-        change.acknowledge_part(&part(2), 9, 1).await.expect("acknowledges");
+        change.add_left_out(&[group(None, 3)], None).await.expect("adds");
+        change.add_left_out(&[group(None, 2), group(Some("blocked"), 1)], Some(JobMode::Add)).await.expect("adds");
+        change.acknowledge_part(&part(2), 9, 1, None).await.expect("acknowledges");
         change.commit().await.expect("commits");
-        let open: Vec<u32> = records::parts(&bench.database, &run_id, true)
-            .await
-            .expect("lists")
-            .iter()
-            .map(|part| part.number)
-            .collect();
-        assert_eq!(open, [1]);
+        let listed = async || records::parts(&bench.database, &run_id, Some(JobMode::Add)).await.expect("lists");
+        let open = async || {
+            listed().await.iter().filter(|part| !part.acknowledged).map(|part| part.number).collect::<Vec<_>>()
+        };
+        assert_eq!(open().await, [1]);
         assert_eq!(
             records::left_out(&bench.database, &run_id).await.expect("lists"),
             [group(None, 5), group(Some("blocked"), 1)]
@@ -165,18 +172,18 @@ async fn parts_rejects_and_reasons_add_up_whatever_the_order() {
         let mut change = held.begin().await.expect("begins");
         let counts = change.counts().await.expect("counts");
         assert_eq!((counts.sent, counts.acknowledged, counts.refused), (10, 9, 1));
-        change.forget_acknowledgements().await.expect("forgets");
+        change.forget_acknowledgements(JobMode::Add).await.expect("forgets");
         let counts = change.counts().await.expect("counts");
         assert_eq!((counts.sent, counts.acknowledged, counts.refused), (0, 0, 0));
         change.commit().await.expect("commits");
         assert_eq!(records::left_out(&bench.database, &run_id).await.expect("lists"), [group(None, 5)]);
-        assert_eq!(records::parts(&bench.database, &run_id, true).await.expect("lists").len(), 2);
+        assert_eq!(open().await, [1, 2]);
 
         // A destination with a code of its own for every row does not fill the database.
         let mut change = held.begin().await.expect("begins");
         let many: Vec<RejectGroup> = (0..500).map(|number| group(Some(&format!("code-{number}")), 1)).collect();
-        change.add_left_out(&many).await.expect("adds");
-        change.add_left_out(&many).await.expect("adds");
+        change.add_left_out(&many, None).await.expect("adds");
+        change.add_left_out(&many, None).await.expect("adds");
         change.commit().await.expect("commits");
         let groups = records::left_out(&bench.database, &run_id).await.expect("lists");
         assert!(groups.len() <= 101, "{}", groups.len());

@@ -6,6 +6,7 @@ mod faulty_destination;
 mod faulty_source;
 mod holding;
 mod leases;
+mod mirroring;
 mod plans;
 mod producer;
 mod restarts;

@@ -5,7 +5,7 @@ use model::{
     field::{Field, FieldKind, FieldType},
     id::{AccountId, EndpointId, ShareId},
     mapping::{Link, Mapping, Source},
-    run::{Mode, ShrinkLimit},
+    run::{Duplicates, Mode, ShrinkLimit},
     view::{Destination, DestinationSegment},
 };
 
@@ -50,6 +50,7 @@ pub(super) fn plan(source: &EndpointId, destination: &EndpointId, mode: Mode) ->
         mapping: Mapping { links: vec![as_is("email"), as_is("name")] },
         mode,
         shrink_limit: ShrinkLimit::new(100).expect("a percentage"),
+        duplicates: Duplicates::Keep,
     }
 }
 

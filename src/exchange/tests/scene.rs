@@ -207,7 +207,11 @@ impl Scene {
     }
 
     pub(super) async fn enqueue(&self, plan: RunPlan) -> RunId {
-        let share_id: ShareId = new_id("shr_");
+        self.enqueue_for(new_id(ShareId::PREFIX), plan).await
+    }
+
+    /// Another run of a share.
+    pub(super) async fn enqueue_for(&self, share_id: ShareId, plan: RunPlan) -> RunId {
         let run = NewRun { account_id: self.actor.account_id.clone(), share_id, mapping_version: 1, plan };
         let mut transaction = self.hub.database().begin().await.expect("begins");
         let run_id = enqueue(&mut transaction, self.hub.now_ms(), run).await.expect("enqueues");

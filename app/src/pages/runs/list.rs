@@ -20,7 +20,6 @@ use crate::{
         time::Time,
     },
     error::AppError,
-    pages::shares::mode_word,
 };
 
 /// In the address: whatever has not ended.
@@ -187,7 +186,7 @@ pub fn RunTable(
                         <a href=format!("/runs/{}", run.id)>{run.audience_name}</a>
                         <span class="soft one-line">{format!("{} → {} · {}", run.source_name, run.destination_name, run.destination_segment)}</span>
                     </th>
-                    <td data-label="Mode">{mode_word(run.mode)}</td>
+                    <td data-label="Mode">{run.mode.label()}</td>
                     <td data-label="Asked for"><Time at=run.created_at /></td>
                     <td data-label="Took" class="number">{took.unwrap_or_else(|| "—".to_owned())}</td>
                     <td data-label="Rows" class="number"><Count number=run.counts.read /></td>

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 use model::{
-    run::{LeftEmpty, Mode, RunState},
+    run::{Changes, LeftEmpty, Mode, RunState},
     view::RunView,
 };
 
@@ -120,12 +120,22 @@ fn going_on(run: &RunView) -> String {
             "Sending to {}: {} of {} rows, {} of {} parts.",
             summary.destination_name,
             grouped(counts.acknowledged + counts.refused),
-            grouped(counts.valid),
+            grouped(counts.to_send()),
             run.parts_acknowledged,
             run.parts
         ),
         RunState::Completing => format!("Waiting for {} to finish.", summary.destination_name),
-        RunState::Complete => format!("All {} were delivered.", counted(counts.acknowledged, "row", "rows")),
+        RunState::Complete => match counts.changes {
+            Some(changes) if counts.to_send() == 0 => {
+                format!("Nothing has changed: {} as before.", counted(changes.unchanged, "person", "people"))
+            }
+            Some(changes) => format!(
+                "All {} were delivered; {} unchanged.",
+                counted(counts.acknowledged, "change", "changes"),
+                counted(changes.unchanged, "person is", "people are")
+            ),
+            None => format!("All {} were delivered.", counted(counts.acknowledged, "row", "rows")),
+        },
         RunState::CompleteWithRejects => {
             let left_out = counts.rejected + counts.refused;
             format!(
@@ -170,6 +180,7 @@ fn Content(
         Mode::Add => "to",
         Mode::Replace => "replaces",
         Mode::Remove => "removed from",
+        Mode::Mirror => "mirrored in",
     };
     let lead = format!(
         "{} of {}, {arrow} “{}” in {}",
@@ -250,6 +261,7 @@ fn Content(
         }}
         <section aria-labelledby="rows">
             <h2 id="rows">"Where the rows went"</h2>
+            <WhatChanged view />
             <Funnel run=view />
             <p class="soft">"These are rows delivered, not people matched: how many of them the destination knows is its own matter."</p>
             <p hidden=move || !view.with(|view| view.has_rejects)>
@@ -282,7 +294,13 @@ fn Content(
         <section aria-labelledby="receipt" hidden=move || view.with(|view| view.receipt_sha256.is_none())>
             <h2 id="receipt">"Receipt"</h2>
             <p>
-                "Every row is accounted for: declared is read; read is valid and rejected; valid is sent; sent is acknowledged and refused."
+                {move || {
+                    if view.with(|view| view.summary.counts.changes.is_some()) {
+                        "Every row is accounted for: declared is read; read is valid and rejected; valid is new, changed and unchanged; sent is new, changed and left; sent is acknowledged and refused."
+                    } else {
+                        "Every row is accounted for: declared is read; read is valid and rejected; valid is sent; sent is acknowledged and refused."
+                    }
+                }}
             </p>
             <dl class="facts digest-facts">
                 <div><dt>"SHA-256 of what was delivered"</dt><dd><code class="digest">{move || view.with(|view| view.receipt_sha256.clone())}</code></dd></div>
@@ -304,6 +322,21 @@ fn Content(
                 </ActionForm>
             </div>
         </Dialog>
+    }
+}
+
+/// What a mirror found, compared with what its share had sent before.
+#[component]
+fn WhatChanged(view: ReadSignal<RunView>) -> impl IntoView {
+    let changes = Memo::new(move |_| view.with(|view| view.summary.counts.changes));
+    let count = move |of: fn(&Changes) -> u64| move || grouped(changes.get().as_ref().map_or(0, of));
+    view! {
+        <dl class="changes" hidden=move || changes.with(Option::is_none)>
+            <div><dt>"New"</dt><dd class="count">{count(|changes| changes.added)}</dd><dd class="soft">"added"</dd></div>
+            <div><dt>"Changed"</dt><dd class="count">{count(|changes| changes.changed)}</dd><dd class="soft">"sent again"</dd></div>
+            <div><dt>"Left"</dt><dd class="count">{count(|changes| changes.removed)}</dd><dd class="soft">"removed"</dd></div>
+            <div><dt>"Unchanged"</dt><dd class="count">{count(|changes| changes.unchanged)}</dd><dd class="soft">"not sent again"</dd></div>
+        </dl>
     }
 }
 

@@ -9,7 +9,7 @@ use model::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    above, mode_name, people,
+    above, people,
     steps::{Step, Steps},
 };
 use crate::{
@@ -225,7 +225,7 @@ impl Initial {
 }
 
 fn offers(choice: &DestinationChoice, mode: Mode) -> bool {
-    choice.delivery.modes.contains(&mode.job_mode())
+    mode.is_possible(&choice.delivery.modes)
 }
 
 fn first_mode(choice: &DestinationChoice) -> Mode {
@@ -311,13 +311,13 @@ fn Loaded(data: DestinationData, form: FormState, action: ServerAction<ChooseDes
     let modes: Vec<_> = Mode::ALL
         .into_iter()
         .map(|mode| {
-            let declared = move || delivery().is_none_or(|delivery| delivery.modes.contains(&mode.job_mode()));
+            let declared = move || delivery().is_none_or(|delivery| mode.is_possible(&delivery.modes));
             let possible = move || declared() && (mode != Mode::Remove || is_existing.get());
             let sentence = move || mode_sentence(mode, is_existing.get());
             view! {
                 <label class="choice" class:not-declared=move || !declared() class:disabled=move || !possible()>
                     <input type="radio" name="mode" value=mode.as_str() checked=initial.mode == mode.as_str() disabled=move || !declared() />
-                    <span class="choice-text"><strong>{mode_name(mode)}</strong><span>{sentence}</span></span>
+                    <span class="choice-text"><strong>{mode.label()}</strong><span>{sentence}</span></span>
                 </label>
             }
         })
@@ -507,6 +507,9 @@ fn mode_sentence(mode: Mode, is_existing: bool) -> &'static str {
             "The segment's present members are exchanged for the people of the audience, once everything has arrived."
         }
         (Mode::Replace, false) => "The segment holds exactly the people of the audience, at each run.",
+        (Mode::Mirror, _) => {
+            "Each run sends only what changed since the one before, and removes who left the audience. Nobody else is touched."
+        }
         (Mode::Remove, true) => "The people of the audience are taken out. Whoever else is in the segment stays.",
         (Mode::Remove, false) => "Takes people out of a segment that exists; a new one has nobody to take out.",
     }

@@ -31,15 +31,6 @@ fn people(share: &ShareView) -> String {
     }
 }
 
-/// A mode's name, for people.
-fn mode_name(mode: Mode) -> &'static str {
-    match mode {
-        Mode::Add => "Add",
-        Mode::Replace => "Replace",
-        Mode::Remove => "Remove",
-    }
-}
-
 /// What a mode does to a segment, in one sentence.
 fn mode_effect(mode: Mode, segment: &DestinationSegment, size: Option<u64>) -> String {
     let name = segment.name();
@@ -61,6 +52,14 @@ fn mode_effect(mode: Mode, segment: &DestinationSegment, size: Option<u64>) -> S
         (Mode::Remove, _) => {
             format!("{number} of the audience are taken out of “{name}”. Whoever else is in it stays.")
         }
+        (Mode::Mirror, DestinationSegment::New { .. }) => format!(
+            "A new segment “{name}” is made with the people of the audience. Later runs send only what changed: who is new, who has other values, \
+             and who left and is to be removed."
+        ),
+        (Mode::Mirror, DestinationSegment::Existing { .. }) => format!(
+            "“{name}” is kept in step with the audience: each run sends only what changed since the one before, and removes who left. Members \
+             that this share did not send stay."
+        ),
     }
 }
 

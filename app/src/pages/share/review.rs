@@ -2,13 +2,14 @@
 
 use leptos::{form::ActionForm, prelude::*};
 use model::{
+    field::{Field, FieldKind},
     mapping::{Finding, Link, Severity, Source},
-    run::{Mode, ShrinkLimit},
+    run::{Duplicates, Mode, ShrinkLimit},
     view::{Destination, DestinationSegment, ShareReview, ShareView},
 };
 
 use super::{
-    above, display_name, mode_effect, mode_name, people,
+    above, display_name, mode_effect, people,
     steps::{Step, Steps},
 };
 use crate::{
@@ -47,12 +48,14 @@ pub async fn review_page(share_id: String) -> Result<ShareReview, AppError> {
 }
 
 /// Shares, and leads to the run. `last_run` is the newest run that the page showed: when there is a newer one, the form was sent twice, or somebody
-/// else was faster, and that run is shown instead of making another. `shrink_limit` is in percent, where the page asked for it.
+/// else was faster, and that run is shown instead of making another. `shrink_limit` is in percent; it and `duplicates` are empty where the page did
+/// not ask for them.
 #[server(endpoint = "share_now")]
 pub async fn share_now(
     share_id: String,
     #[server(default)] last_run: String,
     #[server(default)] shrink_limit: String,
+    #[server(default)] duplicates: String,
 ) -> Result<(), AppError> {
     let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
     let path = format!("/shares/{share_id}/review");
@@ -72,6 +75,11 @@ pub async fn share_now(
             let percent = shrink_limit.trim().parse().map_err(|_| wrong())?;
             hub.set_shrink_limit(&actor, &id, percent).await?;
         }
+        if !duplicates.is_empty() {
+            let wrong = || model::error::HubError::invalid("duplicates", "Choose what is sent of the same person.");
+            let choice = model::run::Duplicates::parse(&duplicates).ok_or_else(wrong)?;
+            hub.set_duplicates(&actor, &id, choice).await?;
+        }
         match hub.share_now(&actor, &id).await {
             Err(error @ model::error::HubError::Conflict { .. }) => {
                 let under_way = hub.share(&actor, &id).await?.runs.into_iter().find(|run| !run.state.is_final());
@@ -85,7 +93,9 @@ pub async fn share_now(
             leptos_axum::redirect(&format!("/runs/{run}"));
             Ok(())
         }
-        Err(error) => Err(crate::flash::fail(&path, &[("shrink_limit", &shrink_limit)], error).await),
+        Err(error) => {
+            Err(crate::flash::fail(&path, &[("shrink_limit", &shrink_limit), ("duplicates", &duplicates)], error).await)
+        }
     }
 }
 
@@ -156,7 +166,7 @@ fn Loaded(review: ShareReview, form: FormState, action: ServerAction<ShareNow>) 
     view! {
         <PageHead title="Review" above=above(&share) lead="What will happen when you share. Nothing has been sent yet." />
         <Steps share=share.clone() current=Step::Review />
-        <ErrorSummary form=form.clone() fields=&[("shrink_limit", "Hold for approval")] />
+        <ErrorSummary form=form.clone() fields=&[("shrink_limit", "Hold for approval"), ("duplicates", "Rows of the same person")] />
         <div class="review">
             <Findings findings=review.findings destination=destination.clone() mapping_path=mapping_path.clone() />
             <Facts share=share.clone() destination=destination.clone() sample form=(may_share && errors == 0).then_some(form) />
@@ -171,8 +181,16 @@ fn Loaded(review: ShareReview, form: FormState, action: ServerAction<ShareNow>) 
 #[component]
 fn Facts(share: ShareView, destination: Destination, sample: AnyView, form: Option<FormState>) -> impl IntoView {
     let id = share.id.to_string();
-    let takes_away =
-        destination.mode != Mode::Add && matches!(destination.segment, DestinationSegment::Existing { .. });
+    let takes_away = match destination.mode {
+        Mode::Add => false,
+        Mode::Mirror => true,
+        Mode::Replace | Mode::Remove => matches!(destination.segment, DestinationSegment::Existing { .. }),
+    };
+    let identity = identity_names(&share, &destination);
+    let duplicates = (!identity.is_empty()).then_some(()).and(form.clone()).map(|form| {
+        let chosen = share.duplicates.within(destination.mode);
+        view! { <DuplicatesField form chosen mode=destination.mode identity /> }
+    });
     let guard = form.filter(|_| takes_away).map(|form| view! { <ShrinkLimitField form limit=share.shrink_limit /> });
     let effect = mode_effect(
         destination.mode,
@@ -214,15 +232,51 @@ fn Facts(share: ShareView, destination: Destination, sample: AnyView, form: Opti
                 </div>
                 <div>
                     <dt>"Mode"</dt>
-                    <dd>{mode_name(destination.mode)}</dd>
+                    <dd>{destination.mode.label()}</dd>
                 </div>
                 <div>
                     <dt>"Sample"</dt>
                     <dd>{sample}</dd>
                 </div>
             </dl>
+            {duplicates}
             {guard}
         </section>
+    }
+}
+
+/// The mapped fields by which people are told apart.
+fn identity_names(share: &ShareView, destination: &Destination) -> String {
+    let is_mapped = |field: &&Field| field.kind == FieldKind::Identifier && share.mapping.link(&field.name).is_some();
+    let mapped: Vec<&Field> = destination.fields.iter().filter(is_mapped).collect();
+    let has_required = mapped.iter().any(|field| field.required);
+    let telling = mapped.into_iter().filter(|field| field.required || !has_required);
+    telling.map(Field::display_name).collect::<Vec<_>>().join(" and ")
+}
+
+/// What is sent of rows of the same person. It stands apart from the form that it is sent with.
+#[component]
+fn DuplicatesField(form: FormState, chosen: Duplicates, mode: Mode, identity: String) -> impl IntoView {
+    let typed = Duplicates::parse(&form.value("duplicates")).unwrap_or(chosen);
+    let problem = form.problem("duplicates");
+    let offered = Duplicates::ALL.into_iter().filter(|choice| choice.within(mode) == *choice);
+    let options: Vec<_> = offered
+        .map(|choice| {
+            let label = match choice {
+                Duplicates::Keep => "send all of them",
+                Duplicates::Last => "send the last, reject the others",
+                Duplicates::First => "send the first, reject the others",
+            };
+            view! { <option value=choice.as_str() selected=choice == typed>{label}</option> }
+        })
+        .collect();
+    view! {
+        <div class="field guard" class:wrong=move || problem.with(Option::is_some)>
+            <label for="duplicates">"Rows of the same person"</label>
+            <select id="duplicates" name="duplicates" form=SHARE_FORM aria-describedby="duplicates-help duplicates-problem">{options}</select>
+            <p class="problem" id="duplicates-problem" hidden=move || problem.with(Option::is_none)>{move || problem.get()}</p>
+            <p class="help" id="duplicates-help">{format!("The same person is who has the same {identity}.")}</p>
+        </div>
     }
 }
 
