@@ -165,7 +165,7 @@ async fn the_same_people_arrive_whichever_way_each_side_moves_data() {
         "they introduce themselves"
     );
     let _agents = [scene.start("harbor"), scene.start("beacon")];
-    for mode in [Mode::Add, Mode::Replace, Mode::Remove] {
+    for mode in [Mode::Add, Mode::Replace, Mode::Remove, Mode::Mirror] {
         let mut outcomes = Vec::new();
         for way in [SERVED, SENDING, FETCHING, BOTH] {
             let run = scene.share(way, "Whichever way", mode).await;
