@@ -105,6 +105,61 @@ test("a segment is replaced, and then emptied by removing", async ({ member: { p
   expect(await membersOf(page, segment)).toBe(0);
 });
 
+test("a mirror sends everybody once, and afterwards only what changed", async ({ member: { page }, axe, javaScriptEnabled }) => {
+  const segment = newSegment("Mirrored");
+  await shareToMap(page, "High-value customers", { segment: { new: segment }, mode: "Mirror" });
+  await sourceOf(page, "E-mail address").selectOption({ label: "E-mail" });
+  await toReview(page);
+  const share = new URL(page.url()).pathname.replace("/review", "");
+  await expect(page.getByLabel("Rows of the same person")).toHaveValue("last");
+  await page.getByLabel("Rows of the same person").selectOption("first");
+  await axe();
+  await shareNow(page);
+  await runEnds(page);
+  const figures = async () => {
+    const number = async (name: string) => {
+      const term = page.locator(".changes > div", { has: page.getByText(name, { exact: true }) });
+      return Number(((await term.locator(".count").textContent()) ?? "").replaceAll(/\D/g, ""));
+    };
+    return { added: await number("New"), changed: await number("Changed"), removed: await number("Left"), unchanged: await number("Unchanged") };
+  };
+  const first = await figures();
+  const { sent, acknowledged } = await funnel(page);
+  expect(first).toMatchObject({ changed: 0, removed: 0, unchanged: 0 });
+  expect(first.added).toBe(sent);
+  // Nobody comes twice, so that each row taken is a member.
+  expect(await membersOf(page, segment)).toBe(acknowledged);
+  await expect(async () => {
+    await page.goto(`${share}/review`);
+    await expect(page.getByLabel("Rows of the same person")).toHaveValue("first");
+  }).toPass();
+
+  const again = async () => {
+    await page.goto(share);
+    await page.getByRole("button", { name: "Share again now" }).click();
+    await expect(page.getByRole("heading", { level: 1, name: /^Run of/ })).toBeVisible();
+    await runEnds(page);
+  };
+  await again();
+  // Whom the destination refused is tried again, and nobody else.
+  const refused = sent - acknowledged;
+  expect(await figures()).toEqual({ added: refused, changed: 0, removed: 0, unchanged: acknowledged });
+  await axe();
+
+  await page.goto(`${share}/mapping`);
+  await sourceOf(page, "Given name").selectOption({ label: "First name" });
+  if (!javaScriptEnabled) {
+    await page.getByRole("button", { name: "Save", exact: true }).last().click();
+    await expect(page.getByRole("status").filter({ hasText: /^Saved\.$/ })).toBeVisible();
+  }
+  await toReview(page);
+  await shareNow(page);
+  await runEnds(page);
+  const third = await figures();
+  expect(third).toEqual({ added: refused, changed: acknowledged, removed: 0, unchanged: 0 });
+  expect(await membersOf(page, segment)).toBe(acknowledged);
+});
+
 test("people can't be removed from a segment that is yet to be made", async ({ member: { page }, expectComplaint, javaScriptEnabled }) => {
   if (javaScriptEnabled) expectComplaint(/status of 422/);
   await beginShare(page, "High-value customers");

@@ -6,7 +6,7 @@ import { randomUUID } from "node:crypto";
 /** Where a share goes. */
 export interface Choice {
   segment: { new: string } | { existing: string };
-  mode?: "Add" | "Replace" | "Remove";
+  mode?: "Add" | "Replace" | "Remove" | "Mirror";
 }
 
 /** A segment's name that no other test has. */
