@@ -92,6 +92,9 @@ pub struct DeliveryOptions {
     /// Rows it takes in one part; Usher's limit when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rows_per_part: Option<u64>,
+    /// Rows that it takes in a second, over all that is sent to it; as many as come when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows_per_second: Option<u64>,
 }
 
 /// The side of an endpoint that offers audiences.

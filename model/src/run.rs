@@ -141,6 +141,8 @@ pub enum RunState {
     Failed,
     /// A person called it off.
     Canceled,
+    /// It was only to find out what would happen, and did; nothing was sent.
+    Checked,
 }
 
 /// What moves a run.
@@ -157,6 +159,8 @@ pub enum RunEvent {
     ReadWhole,
     /// All rows were read, but what they would do to the segment wants a person's approval first.
     Hold,
+    /// All rows were read, and what would happen was all that was asked.
+    Check,
     /// A person approved it.
     Approve,
     /// Every part was acknowledged.
@@ -189,7 +193,7 @@ pub struct IllegalStep {
 
 impl RunState {
     /// Every state.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Queued,
         Self::Exporting,
         Self::Reading,
@@ -200,6 +204,7 @@ impl RunState {
         Self::CompleteWithRejects,
         Self::Failed,
         Self::Canceled,
+        Self::Checked,
     ];
 
     /// The state after `event`, or an error when the state does not allow it.
@@ -211,6 +216,7 @@ impl RunState {
             (Self::Exporting | Self::Reading, E::ReadAgain) => Self::Exporting,
             (Self::Reading, E::ReadWhole) => Self::Delivering,
             (Self::Reading, E::Hold) => Self::Held,
+            (Self::Reading, E::Check) => Self::Checked,
             (Self::Held, E::Approve) => Self::Delivering,
             (Self::Delivering, E::Delivered) => Self::Completing,
             (Self::Completing, E::NextJob) => Self::Delivering,
@@ -226,7 +232,7 @@ impl RunState {
 
     /// No worker will touch it again unless a person asks.
     pub fn is_final(self) -> bool {
-        matches!(self, Self::Complete | Self::CompleteWithRejects | Self::Failed | Self::Canceled)
+        matches!(self, Self::Complete | Self::CompleteWithRejects | Self::Failed | Self::Canceled | Self::Checked)
     }
 
     /// A worker takes it up: it has not ended, and waits for nobody's decision.
@@ -247,6 +253,7 @@ impl RunState {
             Self::CompleteWithRejects => "complete_with_rejects",
             Self::Failed => "failed",
             Self::Canceled => "canceled",
+            Self::Checked => "checked",
         }
     }
 
@@ -263,6 +270,7 @@ impl RunState {
             Self::CompleteWithRejects => "Complete with rejects",
             Self::Failed => "Failed",
             Self::Canceled => "Canceled",
+            Self::Checked => "Checked",
         }
     }
 
@@ -528,12 +536,13 @@ mod tests {
 
     use super::*;
 
-    const EVENTS: [RunEvent; 14] = [
+    const EVENTS: [RunEvent; 15] = [
         RunEvent::ExportAsked,
         RunEvent::ExportReady,
         RunEvent::ReadAgain,
         RunEvent::ReadWhole,
         RunEvent::Hold,
+        RunEvent::Check,
         RunEvent::Approve,
         RunEvent::Delivered,
         RunEvent::NextJob,

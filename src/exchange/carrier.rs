@@ -73,7 +73,8 @@ impl Carrier {
                 | RunState::Complete
                 | RunState::CompleteWithRejects
                 | RunState::Failed
-                | RunState::Canceled => {
+                | RunState::Canceled
+                | RunState::Checked => {
                     return Ok(());
                 }
             }

@@ -16,6 +16,8 @@ use model::{
     view::DestinationSegment,
 };
 
+use tokio::time::Instant;
+
 use super::{
     carrier::{Carrier, Side, counted},
     jobs, payload_folder,
@@ -318,6 +320,12 @@ impl Carrier {
         let folder = payload_folder(&self.run.id);
         let stored = self.hub.payloads().get(&self.key, &super::part_path(&folder, part.number)).await;
         let bytes = Bytes::from(stored.map_err(|error| self.payload_failed(error))?);
+        let destination = &self.run.plan.destination;
+        if let Some(rate) = destination.delivery.rows_per_second {
+            // Other runs to the same endpoint wait in the same line.
+            let at = self.hub.exchange().reserve(&destination.endpoint_id, part.rows, rate, Instant::now());
+            tokio::time::sleep_until(at).await;
+        }
         let noted = part_attempted(self.hub.database(), &self.run.id, part.number, self.hub.now_ms()).await;
         noted.map_err(|error| self.store_failed(error))?;
         let answer = self

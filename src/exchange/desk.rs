@@ -152,7 +152,7 @@ impl Hub {
         }
     }
 
-    fn may_share(&self, actor: &Actor) -> Result<()> {
+    pub(super) fn may_share(&self, actor: &Actor) -> Result<()> {
         if actor.role >= Role::Member {
             return Ok(());
         }

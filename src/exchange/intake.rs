@@ -28,6 +28,7 @@ use super::{
     pipeline::{Expectation, Feed, Pipeline, PipelineError, Progress, SealedCut, Whole},
     plan::RunPlan,
     records::RejectStage,
+    repair::{Repairs, repaired_path},
     rows::{RowError, append_row},
     runs::{Column, ReadingCounts},
     stop::Stop,
@@ -68,6 +69,9 @@ impl Carrier {
 
     async fn take_in_once(&mut self) -> Result<(), Stop> {
         self.open_ledger().await?;
+        if let Some(repairs) = self.run.plan.repairs.clone() {
+            return self.take_in_repaired(&repairs).await;
+        }
         match self.movement(Side::Source).await? {
             Movement::Pull => self.take_in_fetched().await,
             Movement::Push => self.take_in_sent().await,
@@ -142,6 +146,36 @@ impl Carrier {
             tracing::warn!(run.id = %self.run.id, %error, "what was sent could not be removed; it goes with the run");
         }
         Ok(())
+    }
+
+    /// Reads what a person has uploaded: the rejects of another run, repaired.
+    async fn take_in_repaired(&mut self, repairs: &Repairs) -> Result<(), Stop> {
+        let folder = payload_folder(&self.run.id);
+        for kind in ["parts", "source", "rejects"] {
+            let removed = self.hub.payloads().remove_below(&format!("{folder}/{kind}")).await;
+            removed.map_err(|error| self.payload_failed(error))?;
+        }
+        let mut change = self.held.begin().await?;
+        change.forget_reading().await?;
+        match self.run.state {
+            RunState::Queued => change.step(RunEvent::ExportAsked).await?,
+            _ => change.step(RunEvent::ReadAgain).await?,
+        };
+        self.run.state = change.step(RunEvent::ExportReady).await?;
+        change.commit().await?;
+        self.run.parts = 0;
+        let expected = Expected { rows: None, parts: Vec::new() };
+        let (progress, whole) = self.read(&Supply::Repaired { pieces: repairs.pieces }, &expected).await?;
+        let read = progress.counts().read;
+        if read > repairs.most_rows {
+            let message = format!(
+                "The file has {}, but only {} left out. Upload the repaired rows, and no others.",
+                counted(read, "row"),
+                if repairs.most_rows == 1 { "1 was".to_owned() } else { format!("{} were", repairs.most_rows) }
+            );
+            return Err(self.failed(FailureCode::SourceMismatch, &message, false));
+        }
+        self.read_whole(&expected, &progress, whole).await
     }
 
     async fn take_in_fetched(&mut self) -> Result<(), Stop> {
@@ -261,6 +295,7 @@ impl Carrier {
             match supply {
                 Supply::Fetched { producer, job_id } => self.fetch(producer, job_id, &expected.parts, feed).await,
                 Supply::Sent { job_id } => self.feed_sent(job_id, &expected.parts, feed).await,
+                Supply::Repaired { pieces } => self.feed_repaired(*pieces, feed).await,
             }
         };
         let (fetched, stored, worked) = tokio::join!(feeding, self.store_cuts(cuts, &progress), working);
@@ -369,6 +404,27 @@ impl Carrier {
             }
         }
         let _pipeline_gone = feed.send(Feed::Whole).await;
+        Ok(())
+    }
+
+    /// Moves what a person has uploaded into the pipeline: pieces of one file.
+    async fn feed_repaired(&self, pieces: u32, feed: mpsc::Sender<Feed>) -> Result<(), Stop> {
+        let folder = payload_folder(&self.run.id);
+        if feed.send(Feed::Begin(Expectation::default())).await.is_err() {
+            return Ok(());
+        }
+        for piece in 1..=pieces {
+            let bytes = self.hub.payloads().get(&self.key, &repaired_path(&folder, piece)).await;
+            let bytes = bytes.map_err(|error| self.payload_failed(error))?;
+            if feed.send(Feed::Bytes(Bytes::from(bytes))).await.is_err() {
+                return Ok(());
+            }
+        }
+        for step in [Feed::End, Feed::Whole] {
+            if feed.send(step).await.is_err() {
+                return Ok(());
+            }
+        }
         Ok(())
     }
 
@@ -488,7 +544,7 @@ impl Carrier {
         }
         change.set_read_whole().await?;
         if let Some((changes, _)) = &sifted.mirror {
-            change.set_changes(changes).await?;
+            change.set_changes(changes, !self.run.plan.is_pre_flight).await?;
         }
         let read = format!("The source was read to its end: {}", counted(counts.read, "row"));
         let sentence = match (counts.valid, counts.rejected) {
@@ -502,6 +558,16 @@ impl Carrier {
             change.note(&compared(changes, *members)).await?;
         }
         let event = match &hold {
+            _ if self.run.plan.is_pre_flight => {
+                if let Some(hold) = &hold {
+                    change.note(&would_be_held(hold, &self.run.plan)).await?;
+                }
+                if let Some(time) = time_left(&self.run.plan, &sifted) {
+                    change.note(&time).await?;
+                }
+                change.note("Checked; nothing was sent.").await?;
+                RunEvent::Check
+            }
             None => RunEvent::ReadWhole,
             Some(hold) => {
                 change.set_hold(hold).await?;
@@ -582,6 +648,34 @@ fn compared(changes: &Changes, members: u64) -> String {
     )
 }
 
+/// What a run that was only checked would be held for, for its timeline.
+fn would_be_held(hold: &Hold, plan: &RunPlan) -> String {
+    format!(
+        "It would be held for approval: the segment \u{201c}{}\u{201d} has {}, and {} of them would go, more than {} %.",
+        plan.destination.segment.name(),
+        counted(hold.before, "member"),
+        hold.lost(),
+        hold.limit.percent()
+    )
+}
+
+/// How long the destination would take at the pace that it declares, when it declares one.
+fn time_left(plan: &RunPlan, sifted: &Sifted) -> Option<String> {
+    let rate = plan.destination.delivery.rows_per_second.filter(|rate| *rate > 0)?;
+    let rows = match &sifted.mirror {
+        Some((changes, _)) => changes.added + changes.changed + changes.removed,
+        None => sifted.counts.valid,
+    };
+    let seconds = rows.div_ceil(rate);
+    let name = &plan.destination.endpoint_name;
+    let time = match seconds {
+        0..=90 => counted(seconds, "second"),
+        91..=5_400 => counted(seconds.div_ceil(60), "minute"),
+        _ => counted(seconds.div_ceil(3_600), "hour"),
+    };
+    Some(format!("At the pace that {name} declares ({}) it would take about {time}.", counted(rate, "row a second")))
+}
+
 /// What a held run would do, for its timeline.
 fn held_for(hold: &Hold, plan: &RunPlan) -> String {
     format!(
@@ -599,6 +693,8 @@ enum Supply<'a> {
     Fetched { producer: &'a EndpointClient, job_id: &'a JobId },
     /// What a PUSH producer has sent, out of the payload store.
     Sent { job_id: &'a JobId },
+    /// What a person has uploaded, out of the payload store.
+    Repaired { pieces: u32 },
 }
 
 /// What the producer says of its data.

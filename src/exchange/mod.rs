@@ -18,6 +18,7 @@ pub mod plan;
 mod receipt;
 mod records;
 mod rejects;
+pub mod repair;
 pub mod requests;
 pub mod retry;
 pub mod rows;

@@ -10,6 +10,7 @@ use model::{
 use serde::{Deserialize, Serialize};
 use sqlx::{Any, Transaction};
 
+use super::repair::Repairs;
 use crate::store::{StoreError, identity::new_id};
 
 /// Everything that a worker needs to know of the share to carry a run out.
@@ -38,6 +39,12 @@ pub struct RunPlan {
     /// What is done with rows of the same person.
     #[serde(default)]
     pub duplicates: Duplicates,
+    /// Only to find out what would happen: nothing is sent.
+    #[serde(default)]
+    pub is_pre_flight: bool,
+    /// The run whose rejects were repaired: only the repaired rows are read, from what was uploaded.
+    #[serde(default)]
+    pub repairs: Option<Repairs>,
 }
 
 /// A run that is asked for.
@@ -56,6 +63,17 @@ pub struct NewRun {
 /// Writes a queued run within the caller's transaction. Call `Hub::wake_workers` after the commit, so that it starts at once.
 pub async fn enqueue(transaction: &mut Transaction<'_, Any>, now_ms: i64, run: NewRun) -> Result<RunId, StoreError> {
     let id: RunId = new_id(RunId::PREFIX);
+    enqueue_as(transaction, &id, now_ms, run).await?;
+    Ok(id)
+}
+
+/// The same, under an id that was made before.
+pub(super) async fn enqueue_as(
+    transaction: &mut Transaction<'_, Any>,
+    id: &RunId,
+    now_ms: i64,
+    run: NewRun,
+) -> Result<(), StoreError> {
     let plan = &run.plan;
     let segment = plan.destination.segment.name();
     let search =
@@ -83,8 +101,12 @@ pub async fn enqueue(transaction: &mut Transaction<'_, Any>, now_ms: i64, run: N
     sqlx::query("insert into run_event (run_id, ordinal, at, message) values ($1, 1, $2, $3)")
         .bind(id.as_str())
         .bind(now_ms)
-        .bind("Asked for.")
+        .bind(match (&run.plan.repairs, run.plan.is_pre_flight) {
+            (Some(_), _) => "Asked for, with repaired rows.",
+            (None, true) => "Asked for, to find out what would happen.",
+            (None, false) => "Asked for.",
+        })
         .execute(&mut **transaction)
         .await?;
-    Ok(id)
+    Ok(())
 }

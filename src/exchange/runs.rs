@@ -400,12 +400,13 @@ impl Change {
         Ok(())
     }
 
-    /// What a mirror found. From now on the ledger has to hear what becomes of it.
-    pub(crate) async fn set_changes(&mut self, changes: &Changes) -> Result<(), HeldError> {
+    /// What a mirror found. When it is carried out, the ledger has to hear what becomes of it.
+    pub(crate) async fn set_changes(&mut self, changes: &Changes, is_carried_out: bool) -> Result<(), HeldError> {
         let text = serde_json::to_string(changes).map_err(|_| corrupt("changes"))?;
-        sqlx::query("update run set changes = $2, ledger_open = 1 where id = $1")
+        sqlx::query("update run set changes = $2, ledger_open = $3 where id = $1")
             .bind(self.run_id.as_str())
             .bind(text)
+            .bind(i64::from(is_carried_out))
             .execute(&mut *self.transaction)
             .await?;
         Ok(())

@@ -8,9 +8,12 @@ use std::{
 
 use model::{
     contract::{PART_BYTES, PART_ROWS},
-    id::RunId,
+    id::{EndpointId, RunId},
 };
-use tokio::sync::{Notify, Semaphore};
+use tokio::{
+    sync::{Notify, Semaphore},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::retry::RetryPolicy;
@@ -83,6 +86,8 @@ pub struct Workshop {
     pub(crate) jobs_changed: Notify,
     /// Turns to send a part: its body is in memory, packed and unpacked.
     pub(crate) uploads: Semaphore,
+    /// When the next rows may go to an endpoint that declares how many it takes in a second.
+    paces: Mutex<HashMap<EndpointId, Instant>>,
     /// Calls off a run that is carried out in this process.
     under_way: Mutex<HashMap<RunId, CancellationToken>>,
 }
@@ -95,8 +100,19 @@ impl Workshop {
             wake: Notify::new(),
             jobs_changed: Notify::new(),
             uploads: Semaphore::new(UPLOADS_AT_ONCE),
+            paces: Mutex::default(),
             under_way: Mutex::default(),
         }
+    }
+
+    /// When so many rows may be sent to an endpoint that takes `rate` rows in a second. They have their time from now on: whoever asks next
+    /// comes after them.
+    pub(crate) fn reserve(&self, endpoint_id: &EndpointId, rows: u64, rate: u64, now: Instant) -> Instant {
+        let mut paces = self.paces.lock().unwrap_or_else(PoisonError::into_inner);
+        let start = paces.get(endpoint_id).copied().unwrap_or(now).max(now);
+        let takes = Duration::from_micros(rows.saturating_mul(1_000_000) / rate.max(1));
+        paces.insert(endpoint_id.clone(), start + takes);
+        start
     }
 
     /// Registers a run as carried out here; the token tells that it was called off.
@@ -119,5 +135,22 @@ impl Workshop {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<RunId, CancellationToken>> {
         self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_go_to_an_endpoint_at_the_pace_that_it_declares_whoever_sends_them() {
+        let workshop = Workshop::new(ExchangeSettings::default());
+        let (one, other): (EndpointId, EndpointId) = ("ep_1".parse().expect("an id"), "ep_2".parse().expect("an id"));
+        let begun = Instant::now();
+        assert_eq!(workshop.reserve(&one, 500, 100, begun), begun, "the first go at once");
+        assert_eq!(workshop.reserve(&one, 100, 100, begun), begun + Duration::from_secs(5));
+        assert_eq!(workshop.reserve(&other, 1, 100, begun), begun, "another endpoint has a line of its own");
+        let later = begun + Duration::from_secs(60);
+        assert_eq!(workshop.reserve(&one, 1, 100, later), later, "what was not used is not saved up");
     }
 }

@@ -95,8 +95,9 @@ impl Hub {
             match records::give_up_payload(self.database(), run_id).await? {
                 None => return Ok(()),
                 Some(records::Kept::Rejects) => {
-                    self.payloads().remove_below(&format!("{prefix}/parts")).await?;
-                    self.payloads().remove_below(&format!("{prefix}/source")).await?;
+                    for kind in ["parts", "source", "repaired", "notes"] {
+                        self.payloads().remove_below(&format!("{prefix}/{kind}")).await?;
+                    }
                 }
                 Some(records::Kept::Nothing) => self.payloads().remove_below(&prefix).await?,
             }
@@ -166,7 +167,8 @@ async fn carry_out(hub: Hub, claim: Claim, stop: CancellationToken) {
             }
         }
     }
-    if matches!(carrier.state(), RunState::Complete | RunState::CompleteWithRejects | RunState::Canceled) {
+    // Of a failed run everything is kept, so that it can be gone on with.
+    if carrier.state().is_final() && carrier.state() != RunState::Failed {
         hub.remove_payload(&run_id).await;
     }
     hub.exchange().put_down(&run_id);

@@ -38,6 +38,15 @@ impl Hub {
 
     /// Shares: asks for a run. One run of a share at a time.
     pub async fn share_now(&self, actor: &Actor, id: &ShareId) -> Result<RunId> {
+        self.ask(actor, id, false).await
+    }
+
+    /// Asks for a run that only finds out what would happen: the source is read and everything is checked, and nothing is sent.
+    pub async fn pre_flight(&self, actor: &Actor, id: &ShareId) -> Result<RunId> {
+        self.ask(actor, id, true).await
+    }
+
+    async fn ask(&self, actor: &Actor, id: &ShareId, is_pre_flight: bool) -> Result<RunId> {
         require(actor, Role::Member)?;
         let share = self.share(actor, id).await?;
         let row = self.share_row(actor, id).await?;
@@ -73,6 +82,8 @@ impl Hub {
                 duplicates: share.duplicates,
                 destination,
                 mapping: share.mapping,
+                is_pre_flight,
+                repairs: None,
             },
         };
         let run_id = self.ask_for_run(actor, id, run).await.map_err(internal)?;
@@ -93,7 +104,12 @@ impl Hub {
         let now = self.now_ms();
         let mut transaction = self.database().begin().await?;
         // Changing the share's row first makes two who share at once come one after the other, on PostgreSQL too.
-        sqlx::query("update share set state = 'active', updated_at = $1 where id = $2 and account_id = $3")
+        let text = if run.plan.is_pre_flight {
+            "update share set updated_at = $1 where id = $2 and account_id = $3"
+        } else {
+            "update share set state = 'active', updated_at = $1 where id = $2 and account_id = $3"
+        };
+        sqlx::query(text)
             .bind(now)
             .bind(id.as_str())
             .bind(actor.account_id.as_str())

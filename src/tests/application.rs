@@ -89,6 +89,7 @@ impl Application {
                     new_segment: true,
                     existing_segment: true,
                     rows_per_part: None,
+                    rows_per_second: None,
                 },
                 fields: taken,
             }),

@@ -565,6 +565,7 @@ fn consumer(raw: RawConsumer) -> Result<ConsumerConfig, ConfigError> {
             new_segment: raw.new_segment,
             existing_segment: raw.existing_segment,
             rows_per_part: Some(raw.rows_per_part),
+            rows_per_second: None,
         },
     })
 }

@@ -69,7 +69,7 @@ pub fn RunBadge(
         RunState::Complete => Tone::Good,
         RunState::CompleteWithRejects | RunState::Held => Tone::Warn,
         RunState::Failed => Tone::Bad,
-        RunState::Canceled | RunState::Queued => Tone::Neutral,
+        RunState::Canceled | RunState::Queued | RunState::Checked => Tone::Neutral,
         RunState::Exporting | RunState::Reading | RunState::Delivering | RunState::Completing => Tone::Active,
     };
     view! { <Badge tone text=state.label() /> }

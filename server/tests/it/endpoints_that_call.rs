@@ -42,6 +42,7 @@ fn description(name: &str) -> EndpointDescription {
                 new_segment: true,
                 existing_segment: true,
                 rows_per_part: Some(3),
+                rows_per_second: None,
             },
             fields: vec![field("email", FieldType::Email)],
         }),

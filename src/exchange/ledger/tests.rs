@@ -128,8 +128,8 @@ impl Bench {
             let complete = run.broke_off_after.is_none_or(|after| after > before + rows);
             let parts = (0..rows).step_by(PART).map(|start| {
                 let length = PART.min(rows - start);
-                let refused =
-                    (0..length).filter(|row| (start + row + 1).is_multiple_of(run.refuse_every) && run.refuse_every > 1);
+                let refused = (0..length)
+                    .filter(|row| (start + row + 1).is_multiple_of(run.refuse_every) && run.refuse_every > 1);
                 PartOutcome {
                     rows: length as u64,
                     attempted: start < tried,

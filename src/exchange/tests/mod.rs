@@ -1,6 +1,7 @@
 //! Tests of the whole room: on both databases, and with applications on real sockets that misbehave when they are told to.
 
 mod both_databases;
+mod checking;
 mod consumer;
 mod faulty_destination;
 mod faulty_source;
@@ -9,6 +10,7 @@ mod leases;
 mod mirroring;
 mod plans;
 mod producer;
+mod repairing;
 mod restarts;
 mod scene;
 mod served;

@@ -45,12 +45,15 @@ pub(super) fn plan(source: &EndpointId, destination: &EndpointId, mode: Mode) ->
                 new_segment: true,
                 existing_segment: true,
                 rows_per_part: None,
+                rows_per_second: None,
             },
         },
         mapping: Mapping { links: vec![as_is("email"), as_is("name")] },
         mode,
         shrink_limit: ShrinkLimit::new(100).expect("a percentage"),
         duplicates: Duplicates::Keep,
+        is_pre_flight: false,
+        repairs: None,
     }
 }
 

@@ -86,8 +86,14 @@ fn address(text: &str, state: &str, page: u32) -> String {
 
 #[component]
 fn Results(found: Found, text: String, state: String) -> impl IntoView {
-    let ends =
-        [RunState::Held, RunState::Complete, RunState::CompleteWithRejects, RunState::Failed, RunState::Canceled];
+    let ends = [
+        RunState::Held,
+        RunState::Complete,
+        RunState::CompleteWithRejects,
+        RunState::Failed,
+        RunState::Canceled,
+        RunState::Checked,
+    ];
     let choices =
         [("", "All"), (UNDER_WAY, "Under way")].into_iter().chain(ends.map(|end| (end.as_str(), end.label())));
     let is_known = state == UNDER_WAY || RunState::parse(&state).is_some();

@@ -137,15 +137,26 @@ fn going_on(run: &RunView) -> String {
             None => format!("All {} were delivered.", counted(counts.acknowledged, "row", "rows")),
         },
         RunState::CompleteWithRejects => {
-            let left_out = counts.rejected + counts.refused;
-            format!(
-                "{} delivered, {} left out with a reason.",
-                counted(counts.acknowledged, "row", "rows"),
-                grouped(left_out)
-            )
+            let left_out = grouped(counts.rejected + counts.refused);
+            match counts.changes {
+                Some(changes) => format!(
+                    "{} delivered, {} unchanged, {left_out} left out with a reason.",
+                    counted(counts.acknowledged, "change", "changes"),
+                    counted(changes.unchanged, "person", "people"),
+                ),
+                None => format!(
+                    "{} delivered, {left_out} left out with a reason.",
+                    counted(counts.acknowledged, "row", "rows")
+                ),
+            }
         }
         RunState::Failed => "It could not go on.".to_owned(),
         RunState::Canceled => "It was called off.".to_owned(),
+        RunState::Checked => format!(
+            "Nothing was sent. {} would be sent to {}.",
+            counted(counts.to_send(), "row", "rows"),
+            summary.destination_name
+        ),
     }
 }
 
@@ -264,7 +275,7 @@ fn Content(
             <WhatChanged view />
             <Funnel run=view />
             <p class="soft">"These are rows delivered, not people matched: how many of them the destination knows is its own matter."</p>
-            <p hidden=move || !view.with(|view| view.has_rejects)>
+            <p class="rejects-line" hidden=move || !view.with(|view| view.has_rejects)>
                 <a class="button" href=format!("/runs/{}/rejects.csv", summary.id) rel="external" download="">
                     <Icon name=IconName::Download />
                     "Download rejects"

@@ -263,9 +263,9 @@ fn DuplicatesField(form: FormState, chosen: Duplicates, mode: Mode, identity: St
     let options: Vec<_> = offered
         .map(|choice| {
             let label = match choice {
-                Duplicates::Keep => "send all of them",
-                Duplicates::Last => "send the last, reject the others",
-                Duplicates::First => "send the first, reject the others",
+                Duplicates::Keep => "Send all of them",
+                Duplicates::Last => "Send the last, reject the others",
+                Duplicates::First => "Send the first, reject the others",
             };
             view! { <option value=choice.as_str() selected=choice == typed>{label}</option> }
         })
@@ -275,7 +275,7 @@ fn DuplicatesField(form: FormState, chosen: Duplicates, mode: Mode, identity: St
             <label for="duplicates">"Rows of the same person"</label>
             <select id="duplicates" name="duplicates" form=SHARE_FORM aria-describedby="duplicates-help duplicates-problem">{options}</select>
             <p class="problem" id="duplicates-problem" hidden=move || problem.with(Option::is_none)>{move || problem.get()}</p>
-            <p class="help" id="duplicates-help">{format!("The same person is who has the same {identity}.")}</p>
+            <p class="help" id="duplicates-help">{format!("Rows with the same {identity} are of the same person.")}</p>
         </div>
     }
 }
