@@ -81,7 +81,7 @@ impl FormState {
 }
 
 #[cfg(feature = "ssr")]
-pub use server::{fail, is_plain_form_post, leave};
+pub use server::{fail, is_plain_form_post, leave, leave_in};
 
 #[cfg(feature = "ssr")]
 mod server {
@@ -107,7 +107,16 @@ mod server {
     /// Leaves word for the page at `path`.
     pub async fn leave(path: &str, flash: Flash) -> Result<(), AppError> {
         let session = crate::session::session().await?;
-        session.insert(&key(path), flash).await.map_err(|error| AppError::Transport(error.to_string()))
+        leave_in(&session, path, flash).await.map_err(|error| AppError::Transport(error.to_string()))
+    }
+
+    /// The same, from a route that is no page's own.
+    pub async fn leave_in(
+        session: &tower_sessions::Session,
+        path: &str,
+        flash: Flash,
+    ) -> Result<(), tower_sessions::session::Error> {
+        session.insert(&key(path), flash).await
     }
 
     /// Answers a form that could not be taken: what was typed and what is wrong reach the page at `path` in either way.

@@ -160,6 +160,43 @@ test("a mirror sends everybody once, and afterwards only what changed", async ({
   expect(await membersOf(page, segment)).toBe(acknowledged);
 });
 
+test("what would happen is found out without sending, and rejects are repaired and sent", async ({ member: { page }, axe }) => {
+  const segment = newSegment("Repaired");
+  await shareToMap(page, "High-value customers", { segment: { new: segment } });
+  await sourceOf(page, "E-mail address").selectOption({ label: "E-mail" });
+  await toReview(page);
+  await page.getByRole("button", { name: "See what would happen" }).click();
+  await expect(page).toHaveURL(/\/runs\/[^/]+$/);
+  await runReaches(page, "Checked");
+  const checked = await funnel(page);
+  expect(checked.sent).toBe(0);
+  expect(checked.valid).toBeLessThan(checked.read);
+  await expect(page.getByText("Checked; nothing was sent.")).toBeVisible();
+  await axe();
+  await page.getByRole("link", { name: "Back to the review" }).click();
+  await expect(page.getByRole("heading", { level: 1, name: "Review" })).toBeVisible();
+  const run = await shareNow(page);
+  await runEnds(page);
+  expect((await funnel(page)).sent).toBe(checked.valid);
+  const members = await membersOf(page, segment);
+
+  await page.goto(run);
+  const upload = async (name: string, text: string) => {
+    const repair = page.locator("details.repair");
+    if ((await repair.getAttribute("open")) === null) await repair.locator("summary").click();
+    await page.getByLabel("Repaired rows (CSV)").setInputFiles({ name, mimeType: "text/csv", buffer: Buffer.from(text) });
+    await page.getByRole("button", { name: "Send the repaired rows" }).click();
+  };
+  await upload("wrong.csv", "mail\r\nann@example.org\r\n");
+  await expect(page.locator("#file-problem")).toContainText("no column “email”");
+  await axe();
+  await upload("mended.csv", `email,_error_code\r\n${segment.replaceAll(" ", "-")}@example.org,invalid_email\r\n`);
+  await expect(page).not.toHaveURL(new RegExp(`${run}$`));
+  await runReaches(page, "Complete");
+  expect(await funnel(page)).toMatchObject({ read: 1, valid: 1, sent: 1, acknowledged: 1 });
+  expect(await membersOf(page, segment)).toBe(members + 1);
+});
+
 test("people can't be removed from a segment that is yet to be made", async ({ member: { page }, expectComplaint, javaScriptEnabled }) => {
   if (javaScriptEnabled) expectComplaint(/status of 422/);
   await beginShare(page, "High-value customers");

@@ -13,6 +13,7 @@ mod health;
 mod log;
 mod master_key;
 mod memory;
+mod repair;
 mod requests;
 mod router;
 mod run_files;

@@ -2,7 +2,7 @@
 
 use axum::{
     Router,
-    extract::FromRef,
+    extract::{DefaultBodyLimit, FromRef},
     middleware::from_fn,
     response::Redirect,
     routing::{get, post},
@@ -31,7 +31,9 @@ use tower_http::{
 };
 use tower_sessions::Session;
 
-use crate::{api, endpoint_key, events, health, requests, run_files, security, sessions, settings::ServeOptions};
+use crate::{
+    api, endpoint_key, events, health, repair, requests, run_files, security, sessions, settings::ServeOptions,
+};
 
 /// Bytes of a request at most. The largest is a mapping of a few hundred columns.
 const LARGEST_REQUEST: usize = 2 * 1024 * 1024;
@@ -58,10 +60,11 @@ pub(crate) fn router(state: AppState, options: &ServeOptions) -> anyhow::Result<
         own_posts = own_posts.add_trusted_origin(origin.as_str())?;
     }
     let people = people(&state)
+        .layer(RequestBodyLimitLayer::new(LARGEST_REQUEST))
+        .merge(uploads())
         .layer(from_fn(sessions::keep_alive))
         .layer(sessions::layer(state.hub.sessions().clone(), secure))
         .layer(own_posts)
-        .layer(RequestBodyLimitLayer::new(LARGEST_REQUEST))
         // What an account sees is not to be seen again after signing out.
         .layer(SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, HeaderValue::from_static("no-store")))
         .with_state(state.clone());
@@ -96,6 +99,11 @@ pub(crate) fn router(state: AppState, options: &ServeOptions) -> anyhow::Result<
 /// Leaves events, images and small answers as they are; and the pages' program, which the builder has compressed.
 fn is_worth_compressing() -> impl Predicate {
     DefaultPredicate::new().and(NotForContentType::const_new("application/wasm"))
+}
+
+/// What people send that is larger than a form; each route has a limit of its own.
+fn uploads() -> Router<AppState> {
+    Router::new().route("/runs/{id}/repair", post(repair::repair)).layer(DefaultBodyLimit::disable())
 }
 
 /// What people and their browsers ask for.

@@ -18,6 +18,7 @@ use crate::{
         button::{ButtonKind, ButtonLink, SubmitButton},
         count::{bytes, counted, grouped},
         dialog::Dialog,
+        field::ErrorSummary,
         icon::{Icon, IconName},
         notice::Trouble,
         page::PageHead,
@@ -205,11 +206,13 @@ fn Content(
             .or_else(|| cancel.value().with(|value| value.as_ref().and_then(|value| value.as_ref().err().cloned())));
         failed.map(|error| view! { <Trouble error /> })
     };
+    let repair_form = form.clone();
     let asking = RwSignal::new(false);
     let hold = Memo::new(move |_| view.with(|view| view.hold));
     let summary_held = summary.clone();
     let (run_to_retry, run_to_cancel, run_to_cancel_plain) = (id.clone(), id.clone(), id.clone());
     let share_href = format!("/shares/{}", summary.share_id);
+    let review_again = format!("/shares/{}/review", summary.share_id);
     let review_href = format!("/shares/{}/review", summary.share_id);
     let destination = summary.destination_name.clone();
     view! {
@@ -223,6 +226,9 @@ fn Content(
                                 <input type="hidden" name="run_id" value=run_to_retry />
                                 <SubmitButton kind=ButtonKind::Primary pending=retry.pending()>"Try again"</SubmitButton>
                             </ActionForm>
+                        </div>
+                        <div hidden=move || state.get() != RunState::Checked>
+                            <ButtonLink href=review_again kind=ButtonKind::Primary>"Back to the review"</ButtonLink>
                         </div>
                         // What has to be changed first would only fail again.
                         <div hidden=move || retryable.get() != Some(false)>
@@ -282,6 +288,7 @@ fn Content(
                 </a>
                 {move || view.with(|view| view.kept_until.clone()).map(|at| view! { <span class="soft">"Kept until "<Time at /></span> })}
             </p>
+            {may_share.then(|| view! { <RepairForm run_id=summary.id.to_string() form=repair_form state view /> })}
             <LeftEmptyValues view />
         </section>
         <Figures view />
@@ -333,6 +340,41 @@ fn Content(
                 </ActionForm>
             </div>
         </Dialog>
+    }
+}
+
+/// Sends the rejects again, once they are repaired. Posted by the browser itself: a file may be large.
+#[component]
+fn RepairForm(run_id: String, form: FormState, state: Memo<RunState>, view: ReadSignal<RunView>) -> impl IntoView {
+    let problem = form.problem("file");
+    let is_possible = move || state.get() == RunState::CompleteWithRejects && view.with(|view| view.has_rejects);
+    let is_wrong = form.error().with_untracked(Option::is_some);
+    view! {
+        <details class="repair" hidden=move || !is_possible() open=is_wrong>
+            <summary>"Repair the rejects and send them again"</summary>
+            <p>
+                "Download the rejects, mend the values, and upload the file: only its rows are sent, to the same segment with the same mapping. The columns with the reasons may stay."
+            </p>
+            <ErrorSummary form fields=&[("file", "Repaired rows")] />
+            <form class="form" method="post" enctype="multipart/form-data" action=format!("/runs/{run_id}/repair")>
+                <div class="field" class:wrong=move || problem.with(Option::is_some)>
+                    <label for="file">"Repaired rows (CSV)"</label>
+                    <input
+                        id="file"
+                        name="file"
+                        type="file"
+                        accept=".csv,text/csv"
+                        required
+                        aria-describedby="file-problem"
+                        aria-invalid=move || problem.with(Option::is_some).to_string()
+                    />
+                    <p class="problem" id="file-problem" role="alert" hidden=move || problem.with(Option::is_none)>{move || problem.get()}</p>
+                </div>
+                <div class="actions">
+                    <button type="submit" class="button">"Send the repaired rows"</button>
+                </div>
+            </form>
+        </details>
     }
 }
 

@@ -30,6 +30,8 @@ use crate::{
 
 /// The id of the form that shares.
 const SHARE_FORM: &str = "share-now";
+/// In `what`, when nothing is to be sent.
+const PRE_FLIGHT: &str = "pre_flight";
 /// In `last_run`, when the share had no run.
 const NO_RUN: &str = "none";
 
@@ -49,13 +51,14 @@ pub async fn review_page(share_id: String) -> Result<ShareReview, AppError> {
 
 /// Shares, and leads to the run. `last_run` is the newest run that the page showed: when there is a newer one, the form was sent twice, or somebody
 /// else was faster, and that run is shown instead of making another. `shrink_limit` is in percent; it and `duplicates` are empty where the page did
-/// not ask for them.
+/// not ask for them. `what` is `pre_flight` when only what would happen is to be found out.
 #[server(endpoint = "share_now")]
 pub async fn share_now(
     share_id: String,
     #[server(default)] last_run: String,
     #[server(default)] shrink_limit: String,
     #[server(default)] duplicates: String,
+    #[server(default)] what: String,
 ) -> Result<(), AppError> {
     let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
     let path = format!("/shares/{share_id}/review");
@@ -80,7 +83,9 @@ pub async fn share_now(
             let choice = model::run::Duplicates::parse(&duplicates).ok_or_else(wrong)?;
             hub.set_duplicates(&actor, &id, choice).await?;
         }
-        match hub.share_now(&actor, &id).await {
+        let asked =
+            if what == PRE_FLIGHT { hub.pre_flight(&actor, &id).await } else { hub.share_now(&actor, &id).await };
+        match asked {
             Err(error @ model::error::HubError::Conflict { .. }) => {
                 let under_way = hub.share(&actor, &id).await?.runs.into_iter().find(|run| !run.state.is_final());
                 under_way.map(|run| run.id).ok_or(error)
@@ -155,6 +160,7 @@ fn Loaded(review: ShareReview, form: FormState, action: ServerAction<ShareNow>) 
                 <input type="hidden" name="share_id" value=share_id />
                 <input type="hidden" name="last_run" value=last_run />
                 <ButtonLink href=mapping_path>"Back to the mapping"</ButtonLink>
+                <SubmitButton name="what" value=PRE_FLIGHT pending=action.pending()>"See what would happen"</SubmitButton>
                 <SubmitButton kind=ButtonKind::Primary pending=action.pending()>"Share now"</SubmitButton>
             </ActionForm>
         }
