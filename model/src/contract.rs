@@ -22,6 +22,7 @@ pub const PROBLEM_MEDIA_TYPE: &str = "application/problem+json";
 
 /// An audience as its producer tells it, or a destination's existing segment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Segment {
     /// The endpoint's own id, opaque.
     pub id: String,
@@ -49,6 +50,7 @@ pub struct Segment {
 
 /// One page of a list.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Page<T> {
     /// At most `limit` of them.
     pub items: Vec<T>,
@@ -58,6 +60,7 @@ pub struct Page<T> {
 
 /// How data moves on one side of an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Movement {
     /// Usher (producer side) or the endpoint (consumer side) fetches.
@@ -68,6 +71,7 @@ pub enum Movement {
 
 /// What a consumer can do with a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "UPPERCASE")]
 pub enum JobMode {
     /// Add the listed people.
@@ -80,6 +84,7 @@ pub enum JobMode {
 
 /// What a consumer supports.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DeliveryOptions {
     /// The modes it takes.
     pub modes: Vec<JobMode>,
@@ -99,6 +104,7 @@ pub struct DeliveryOptions {
 
 /// The side of an endpoint that offers audiences.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ProducerSide {
     /// PULL or PUSH.
     pub movement: Movement,
@@ -106,6 +112,7 @@ pub struct ProducerSide {
 
 /// The side of an endpoint that takes audiences.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ConsumerSide {
     /// PULL or PUSH.
     pub movement: Movement,
@@ -117,6 +124,7 @@ pub struct ConsumerSide {
 
 /// What an endpoint says of itself: the body of `PUT /v1/endpoint`, and the answer of an endpoint's own `GET v1/endpoint`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct EndpointDescription {
     /// The name for people.
     pub name: String,
@@ -133,6 +141,7 @@ pub struct EndpointDescription {
 
 /// The answer of `GET v1/health`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Health {
     /// `ok`, or a word for what is wrong.
     pub status: String,
@@ -140,6 +149,7 @@ pub struct Health {
 
 /// What a job is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum JobCategory {
     /// Give the data of this segment, these fields.
@@ -150,6 +160,7 @@ pub enum JobCategory {
 
 /// How far a job is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum JobStatus {
     /// Announced, not begun.
@@ -179,6 +190,7 @@ impl JobStatus {
 
 /// The segment that a job reads or writes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct JobSegment {
     /// The endpoint's id of an existing segment; absent when a new one is to be made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -189,6 +201,7 @@ pub struct JobSegment {
 
 /// The body of `POST v1/jobs`: Usher announces a job. A repeat with the same `id` is answered as the first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct JobRequest {
     /// Usher's id of the job; the endpoint uses it from now on.
     pub id: String,
@@ -208,6 +221,7 @@ pub struct JobRequest {
 
 /// One part of an export, when it is ready.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct JobPart {
     /// From 1.
     pub number: u32,
@@ -224,6 +238,7 @@ pub struct JobPart {
 
 /// What a job counted so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct JobCounts {
     /// Data rows that the sending side says there are.
     #[serde(default)]
@@ -238,6 +253,7 @@ pub struct JobCounts {
 
 /// A job, as either side tells it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Job {
     /// Usher's id.
     pub id: String,
@@ -263,6 +279,7 @@ pub struct Job {
 
 /// A row that the consumer does not take.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Refusal {
     /// The data row within the part, from 1.
     pub row: u64,
@@ -277,6 +294,7 @@ pub struct Refusal {
 
 /// The answer to `PUT v1/jobs/{jobId}/data/{part}`. A repeat of a part with the same digest gets the same answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PartResult {
     /// The part, from 1.
     pub part: u32,
@@ -292,6 +310,7 @@ pub struct PartResult {
 /// The body of `PUT v1/jobs/{jobId}/status`: the sending side says that all was sent, the side that fetches says what became of it, or
 /// either calls the job off.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct StatusReport {
     /// `COMPLETE` (all was sent, or all was fetched and dealt with), `CANCELED` or `FAILED`; `RUNNING` from a PULL consumer that reports
     /// what became of some parts while it goes on.
@@ -327,6 +346,7 @@ impl StatusReport {
 
 /// A job that Usher keeps for an endpoint which fetches or sends by itself: the answers of Usher's `GET /v1/jobs` and `GET /v1/jobs/{jobId}`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct HostedJob {
     /// The job. `parts` is what a PULL consumer can fetch; for an export `GET /v1/jobs/{jobId}/data` lists what has arrived.
     #[serde(flatten)]
@@ -341,6 +361,7 @@ pub struct HostedJob {
 
 /// The answers of Usher's `GET /v1/endpoint` and `PUT /v1/endpoint`: who an endpoint key belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RegisteredEndpoint {
     /// Usher's id of the endpoint.
     pub id: String,
@@ -351,6 +372,7 @@ pub struct RegisteredEndpoint {
 
 /// An error answer (RFC 9457), with a documented `code`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Problem {
     /// A URI of the kind of problem; `about:blank` when absent.
     #[serde(rename = "type", default = "about_blank")]

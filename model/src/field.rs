@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Whether a field says who somebody is, or what is known of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum FieldKind {
     /// Says who: e-mail, phone, customer id.
@@ -14,6 +15,7 @@ pub enum FieldKind {
 
 /// The data type of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum FieldType {
     /// An e-mail address.
@@ -79,6 +81,7 @@ impl FieldType {
 
 /// In which form a field's values are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum FieldForm {
     /// As people write it.
@@ -92,6 +95,7 @@ pub enum FieldForm {
 
 /// One column of an audience, or one that a destination takes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Field {
     /// The column's name in the CSV header.
     pub name: String,

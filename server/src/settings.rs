@@ -4,6 +4,7 @@
 
 use std::{
     net::SocketAddr,
+    num::NonZeroU32,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -84,6 +85,9 @@ pub(crate) struct ServeOptions {
     /// Where people reach this Usher, e.g. `https://usher.example.com`, when a proxy stands before it
     #[arg(long, env = "USHER_PUBLIC_URL", value_parser = parse_origin)]
     pub(crate) public_url: Option<Origin>,
+    /// Requests that an endpoint key may make in a minute
+    #[arg(long, env = "USHER_REQUESTS_PER_MINUTE", default_value = "3000")]
+    pub(crate) requests_per_minute: NonZeroU32,
     /// Whether cookies travel over HTTPS only; without it, they do where the public URL is `https`, or, without that, unless listening
     /// on loopback
     #[arg(long, env = "USHER_SECURE_COOKIES")]
@@ -213,6 +217,7 @@ mod tests {
     fn cookies_are_secure_by_the_public_url_or_unless_on_loopback_or_as_set() {
         let secure = |listen: &str, public_url: Option<&str>, secure_cookies| {
             let options = ServeOptions {
+                requests_per_minute: NonZeroU32::MIN,
                 listen: listen.parse().expect("an address"),
                 site: PathBuf::new(),
                 public_url: public_url.map(|url| parse_origin(url).expect("an origin")),

@@ -25,7 +25,7 @@ use model::{
 };
 
 use super::{
-    problem::ApiError,
+    problem::{ApiError, Problems},
     request::{Asked, Caller, Paging},
 };
 
@@ -39,7 +39,16 @@ const TURN: Duration = Duration::from_secs(20);
 const MOST_DISCARDED: usize = 64 * 1024 * 1024;
 const DISCARD_PATIENCE: Duration = Duration::from_secs(10);
 
-/// `GET /v1/jobs/{jobId}/data`.
+/// The parts of a job: those of an export that have arrived, or those of an import that can be fetched.
+#[utoipa::path(
+    get,
+    path = "/v1/jobs/{job}/data",
+    operation_id = "list_parts",
+    tag = "Data",
+    security(("endpoint_key" = [])),
+    params(("job" = String, Path, description = "Usher's id of the job"), ("limit" = Option<u32>, Query, description = "Items of a page, 50 when absent, at most 64"), ("cursor" = Option<String>, Query, description = "The `next` of the page before")),
+    responses((status = 200, body = Page<JobPart>), Problems),
+)]
 pub(crate) async fn list(
     Caller(caller): Caller,
     State(hub): State<Hub>,
@@ -54,7 +63,20 @@ pub(crate) async fn list(
     Ok(Json(hub.hosted_parts(&caller, &job, after, paging.limit(LARGEST_PAGE)).await?))
 }
 
-/// `PUT /v1/jobs/{jobId}/data/{part}`.
+/// Sends a part of an export, in any order, several at once.
+///
+/// CSV with a header (RFC 4180), plain or as gzip or zstd. A repeat of the same bytes is answered as the first; other bytes under the same
+/// number are refused.
+#[utoipa::path(
+    put,
+    path = "/v1/jobs/{job}/data/{part}",
+    operation_id = "send_part",
+    tag = "Data",
+    security(("endpoint_key" = [])),
+    params(("job" = String, Path, description = "Usher's id of the job"), ("part" = u32, Path, description = "The part, from 1"), ("Content-Encoding" = Option<String>, Header, description = "`gzip`, `zstd` or `identity`"), ("Content-Digest" = Option<String>, Header, description = "RFC 9530, `sha-256`, of the body as it travels; checked when present")),
+    request_body(content = String, content_type = "text/csv"),
+    responses((status = 200, body = JobPart), Problems),
+)]
 pub(crate) async fn send(
     Caller(caller): Caller,
     State(hub): State<Hub>,
@@ -132,7 +154,16 @@ async fn discard(body: &mut BodyDataStream) {
     let _ended_or_not = tokio::time::timeout(DISCARD_PATIENCE, discarding).await;
 }
 
-/// `GET /v1/jobs/{jobId}/data/{part}`: the whole, or one range of it.
+/// A part of an import: the whole, or one range of it.
+#[utoipa::path(
+    get,
+    path = "/v1/jobs/{job}/data/{part}",
+    operation_id = "fetch_part",
+    tag = "Data",
+    security(("endpoint_key" = [])),
+    params(("job" = String, Path, description = "Usher's id of the job"), ("part" = u32, Path, description = "The part, from 1"), ("Range" = Option<String>, Header, description = "One range of bytes"), ("If-Range" = Option<String>, Header, description = "The `ETag` that the range is of")),
+    responses((status = 200, description = "With `ETag`, `Content-Digest` and `Repr-Digest` (RFC 9530)", body = String, content_type = "text/csv"), (status = 206, description = "The range", body = String, content_type = "text/csv"), Problems),
+)]
 pub(crate) async fn fetch(
     Caller(caller): Caller,
     State(hub): State<Hub>,

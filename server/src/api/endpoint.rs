@@ -13,16 +13,35 @@ use model::{
 };
 
 use super::{
-    problem::ApiError,
+    problem::{ApiError, Problems},
     request::{Asked, Body, Caller, Paging},
 };
 
-/// `GET /v1/endpoint`.
+/// Who the endpoint key belongs to.
+#[utoipa::path(
+    get,
+    path = "/v1/endpoint",
+    operation_id = "read_endpoint",
+    tag = "Endpoint",
+    security(("endpoint_key" = [])),
+    responses((status = 200, body = RegisteredEndpoint), Problems),
+)]
 pub(crate) async fn read(Caller(caller): Caller, State(hub): State<Hub>) -> Result<Json<RegisteredEndpoint>, ApiError> {
     Ok(Json(hub.registered_endpoint(&caller).await?))
 }
 
-/// `PUT /v1/endpoint`.
+/// Says what the endpoint is: its sides, its fields, what it can do.
+///
+/// A repeat changes nothing. What the endpoint's application is not can't be said.
+#[utoipa::path(
+    put,
+    path = "/v1/endpoint",
+    operation_id = "describe_endpoint",
+    tag = "Endpoint",
+    security(("endpoint_key" = [])),
+    request_body = EndpointDescription,
+    responses((status = 200, body = RegisteredEndpoint), Problems),
+)]
 pub(crate) async fn describe(
     Caller(caller): Caller,
     State(hub): State<Hub>,
@@ -31,7 +50,16 @@ pub(crate) async fn describe(
     Ok(Json(hub.describe_endpoint(&caller, description).await?))
 }
 
-/// `GET /v1/endpoint/{endpointId}/segments`.
+/// The audiences that a PUSH producer has declared.
+#[utoipa::path(
+    get,
+    path = "/v1/endpoint/{endpoint}/segments",
+    operation_id = "list_segments",
+    tag = "Segments",
+    security(("endpoint_key" = [])),
+    params(("endpoint" = String, Path, description = "Usher's id of the endpoint: the caller's own"), ("limit" = Option<u32>, Query, description = "Items of a page, 50 when absent, at most 500"), ("cursor" = Option<String>, Query, description = "The `next` of the page before")),
+    responses((status = 200, body = Page<Segment>), Problems),
+)]
 pub(crate) async fn segments(
     caller: Caller,
     State(hub): State<Hub>,
@@ -43,7 +71,17 @@ pub(crate) async fn segments(
     Ok(Json(page))
 }
 
-/// `POST /v1/endpoint/{endpointId}/segments`: one more, or one that is there already changed.
+/// Declares an audience, or changes one that is declared already.
+#[utoipa::path(
+    post,
+    path = "/v1/endpoint/{endpoint}/segments",
+    operation_id = "declare_segment",
+    tag = "Segments",
+    security(("endpoint_key" = [])),
+    params(("endpoint" = String, Path, description = "Usher's id of the endpoint: the caller's own")),
+    request_body = Segment,
+    responses((status = 201, description = "It is new", body = Segment), (status = 200, description = "It was changed", body = Segment), Problems),
+)]
 pub(crate) async fn declare(
     caller: Caller,
     State(hub): State<Hub>,
@@ -56,7 +94,16 @@ pub(crate) async fn declare(
     Ok((status, Json(hub.declared_segment(caller, &segment.id).await?)).into_response())
 }
 
-/// `GET /v1/endpoint/{endpointId}/segments/{segmentId}`.
+/// One declared audience.
+#[utoipa::path(
+    get,
+    path = "/v1/endpoint/{endpoint}/segments/{segment}",
+    operation_id = "read_segment",
+    tag = "Segments",
+    security(("endpoint_key" = [])),
+    params(("endpoint" = String, Path, description = "Usher's id of the endpoint: the caller's own"), ("segment" = String, Path, description = "The endpoint's own id of the segment")),
+    responses((status = 200, body = Segment), Problems),
+)]
 pub(crate) async fn segment(
     caller: Caller,
     State(hub): State<Hub>,
@@ -65,7 +112,17 @@ pub(crate) async fn segment(
     Ok(Json(hub.declared_segment(caller.is(&endpoint)?, &segment).await?))
 }
 
-/// `PUT /v1/endpoint/{endpointId}/segments/{segmentId}`.
+/// Declares an audience under its id, or changes it.
+#[utoipa::path(
+    put,
+    path = "/v1/endpoint/{endpoint}/segments/{segment}",
+    operation_id = "change_segment",
+    tag = "Segments",
+    security(("endpoint_key" = [])),
+    params(("endpoint" = String, Path, description = "Usher's id of the endpoint: the caller's own"), ("segment" = String, Path, description = "The endpoint's own id of the segment")),
+    request_body = Segment,
+    responses((status = 201, description = "It is new", body = Segment), (status = 200, description = "It was changed", body = Segment), Problems),
+)]
 pub(crate) async fn change(
     caller: Caller,
     State(hub): State<Hub>,
@@ -82,7 +139,16 @@ pub(crate) async fn change(
     Ok((status, Json(hub.declared_segment(caller, &id).await?)).into_response())
 }
 
-/// `DELETE /v1/endpoint/{endpointId}/segments/{segmentId}`.
+/// Withdraws an audience. Shares of it stay, and say so.
+#[utoipa::path(
+    delete,
+    path = "/v1/endpoint/{endpoint}/segments/{segment}",
+    operation_id = "withdraw_segment",
+    tag = "Segments",
+    security(("endpoint_key" = [])),
+    params(("endpoint" = String, Path, description = "Usher's id of the endpoint: the caller's own"), ("segment" = String, Path, description = "The endpoint's own id of the segment")),
+    responses((status = 204, description = "It is withdrawn"), Problems),
+)]
 pub(crate) async fn withdraw(
     caller: Caller,
     State(hub): State<Hub>,

@@ -12,7 +12,7 @@ use model::contract::{HostedJob, JobCategory, JobStatus, Page, StatusReport};
 use serde::Deserialize;
 
 use super::{
-    problem::ApiError,
+    problem::{ApiError, Problems},
     request::{Asked, Body, Caller, wait},
 };
 use crate::router::Stopping;
@@ -26,7 +26,18 @@ pub(crate) struct Query {
     cursor: Option<String>,
 }
 
-/// `GET /v1/jobs`; with `Prefer: wait=30` as soon as there is one.
+/// The endpoint's jobs, the oldest first; those that have not ended unless a status is asked for.
+///
+/// With `Prefer: wait=30` as soon as there is one.
+#[utoipa::path(
+    get,
+    path = "/v1/jobs",
+    operation_id = "list_jobs",
+    tag = "Jobs",
+    security(("endpoint_key" = [])),
+    params(("category" = Option<JobCategory>, Query, description = "Only of this category"), ("status" = Option<JobStatus>, Query, description = "Only in this status"), ("limit" = Option<u32>, Query, description = "Items of a page, 50 when absent, at most 500"), ("cursor" = Option<String>, Query, description = "The `next` of the page before"), ("Prefer" = Option<String>, Header, description = "`wait=SECONDS` (RFC 7240), at most 30: the answer may be waited for")),
+    responses((status = 200, body = Page<HostedJob>), Problems),
+)]
 pub(crate) async fn list(
     Caller(caller): Caller,
     State(hub): State<Hub>,
@@ -40,7 +51,16 @@ pub(crate) async fn list(
     Ok(Json(unless_stopping(&stopping, wait(&headers), answer).await?))
 }
 
-/// `GET /v1/jobs/{jobId}`; with `Prefer: wait=30` as soon as its status changes.
+/// One job. With `Prefer: wait=30` as soon as its status changes.
+#[utoipa::path(
+    get,
+    path = "/v1/jobs/{job}",
+    operation_id = "read_job",
+    tag = "Jobs",
+    security(("endpoint_key" = [])),
+    params(("job" = String, Path, description = "Usher's id of the job"), ("Prefer" = Option<String>, Header, description = "`wait=SECONDS` (RFC 7240), at most 30: the answer may be waited for")),
+    responses((status = 200, body = HostedJob), Problems),
+)]
 pub(crate) async fn read(
     Caller(caller): Caller,
     State(hub): State<Hub>,
@@ -52,7 +72,19 @@ pub(crate) async fn read(
     Ok(Json(unless_stopping(&stopping, wait(&headers), answer).await?))
 }
 
-/// `PUT /v1/jobs/{jobId}/status`.
+/// Reports how a job is: an export with its totals, an import with what became of its parts, or that it is called off.
+///
+/// Totals must be those of the parts that arrived, or that were to be fetched.
+#[utoipa::path(
+    put,
+    path = "/v1/jobs/{job}/status",
+    operation_id = "report_job",
+    tag = "Jobs",
+    security(("endpoint_key" = [])),
+    params(("job" = String, Path, description = "Usher's id of the job")),
+    request_body = StatusReport,
+    responses((status = 200, body = HostedJob), Problems),
+)]
 pub(crate) async fn report(
     Caller(caller): Caller,
     State(hub): State<Hub>,

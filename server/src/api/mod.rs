@@ -4,14 +4,19 @@
 //! matter. No session, cookie or page is known here.
 
 mod data;
+mod document;
 mod endpoint;
 mod jobs;
 mod problem;
+pub(crate) mod rate;
 mod request;
+
+use std::num::NonZeroU32;
 
 use axum::{
     Router,
     extract::DefaultBodyLimit,
+    middleware::from_fn_with_state,
     routing::{get, put},
 };
 
@@ -21,7 +26,7 @@ use crate::router::AppState;
 const LARGEST_JSON: usize = 4 * 1024 * 1024;
 
 /// The routes below `/v1`.
-pub(crate) fn routes() -> Router<AppState> {
+pub(crate) fn routes(per_minute: NonZeroU32) -> Router<AppState> {
     Router::new()
         .route("/v1/endpoint", get(endpoint::read).put(endpoint::describe))
         .route("/v1/endpoint/{endpoint}/segments", get(endpoint::segments).post(endpoint::declare))
@@ -36,4 +41,7 @@ pub(crate) fn routes() -> Router<AppState> {
         .route("/v1/jobs/{job}/data/{part}", get(data::fetch).put(data::send))
         .route("/v1/{*rest}", axum::routing::any(problem::no_such_path))
         .layer(DefaultBodyLimit::max(LARGEST_JSON))
+        .layer(from_fn_with_state(rate::Rate::new(per_minute), rate::limit))
+        .route("/openapi.json", get(document::json))
+        .route("/docs", get(document::page))
 }

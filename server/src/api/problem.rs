@@ -14,6 +14,7 @@ use model::{
     error::{FieldProblem, HubError},
 };
 use serde::Serialize;
+use utoipa::IntoResponses;
 
 /// A request that did not succeed.
 #[derive(Debug)]
@@ -43,6 +44,11 @@ impl ApiError {
     pub(crate) fn unauthorized() -> Self {
         let detail = "Send the endpoint key as Authorization: Bearer KEY. The endpoint's page in Usher makes one.";
         Self::new(StatusCode::UNAUTHORIZED, "key_refused", detail)
+    }
+
+    /// Too many requests.
+    pub(crate) fn slow_down(status: StatusCode, detail: String, retry_after_seconds: u64) -> Self {
+        Self { retry_after_seconds: Some(retry_after_seconds), ..Self::new(status, "slow_down", detail) }
     }
 
     /// Later, please.
@@ -107,6 +113,39 @@ impl IntoResponse for ApiError {
         }
         response
     }
+}
+
+/// The problems that any request may be answered with, for the OpenAPI document.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "only its shape is used")]
+pub(crate) enum Problems {
+    /// The request can't be read, or a value is not allowed: `invalid`, `body_unreadable`, `digest_unreadable`.
+    #[response(status = 400, content_type = "application/problem+json")]
+    BadRequest(Problem),
+    /// The endpoint key is missing or wrong: `key_refused`.
+    #[response(status = 401, content_type = "application/problem+json")]
+    Unauthorized(Problem),
+    /// There is no such thing for this caller: `not_found`.
+    #[response(status = 404, content_type = "application/problem+json")]
+    NotFound(Problem),
+    /// What is there forbids it: `job_ended`, `wrong_category`, `part_differs`, `wrong_step`, `conflict`.
+    #[response(status = 409, content_type = "application/problem+json")]
+    Conflict(Problem),
+    /// Over a limit: `part_too_large`.
+    #[response(status = 413, content_type = "application/problem+json")]
+    TooLarge(Problem),
+    /// Another media type or content coding: `not_json`, `not_csv`, `undecodable`.
+    #[response(status = 415, content_type = "application/problem+json")]
+    Unsupported(Problem),
+    /// Well-formed, but wrong: `invalid`, `digest_mismatch`, `unreadable_csv`, `missing_column`, `totals_disagree`, `results_disagree`.
+    #[response(status = 422, content_type = "application/problem+json")]
+    Unprocessable(Problem),
+    /// More requests than may be: `slow_down`; `Retry-After` says when to come again.
+    #[response(status = 429, content_type = "application/problem+json")]
+    SlowDown(Problem),
+    /// Not now: `later`; `Retry-After` says when to come again.
+    #[response(status = 503, content_type = "application/problem+json")]
+    Later(Problem),
 }
 
 /// What is not in the contract.

@@ -500,3 +500,28 @@ async fn audiences_are_declared_changed_and_withdrawn() {
     pulled.producer = Some(ProducerSide { movement: Movement::Pull });
     assert_eq!(problem(stage.producer.put("/v1/endpoint", &pulled).await).await, (422, "invalid".to_owned()));
 }
+
+#[tokio::test]
+async fn every_answer_says_how_many_requests_are_left_and_one_too_many_when_to_come_again() {
+    let installation = Installation::new().with("USHER_REQUESTS_PER_MINUTE", "3");
+    let usher = installation.serve().await;
+    let client = Client::new();
+    let ask = async |key: &str| client.get(format!("{}/v1/jobs", usher.url)).bearer_auth(key).send().await.unwrap();
+    let header = |answer: &Response, name: &str| -> u64 { answer.headers()[name].to_str().unwrap().parse().unwrap() };
+    for left in [2, 1, 0] {
+        let answer = ask("nobody's").await;
+        assert_eq!((header(&answer, "ratelimit-limit"), header(&answer, "ratelimit-remaining")), (3, left));
+        assert_eq!(problem(answer).await, (401, "key_refused".to_owned()));
+    }
+    let answer = ask("nobody's").await;
+    assert!((1..=61).contains(&header(&answer, "retry-after")));
+    assert_eq!(problem(answer).await, (429, "slow_down".to_owned()));
+    assert_eq!(ask("another").await.status(), 401, "each key has its own");
+
+    let document: serde_json::Value =
+        client.get(format!("{}/openapi.json", usher.url)).send().await.unwrap().json().await.unwrap();
+    assert!(document["paths"]["/v1/jobs/{job}/data/{part}"]["put"].is_object());
+    let page = client.get(format!("{}/docs", usher.url)).send().await.unwrap();
+    assert_eq!(page.status(), 200);
+    assert!(page.text().await.unwrap().contains("/v1/jobs/{job}/data/{part}"));
+}
