@@ -386,7 +386,9 @@ fn store(raw: &RawConfig, base: &Path) -> Result<Store, ConfigError> {
         },
     };
     match (&raw.database, &raw.folder) {
-        (Some(_), Some(_)) => Err(wrong("database", "and `folder` are both there", "Keep the one that has the people.")),
+        (Some(_), Some(_)) => {
+            Err(wrong("database", "and `folder` are both there", "Keep the one that has the people."))
+        }
         (None, None) => Err(wrong(
             "database",
             "and `folder` are both missing",
@@ -909,7 +911,10 @@ mod tests {
             (format!("{HEAD}{segment}file = \"a.csv\"\n"), "`producer.segments[0].file` is for a folder"),
             (format!("{head}{segment}"), "`producer.segments[0].file` is missing"),
             (format!("{head}{segment}table = \"people\"\n"), "`producer.segments[0].table` is for a database"),
-            (format!("{head}{segment}file = \"a.csv\"\nkey = \"id\"\n"), "`producer.segments[0].key` is for a database"),
+            (
+                format!("{head}{segment}file = \"a.csv\"\nkey = \"id\"\n"),
+                "`producer.segments[0].key` is for a database",
+            ),
             (format!("{head}{segment}file = \"../a.csv\"\n"), "which is not within the folder"),
             (format!("{head}{segment}file = \"/etc/passwd\"\n"), "which is not within the folder"),
             (format!("{head}{takes}table = \"people\"\n"), "`consumer.table` is for a database"),

@@ -25,7 +25,11 @@ use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 #[derive(Debug, Parser)]
-#[command(name = "usher-toolkit", version, about = "Makes a SQL database or a folder of CSV files an endpoint of Usher")]
+#[command(
+    name = "usher-toolkit",
+    version,
+    about = "Makes a SQL database or a folder of CSV files an endpoint of Usher"
+)]
 struct CommandLine {
     #[command(subcommand)]
     command: Command,

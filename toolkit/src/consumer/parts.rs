@@ -174,11 +174,7 @@ fn columns<'a>(target: &Target<'a>, header: &csv::StringRecord) -> Result<Vec<Co
             ));
         };
         let is_key = field.name == target.config.key.as_str();
-        columns.push(Column {
-            field,
-            place,
-            needed: is_key || (field.required && target.mode != JobMode::Remove),
-        });
+        columns.push(Column { field, place, needed: is_key || (field.required && target.mode != JobMode::Remove) });
     }
     if header.len() != columns.len() {
         return Err(Fault::new(

@@ -75,7 +75,12 @@ impl Import {
 ///
 /// # Errors
 /// When the number came with other content, or was not taken and the job has ended.
-pub fn recorded(connection: &Connection, import: &Import, number: u32, sha256: &str) -> Result<Option<PartResult>, Fault> {
+pub fn recorded(
+    connection: &Connection,
+    import: &Import,
+    number: u32,
+    sha256: &str,
+) -> Result<Option<PartResult>, Fault> {
     let mut statement =
         connection.prepare_cached("select sha256, answer from usher_parts where job_id = ?1 and part = ?2")?;
     let recorded: Option<(String, String)> =

@@ -63,9 +63,7 @@ impl Scan {
             self.in_record += ends;
             match result {
                 ReadRecordResult::InputEmpty if piece.is_empty() => return,
-                ReadRecordResult::InputEmpty
-                | ReadRecordResult::OutputFull
-                | ReadRecordResult::OutputEndsFull => {}
+                ReadRecordResult::InputEmpty | ReadRecordResult::OutputFull | ReadRecordResult::OutputEndsFull => {}
                 ReadRecordResult::Record => {
                     self.is_regular &= *self.width.get_or_insert(self.in_record) == self.in_record;
                     self.records += 1;

@@ -43,11 +43,7 @@ impl Files {
     ///
     /// # Errors
     /// When it is not; the text names the segment.
-    pub fn open(
-        folder: Folder,
-        listed: Vec<SegmentConfig<PathBuf>>,
-        fields: Vec<Field>,
-    ) -> Result<Self, ConfigError> {
+    pub fn open(folder: Folder, listed: Vec<SegmentConfig<PathBuf>>, fields: Vec<Field>) -> Result<Self, ConfigError> {
         folder.ping().map_err(|source| ConfigError::Folder { path: folder.path().to_owned(), source })?;
         let files = Self { folder, listed, fields, sizes: Sizes::default() };
         for (index, config) in files.listed.iter().enumerate() {
@@ -98,9 +94,10 @@ impl Files {
         let fields = self.folder.header(&opened.file).and_then(|header| Ok((self.offer(&config, &header)?, header)));
         match fields {
             Ok((fields, header)) => Ok(Some(Offered { config, opened, header, fields })),
-            Err(problem) if is_listed => {
-                Err(Fault::new(Code::INVALID_DATA, format!("The file of the segment \"{id}\" cannot be used: {problem}.")))
-            }
+            Err(problem) if is_listed => Err(Fault::new(
+                Code::INVALID_DATA,
+                format!("The file of the segment \"{id}\" cannot be used: {problem}."),
+            )),
             Err(problem) => {
                 tracing::warn!(segment.id = id, "a file of the folder is left out: {problem}");
                 Ok(None)
@@ -125,12 +122,7 @@ impl Files {
     }
 
     /// The file as it is, if nothing is wrong with it.
-    fn copy(
-        &self,
-        opened: &Opened,
-        path: &Path,
-        stop: &CancellationToken,
-    ) -> Result<Option<ExportedFile>, ExportEnd> {
+    fn copy(&self, opened: &Opened, path: &Path, stop: &CancellationToken) -> Result<Option<ExportedFile>, ExportEnd> {
         let mut out = ExportFile::create(path)?;
         let mut scan = Scan::new(self.folder.delimiter());
         let mut chunk = vec![0; CHUNK];
@@ -173,7 +165,9 @@ impl Files {
             .iter()
             .map(|field| offered.header.iter().position(|column| *column == field.name))
             .collect::<Option<Vec<usize>>>()
-            .ok_or_else(|| Fault::new(Code::UNKNOWN_FIELD, "The file has lost a column since the job was announced."))?;
+            .ok_or_else(|| {
+                Fault::new(Code::UNKNOWN_FIELD, "The file has lost a column since the job was announced.")
+            })?;
         let mut file = &offered.opened.file;
         file.rewind().map_err(Fault::folder)?;
         let mut reader =
@@ -214,7 +208,9 @@ fn ragged(error: csv::Error) -> Fault {
             let line = pos.as_ref().map_or(0, csv::Position::line);
             Fault::new(
                 Code::INVALID_DATA,
-                format!("The row at line {line} of the file has {len} values; the header has {expected_len}. Mend the file."),
+                format!(
+                    "The row at line {line} of the file has {len} values; the header has {expected_len}. Mend the file."
+                ),
             )
         }
         _ => Fault::csv(error),

@@ -83,7 +83,8 @@ impl Queries {
             Some(size) => *size,
             None => {
                 let size =
-                    connection.query_row(&format!("select count(*) from ({})", config.rows.query), [], |row| row.get(0))?;
+                    connection
+                        .query_row(&format!("select count(*) from ({})", config.rows.query), [], |row| row.get(0))?;
                 sizes.insert(config.id.clone(), size);
                 size
             }
@@ -204,8 +205,13 @@ fn offer(connection: &Connection, index: usize, segment: SegmentConfig<Select>) 
     let statement =
         connection.prepare(&format!("select * from ({}) as segment limit 0", segment.rows.query)).map_err(unusable)?;
     // Of two columns with one name the subquery renames the second, so the query itself is asked.
-    let columns: Vec<String> =
-        connection.prepare(&segment.rows.query).map_err(unusable)?.column_names().into_iter().map(str::to_owned).collect();
+    let columns: Vec<String> = connection
+        .prepare(&segment.rows.query)
+        .map_err(unusable)?
+        .column_names()
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
     if statement.parameter_count() > 0 {
         return Err(wrong(at("query"), "has parameters", "Write the values into the query."));
     }

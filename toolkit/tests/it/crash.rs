@@ -30,7 +30,8 @@ fn kept_rows(kept: Kept, folder: &Folder, mode: JobMode) -> i64 {
             let parts = statement.query_map([], |row| row.get::<_, u32>(0)).unwrap();
             parts
                 .map(|part| {
-                    let mut reader = csv::Reader::from_path(staged.join(format!("part-{}.csv", part.unwrap()))).unwrap();
+                    let mut reader =
+                        csv::Reader::from_path(staged.join(format!("part-{}.csv", part.unwrap()))).unwrap();
                     reader.records().map(Result::unwrap).count() as i64
                 })
                 .sum()

@@ -129,7 +129,11 @@ impl Merge {
             for (index, some) in runs.chunks(AT_ONCE).enumerate() {
                 let path = folder.join(format!("merged-{round}-{index}.csv"));
                 let merge = Self::new(open_runs(some)?, key)?;
-                if latest { write_run(&path, &mut Latest::new(merge)?)? } else { write_run(&path, &mut { merge })? }
+                if latest {
+                    write_run(&path, &mut Latest::new(merge)?)?
+                } else {
+                    write_run(&path, &mut { merge })?
+                }
                 fewer.push(path);
             }
             runs = fewer;

@@ -91,11 +91,9 @@ impl Segments {
             sizes: Sizes::default(),
             folder: folder.clone(),
         };
-        records
-            .execute_batch(TABLES)
-            .map_err(Fault::from)
-            .and_then(|()| segments.drop_ended(records))
-            .map_err(|fault| wrong("state", format!("cannot be used ({fault})"), "Check the folder and its permissions."))?;
+        records.execute_batch(TABLES).map_err(Fault::from).and_then(|()| segments.drop_ended(records)).map_err(
+            |fault| wrong("state", format!("cannot be used ({fault})"), "Check the folder and its permissions."),
+        )?;
         // Whether files can be made is better said now than when the first job ends.
         let trial = folder.path().join(format!("{}trial{}", PARTIAL.0, PARTIAL.1));
         File::create(&trial).and_then(|_| std::fs::remove_file(&trial)).map_err(unusable)?;
@@ -219,9 +217,19 @@ impl Segments {
         match outcome {
             Ok(rows) => {
                 sync_folder_of(&path)?;
-                self.sizes.remember(&path, File::open(&path).and_then(|file| Stamp::of(&file)).map_err(Fault::folder)?, rows);
+                self.sizes.remember(
+                    &path,
+                    File::open(&path).and_then(|file| Stamp::of(&file)).map_err(Fault::folder)?,
+                    rows,
+                );
                 let duration_ms = started.elapsed().as_millis();
-                tracing::info!(job.id = target.job_id, segment.id = target.segment_id, rows, duration_ms, "a file was written");
+                tracing::info!(
+                    job.id = target.job_id,
+                    segment.id = target.segment_id,
+                    rows,
+                    duration_ms,
+                    "a file was written"
+                );
                 Ok(())
             }
             Err(fault) => {
@@ -474,9 +482,8 @@ impl Place for Segments {
         let mut writer = merge::run_writer(&partial, read.columns.len())?;
         let key = read.key(target);
         for (index, record) in read.accepted.iter().enumerate() {
-            let is_outdone = key
-                .zip(read.accepted.get(index + 1))
-                .is_some_and(|(key, next)| next.get(key) == record.get(key));
+            let is_outdone =
+                key.zip(read.accepted.get(index + 1)).is_some_and(|(key, next)| next.get(key) == record.get(key));
             if !is_outdone {
                 let values = read.columns.iter().map(|column| record.get(column.place).unwrap_or_default());
                 writer.write_record(values).map_err(Fault::csv)?;
