@@ -6,5 +6,6 @@ mod consumer;
 mod crash;
 mod demo;
 mod faulty_parts;
+mod files;
 mod producer;
 mod program;
