@@ -39,11 +39,20 @@ impl Folder {
 
     /// A folder whose configuration has these sections, over this.
     pub fn over(store: &str, sections: &str) -> Self {
+        let listen = format!("listen = \"127.0.0.1:0\"\nauthentication_key = \"{KEY}\"\n");
+        Self::configured(&format!("{listen}{store}\n"), sections)
+    }
+
+    /// A folder whose configuration has these sections, over this, for an agent that calls the Usher at this address.
+    pub fn calling(url: &str, store: &str, sections: &str) -> Self {
+        let usher = format!("[usher]\nurl = \"{url}\"\nendpoint_key = \"{KEY}\"\n");
+        Self::configured(&format!("{store}\n"), &(usher + sections))
+    }
+
+    fn configured(head: &str, sections: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let head = format!(
-            "listen = \"127.0.0.1:0\"\nauthentication_key = \"{KEY}\"\nname = \"Test\"\n{store}\nstate = \"state\"\n"
-        );
-        std::fs::write(folder.path().join("test.toml"), head + sections).unwrap();
+        let text = format!("{head}name = \"Test\"\nstate = \"state\"\n{sections}");
+        std::fs::write(folder.path().join("test.toml"), text).unwrap();
         Self { folder }
     }
 
