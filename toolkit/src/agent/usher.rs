@@ -1,6 +1,5 @@
 //! Calls to Usher: the contract's requests, tried again while that may help.
 
-use std::future::Future;
 use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -255,16 +254,11 @@ impl Usher {
     }
 }
 
-fn gather<'a>(
-    mut response: Response,
-    csv: &'a mut Vec<u8>,
-) -> impl Future<Output = Result<(), reqwest::Error>> + use<'a> {
-    async move {
-        while let Some(chunk) = response.chunk().await? {
-            csv.extend_from_slice(&chunk);
-        }
-        Ok(())
+async fn gather(mut response: Response, csv: &mut Vec<u8>) -> Result<(), reqwest::Error> {
+    while let Some(chunk) = response.chunk().await? {
+        csv.extend_from_slice(&chunk);
     }
+    Ok(())
 }
 
 fn plain(error: &reqwest::Error) -> String {

@@ -94,7 +94,8 @@ impl Opened {
     }
 }
 
-fn file_changed() -> Fault {
+/// The answer when somebody else writes a file while it is read here.
+pub fn file_changed() -> Fault {
     Fault::new(
         Code::FILE_CHANGED,
         "The file changed while it was read; nothing was changed here. Try again. A file that is written under another name and then \

@@ -12,8 +12,9 @@ mod merge;
 mod removal;
 
 use std::collections::{BTreeMap, HashSet};
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Error, ErrorKind};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use csv::ByteRecord;
@@ -25,7 +26,7 @@ use super::parts::{Read, Target};
 use super::{Kept, Place};
 use crate::config::{ConfigError, ConsumerConfig, wrong};
 use crate::fault::{Code, Fault};
-use crate::folder::{Folder, Opened, Sizes, Stamp, plain_name, stem};
+use crate::folder::{Folder, Opened, Sizes, Stamp, file_changed, plain_name, stem};
 use crate::state::{now_ms, rfc3339};
 use merge::{Broken, Latest, Merge, Reading, Rows};
 
@@ -206,10 +207,14 @@ impl Segments {
         let partial = path.with_file_name(format!("{}{}{}", PARTIAL.0, target.segment_id, PARTIAL.1));
         let outcome = self.write(target, &staged, parts, opened.as_ref(), header, &partial).and_then(|rows| {
             // Those who could read the old one can read the new one, and nobody else.
-            if let Some(opened) = &opened {
-                let permissions = opened.file.metadata().map_err(Fault::folder)?.permissions();
-                std::fs::set_permissions(&partial, permissions).map_err(Fault::folder)?;
-                opened.check_in_place()?;
+            match &opened {
+                Some(opened) => {
+                    let permissions = opened.file.metadata().map_err(Fault::folder)?.permissions();
+                    std::fs::set_permissions(&partial, permissions).map_err(Fault::folder)?;
+                    opened.check_in_place()?;
+                }
+                None if path.symlink_metadata().is_ok() => return Err(file_changed()),
+                None => {}
             }
             std::fs::rename(&partial, &path).map_err(Fault::folder)?;
             Ok(rows)
@@ -263,7 +268,8 @@ impl Segments {
         }
         let new_place = |column: &String| target.fields.iter().position(|field| field.name == *column);
         let new_places: Vec<Option<usize>> = header.iter().map(new_place).collect();
-        let begin = || Writing::begin(path, self.folder.delimiter(), &header, &new_places);
+        // One that takes another's place gets its permissions when it is whole, and until then nobody else reads it.
+        let begin = || Writing::begin(path, present.is_some(), self.folder.delimiter(), &header, &new_places);
         let read = || -> Result<Option<Reading>, Fault> {
             let open = |opened: &Opened| {
                 let file = File::open(&opened.path).map_err(Fault::folder)?;
@@ -353,8 +359,16 @@ struct Writing<'a> {
 }
 
 impl<'a> Writing<'a> {
-    fn begin(path: &Path, delimiter: u8, header: &[String], new_places: &'a [Option<usize>]) -> Result<Self, Fault> {
-        let file = BufWriter::with_capacity(256 * 1024, File::create(path).map_err(Fault::folder)?);
+    fn begin(
+        path: &Path,
+        is_private: bool,
+        delimiter: u8,
+        header: &[String],
+        new_places: &'a [Option<usize>],
+    ) -> Result<Self, Fault> {
+        let mode = if is_private { 0o600 } else { 0o666 };
+        let file = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(path);
+        let file = BufWriter::with_capacity(256 * 1024, file.map_err(Fault::folder)?);
         let mut writer = csv::WriterBuilder::new()
             .delimiter(delimiter)
             .terminator(csv::Terminator::CRLF)
@@ -446,7 +460,11 @@ impl Place for Segments {
         }
         let plain = plain_name(name);
         let numbered = (2_u32..).map(|number| format!("{plain}-{number}"));
-        let id = std::iter::once(plain.clone()).chain(numbered).find(|id| !there.contains_key(id));
+        // A link or folder may have the name of a file that is not listed.
+        let is_free = |id: &String| {
+            !there.contains_key(id) && self.folder.path().join(format!("{id}.csv")).symlink_metadata().is_err()
+        };
+        let id = std::iter::once(plain.clone()).chain(numbered).find(is_free);
         let id = id.unwrap_or_else(super::new_segment_id);
         transaction.execute(
             "insert into usher_segments (id, name, created_at) values (?1, ?2, ?3)",
