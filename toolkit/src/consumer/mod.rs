@@ -461,3 +461,75 @@ fn new_segment_id() -> String {
 fn names(fields: &[Field], name: &str) -> bool {
     fields.iter().any(|field| field.name == name)
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use model::contract::{DeliveryOptions, JobCategory, JobSegment};
+    use model::field::FieldType;
+
+    use super::*;
+    use crate::database::Identifier;
+    use crate::folder::Folder;
+
+    fn consumer(place: &Path) -> Consumer {
+        let fields = ["email", "note"].map(|name| Field::new(name, FieldKind::Identifier, FieldType::String));
+        let config = ConsumerConfig {
+            place: PlaceConfig::Folder(Folder::new(place.join("files"), b',')),
+            key: Identifier::parse("email").unwrap(),
+            fields: fields.into(),
+            delivery: DeliveryOptions {
+                modes: vec![JobMode::Add, JobMode::Replace, JobMode::Remove],
+                new_segment: true,
+                existing_segment: true,
+                rows_per_part: None,
+            },
+        };
+        Consumer::open(config, place).unwrap()
+    }
+
+    fn announced(consumer: &Consumer, id: &str, mode: JobMode, csv: &str) {
+        let request = JobRequest {
+            id: id.to_owned(),
+            category: JobCategory::SegmentImport,
+            segment: JobSegment { id: Some("s".to_owned()), name: "s".to_owned() },
+            mode: Some(mode),
+            fields: consumer.config.fields.clone(),
+            limit: None,
+        };
+        consumer.announce(request).unwrap();
+        consumer.take_part(id, 1, csv.as_bytes(), id).unwrap();
+    }
+
+    /// The end of a job, with the power gone after the file was renamed and before the job's end was recorded.
+    #[test]
+    fn a_file_that_was_renamed_before_a_crash_is_the_same_after_it() {
+        let place = tempfile::tempdir().unwrap();
+        std::fs::create_dir(place.path().join("files")).unwrap();
+        let file = place.path().join("files/s.csv");
+        std::fs::write(&file, "email,note\nb,1\na,2\n,3\nc,4\n").unwrap();
+        for (job, mode, csv, expected) in [
+            ("job_1", JobMode::Add, "email,note\nd,5\nb,6\nd,7\n", "email,note\r\n,3\r\na,2\r\nb,6\r\nc,4\r\nd,7\r\n"),
+            ("job_2", JobMode::Remove, "email,note\na,\nx,\n", "email,note\r\n,3\r\nb,6\r\nc,4\r\nd,7\r\n"),
+            ("job_3", JobMode::Replace, "email,note\nz,8\ny,9\n", "email,note\r\ny,9\r\nz,8\r\n"),
+        ] {
+            let before = consumer(place.path());
+            announced(&before, job, mode, csv);
+            let report = StatusReport::complete(1, csv.lines().count() as u64 - 1);
+            {
+                let mut writer = lock(&before.writer);
+                let transaction = writer.transaction().unwrap();
+                let import = find_import(&transaction, job).unwrap().unwrap();
+                before.complete(&transaction, &import, &report).unwrap();
+            }
+            drop(before);
+            assert_eq!(std::fs::read_to_string(&file).unwrap(), expected);
+
+            let after = consumer(place.path());
+            assert_eq!(after.job(job).unwrap().unwrap().status, JobStatus::WaitingToReceiveData);
+            assert_eq!(after.report(job, &report).unwrap().status, JobStatus::Complete);
+            assert_eq!(std::fs::read_to_string(&file).unwrap(), expected);
+            assert_eq!(std::fs::read_dir(place.path().join("imports")).unwrap().count(), 0);
+        }
+    }
+}

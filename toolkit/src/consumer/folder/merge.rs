@@ -140,6 +140,13 @@ impl Merge {
         }
         Self::new(open_runs(&runs)?, key)
     }
+
+    /// Gives the present row away for another record, and goes to the next; `false` behind the last.
+    fn take(&mut self, row: &mut ByteRecord) -> Result<bool, Broken> {
+        let Some(head) = self.heads.peek() else { return Ok(false) };
+        std::mem::swap(&mut self.inputs[head.input].row, row);
+        self.advance().map(|()| true)
+    }
 }
 
 impl Rows for Merge {
@@ -188,17 +195,14 @@ impl Rows for Latest {
 
     fn advance(&mut self) -> Result<(), Broken> {
         let (Some(row), key) = (&mut self.row, self.merge.key) else { return Ok(()) };
-        let Some(first) = self.merge.row() else {
+        if !self.merge.take(row)? {
             self.row = None;
             return Ok(());
-        };
-        row.clone_from(first);
-        self.merge.advance()?;
+        }
         while let Some(next) = self.merge.row()
             && next[key] == row[key]
         {
-            row.clone_from(next);
-            self.merge.advance()?;
+            self.merge.take(row)?;
         }
         Ok(())
     }
