@@ -7,6 +7,7 @@
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
 use model::contract::{JobRequest, Segment};
 use model::field::Field;
 use tokio_util::sync::CancellationToken;
@@ -17,6 +18,8 @@ use crate::fault::{Code, Fault};
 use crate::folder::{CHUNK, Folder, Opened, Scan, Sizes, stem};
 use crate::state::{ExportedFile, rfc3339};
 
+/// Pieces of a file that wait to be looked at.
+const AHEAD: usize = 4;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The segments of a folder.
@@ -124,32 +127,46 @@ impl Files {
     /// The file as it is, if nothing is wrong with it.
     fn copy(&self, opened: &Opened, path: &Path, stop: &CancellationToken) -> Result<Option<ExportedFile>, ExportEnd> {
         let mut out = ExportFile::create(path)?;
-        let mut scan = Scan::new(self.folder.delimiter());
         let mut chunk = vec![0; CHUNK];
         let mut is_start = true;
         let mut file = &opened.file;
-        loop {
-            if stop.is_cancelled() {
-                return Err(ExportEnd::Stopped);
+        std::thread::scope(|scope| {
+            // Looking takes as long as digesting and writing: side by side they keep up with most disks.
+            let (pieces, to_look_at) = std::sync::mpsc::sync_channel::<Bytes>(AHEAD);
+            let delimiter = self.folder.delimiter();
+            let looking = scope.spawn(move || {
+                let mut scan = Scan::new(delimiter);
+                // Once something is wrong, the channel closes.
+                for piece in to_look_at {
+                    if !scan.take(&piece) {
+                        break;
+                    }
+                }
+                scan.end()
+            });
+            loop {
+                if stop.is_cancelled() {
+                    return Err(ExportEnd::Stopped);
+                }
+                let read = file.read(&mut chunk).map_err(Fault::folder)?;
+                if read == 0 {
+                    break;
+                }
+                let mut piece = &chunk[..read];
+                if std::mem::take(&mut is_start) {
+                    piece = piece.strip_prefix(BYTE_ORDER_MARK).unwrap_or(piece);
+                }
+                if pieces.send(Bytes::copy_from_slice(piece)).is_err() {
+                    return Ok(None);
+                }
+                out.digesting.write_all(piece).map_err(Fault::folder)?;
             }
-            let read = file.read(&mut chunk).map_err(Fault::folder)?;
-            if read == 0 {
-                break;
-            }
-            let mut piece = &chunk[..read];
-            if std::mem::take(&mut is_start) {
-                piece = piece.strip_prefix(BYTE_ORDER_MARK).unwrap_or(piece);
-            }
-            if !scan.take(piece) {
-                return Ok(None);
-            }
-            out.digesting.write_all(piece).map_err(Fault::folder)?;
-        }
-        let found = scan.end();
-        if !found.is_regular {
-            return Ok(None);
-        }
-        Ok(Some(out.finish(found.rows)?))
+            drop(pieces);
+            let found = looking.join().map_err(|_| {
+                Fault::internal("Reading the file", std::io::Error::other("the thread that looks at it broke off"))
+            })?;
+            if found.is_regular { Ok(Some(out.finish(found.rows)?)) } else { Ok(None) }
+        })
     }
 
     /// The wanted columns, row by row.
