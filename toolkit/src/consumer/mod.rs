@@ -90,6 +90,7 @@ struct Kept {
     name: String,
     updated_at: Option<String>,
     size: u64,
+    size_is_estimate: bool,
 }
 
 impl Consumer {
@@ -155,7 +156,7 @@ impl Consumer {
             name: kept.name,
             description: None,
             size: Some(kept.size),
-            size_is_estimate: false,
+            size_is_estimate: kept.size_is_estimate,
             updated_at: kept.updated_at,
             fields: self.config.fields.clone(),
             tags: Vec::new(),

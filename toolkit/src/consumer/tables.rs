@@ -344,7 +344,7 @@ impl Place for Tables {
 }
 
 fn read_segment(row: &rusqlite::Row<'_>) -> rusqlite::Result<Kept> {
-    Ok(Kept { id: row.get(0)?, name: row.get(1)?, updated_at: row.get(2)?, size: row.get(3)? })
+    Ok(Kept { id: row.get(0)?, name: row.get(1)?, updated_at: row.get(2)?, size: row.get(3)?, size_is_estimate: false })
 }
 
 /// What is done with an accepted row, by mode.

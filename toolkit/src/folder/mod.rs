@@ -287,17 +287,17 @@ pub struct Sizes {
 }
 
 impl Sizes {
-    /// The rows of a file, without its header.
+    /// The rows of a file, without its header, and whether that is only near the truth because somebody writes it.
     ///
     /// # Errors
-    /// When the file cannot be read, or changes meanwhile.
-    pub fn rows(&self, opened: &Opened, delimiter: u8) -> Result<u64, Fault> {
+    /// When the file cannot be read.
+    pub fn rows(&self, opened: &Opened, delimiter: u8) -> Result<(u64, bool), Fault> {
         // Held while it counts, so that nobody counts the same file at the same time.
         let mut known = lock(&self.known);
         if let Some((stamp, rows)) = known.get(&opened.path)
             && *stamp == opened.stamp
         {
-            return Ok(*rows);
+            return Ok((*rows, false));
         }
         let mut scan = Scan::new(delimiter);
         let mut chunk = vec![0; CHUNK];
@@ -310,9 +310,11 @@ impl Sizes {
             scan.take(&chunk[..read]);
         }
         let rows = scan.end().rows;
-        opened.check_unchanged()?;
-        known.insert(opened.path.clone(), (opened.stamp, rows));
-        Ok(rows)
+        let has_changed = opened.check_unchanged().is_err();
+        if !has_changed {
+            known.insert(opened.path.clone(), (opened.stamp, rows));
+        }
+        Ok((rows, has_changed))
     }
 
     /// Remembers what was counted when the file was written.

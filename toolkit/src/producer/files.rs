@@ -248,9 +248,10 @@ impl Source for Files {
 
     fn segment(&self, id: &str) -> Result<Option<Segment>, Fault> {
         let Some(Offered { config, opened, fields, .. }) = self.offered(id)? else { return Ok(None) };
+        let (size, size_is_estimate) = self.sizes.rows(&opened, self.folder.delimiter())?;
         Ok(Some(Segment {
-            size: Some(self.sizes.rows(&opened, self.folder.delimiter())?),
-            size_is_estimate: false,
+            size: Some(size),
+            size_is_estimate,
             updated_at: Some(rfc3339(opened.stamp.modified().into())),
             id: config.id,
             name: config.name,

@@ -132,6 +132,8 @@ async fn a_file_that_changes_while_it_is_exported_fails_and_can_be_tried_again()
             }
         });
         let exporting = async {
+            let growing = segments(&program, "").await;
+            assert!(growing[0].size >= Some(800_000), "the list does not fail for one that is being written");
             for attempt in 0.. {
                 let job = format!("job_{attempt}");
                 program.announced(&export(&job, "growing", &["email", "note"])).await;

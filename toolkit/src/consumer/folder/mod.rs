@@ -165,14 +165,14 @@ impl Segments {
     fn describe(&self, records: &Connection, id: &str, name: &str) -> Result<Option<Kept>, Fault> {
         let (id, name) = (id.to_owned(), name.to_owned());
         if let Some(present) = self.present(&id)? {
-            let size = self.sizes.rows(&present.opened, self.folder.delimiter())?;
+            let (size, size_is_estimate) = self.sizes.rows(&present.opened, self.folder.delimiter())?;
             let updated_at = Some(rfc3339(present.opened.stamp.modified().into()));
-            return Ok(Some(Kept { id, name, updated_at, size }));
+            return Ok(Some(Kept { id, name, updated_at, size, size_is_estimate }));
         }
         if self.has_file(&id)? || !self.is_awaited(records, &id)? {
             return Ok(None);
         }
-        Ok(Some(Kept { id, name, updated_at: None, size: 0 }))
+        Ok(Some(Kept { id, name, updated_at: None, size: 0, size_is_estimate: false }))
     }
 
     /// Whether a segment was made for a job that is under way.
