@@ -1,7 +1,7 @@
 //! The configuration file: TOML as people write it in, checked values out. `docs/TOOLKIT.md` is its manual.
 //!
-//! Only what can be told from the text is checked here; whether tables and columns are there is for [`crate::producer`] and
-//! [`crate::consumer`], who open the database. Every error names the key and the remedy.
+//! Only what can be told from the text is checked here; whether tables, files and columns are there is for [`crate::producer`] and
+//! [`crate::consumer`], who open them. Every error names the key and the remedy.
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 use crate::database::Identifier;
+use crate::folder::Folder;
 
 /// Where the authentication key is looked for when the file does not say.
 pub const KEY_VARIABLE: &str = "USHER_TOOLKIT_AUTHENTICATION_KEY";
@@ -48,6 +49,14 @@ pub enum ConfigError {
         source: rusqlite::Error,
         /// What to do.
         remedy: &'static str,
+    },
+    /// A folder that cannot be used as it is.
+    #[error("cannot use the folder {}: {source}. Check the path and its permissions.", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
     },
     /// A value that cannot be used.
     #[error("`{key}` {problem}. {remedy}")]
@@ -92,8 +101,6 @@ pub struct Config {
     pub name: String,
     /// What it is, for people.
     pub description: Option<String>,
-    /// The SQLite file that holds the people.
-    pub database: PathBuf,
     /// The folder for what the Toolkit itself remembers.
     pub state: PathBuf,
     /// Present when audiences are offered.
@@ -135,16 +142,30 @@ impl std::fmt::Debug for EndpointKey {
     }
 }
 
-/// The audiences that are offered.
+/// The audiences that are offered, and where their rows lie. Ids are unique.
 #[derive(Debug)]
-pub struct ProducerConfig {
-    /// At least one, ids and names unique.
-    pub segments: Vec<SegmentConfig>,
+pub enum ProducerConfig {
+    /// In a database.
+    Database {
+        /// The SQLite file.
+        path: PathBuf,
+        /// At least one.
+        segments: Vec<SegmentConfig<Select>>,
+    },
+    /// In a folder of CSV files.
+    Folder {
+        /// The folder.
+        folder: Folder,
+        /// Each with its file, relative to the folder; when there is none, every file of the folder is a segment.
+        segments: Vec<SegmentConfig<PathBuf>>,
+        /// The fields of every file when no segment is listed; derived from the header when empty.
+        fields: Vec<Field>,
+    },
 }
 
 /// One audience.
 #[derive(Debug, Clone)]
-pub struct SegmentConfig {
+pub struct SegmentConfig<R> {
     /// Its id for Usher.
     pub id: String,
     /// Its name for people.
@@ -153,29 +174,57 @@ pub struct SegmentConfig {
     pub description: Option<String>,
     /// Words to find it by.
     pub tags: Vec<String>,
+    /// Where its rows come from.
+    pub rows: R,
+    /// Its fields; derived from the columns when `None`.
+    pub fields: Option<Vec<Field>>,
+}
+
+/// The rows of an audience in a database.
+#[derive(Debug, Clone)]
+pub struct Select {
     /// A whole `select` without a semicolon at its end.
     pub query: String,
     /// The column that tells people apart; exports are sorted by it.
     pub key: Option<Identifier>,
-    /// Its fields; derived from the query's columns when `None`.
-    pub fields: Option<Vec<Field>>,
 }
 
 /// Where audiences are taken into.
 #[derive(Debug)]
 pub struct ConsumerConfig {
-    /// The table of people.
-    pub table: Identifier,
+    /// Where the people are kept.
+    pub place: PlaceConfig,
     /// The field that tells people apart.
     pub key: Identifier,
-    /// The table of segments.
-    pub segments_table: Identifier,
-    /// The table of who is in which segment.
-    pub members_table: Identifier,
     /// What is taken; the key is among them and required.
     pub fields: Vec<Field>,
     /// Modes and limits.
     pub delivery: DeliveryOptions,
+}
+
+/// Where the people are kept.
+#[derive(Debug)]
+pub enum PlaceConfig {
+    /// In tables of a database.
+    Database {
+        /// The SQLite file.
+        path: PathBuf,
+        /// Its tables.
+        tables: TableNames,
+    },
+    /// In CSV files of a folder, one for each segment.
+    Folder(Folder),
+}
+
+/// The tables of a consumer.
+#[derive(Debug)]
+pub struct TableNames {
+    /// The table of people.
+    pub people: Identifier,
+    /// The table of segments.
+    pub segments: Identifier,
+    /// The table of who is in which segment.
+    pub members: Identifier,
 }
 
 impl ConsumerConfig {
@@ -194,7 +243,9 @@ struct RawConfig {
     authentication_key_file: Option<PathBuf>,
     name: String,
     description: Option<String>,
-    database: String,
+    database: Option<String>,
+    folder: Option<PathBuf>,
+    delimiter: Option<String>,
     state: PathBuf,
     producer: Option<RawProducer>,
     consumer: Option<RawConsumer>,
@@ -228,6 +279,7 @@ struct RawSegment {
     table: Option<String>,
     query: Option<String>,
     key: Option<String>,
+    file: Option<PathBuf>,
     #[serde(default)]
     fields: Vec<RawField>,
 }
@@ -235,10 +287,10 @@ struct RawSegment {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawConsumer {
-    table: String,
+    table: Option<String>,
     key: String,
-    segments_table: String,
-    members_table: String,
+    segments_table: Option<String>,
+    members_table: Option<String>,
     #[serde(default)]
     fields: Vec<RawField>,
     #[serde(default = "every_mode")]
@@ -297,9 +349,7 @@ fn check(raw: RawConfig, folder: &Path, key_of_environment: Option<String>) -> R
     if raw.name.trim().is_empty() {
         return Err(wrong("name", "is empty", "Write the name that people know the application by."));
     }
-    let database = raw.database.strip_prefix("sqlite:").filter(|path| !path.is_empty()).ok_or_else(|| {
-        wrong("database", "is not a database that can be served", "Write \"sqlite:\" and the path of an SQLite file.")
-    })?;
+    let store = store(&raw, folder)?;
     if raw.state.as_os_str().is_empty() {
         return Err(wrong("state", "is empty", "Write the path of a folder; it is made when it is not there."));
     }
@@ -312,14 +362,64 @@ fn check(raw: RawConfig, folder: &Path, key_of_environment: Option<String>) -> R
     }
     let config = Config {
         meeting: meeting(&raw, folder, key_of_environment)?,
-        database: folder.join(database),
         state: folder.join(&raw.state),
         name: raw.name,
         description: raw.description,
-        producer: raw.producer.map(producer).transpose()?,
-        consumer: raw.consumer.map(consumer).transpose()?,
+        producer: raw.producer.map(|raw| producer(raw, &store)).transpose()?,
+        consumer: raw.consumer.map(|raw| consumer(raw, &store)).transpose()?,
     };
     Ok(config)
+}
+
+/// Where all rows of an endpoint lie.
+enum Store {
+    Database(PathBuf),
+    Folder(Folder),
+}
+
+fn store(raw: &RawConfig, base: &Path) -> Result<Store, ConfigError> {
+    let delimiter = match raw.delimiter.as_deref() {
+        None => b',',
+        Some(text) => match text.as_bytes() {
+            [delimiter @ (b',' | b';' | b'\t' | b'|')] => *delimiter,
+            _ => return Err(wrong("delimiter", format!("is {text:?}"), "Use \",\", \";\", \"\\t\" or \"|\".")),
+        },
+    };
+    match (&raw.database, &raw.folder) {
+        (Some(_), Some(_)) => {
+            Err(wrong("database", "and `folder` are both there", "Keep the one that has the people."))
+        }
+        (None, None) => Err(wrong(
+            "database",
+            "and `folder` are both missing",
+            "Write `database = \"sqlite:FILE\"` for a database, or `folder` and the path of a folder of CSV files.",
+        )),
+        (Some(_), None) if raw.delimiter.is_some() => {
+            Err(wrong("delimiter", "is for a folder of CSV files", "Leave it out with `database`."))
+        }
+        (Some(database), None) => {
+            let path = database.strip_prefix("sqlite:").filter(|path| !path.is_empty()).ok_or_else(|| {
+                wrong(
+                    "database",
+                    "is not a database that can be served",
+                    "Write \"sqlite:\" and the path of an SQLite file.",
+                )
+            })?;
+            Ok(Store::Database(base.join(path)))
+        }
+        (None, Some(folder)) if folder.as_os_str().is_empty() => {
+            Err(wrong("folder", "is empty", "Write the path of a folder of CSV files."))
+        }
+        (None, Some(folder)) => Ok(Store::Folder(Folder::new(base.join(folder), delimiter))),
+    }
+}
+
+/// Refuses a key that says nothing about where the rows lie.
+fn only_for<T>(store: &str, key: String, value: Option<&T>) -> Result<(), ConfigError> {
+    match value {
+        Some(_) => Err(wrong(key, format!("is for {store}"), "Leave it out.")),
+        None => Ok(()),
+    }
 }
 
 fn meeting(raw: &RawConfig, folder: &Path, key_of_environment: Option<String>) -> Result<Meeting, ConfigError> {
@@ -424,19 +524,33 @@ fn authentication_key(
     Ok(KeyDigest::of(&key))
 }
 
-fn producer(raw: RawProducer) -> Result<ProducerConfig, ConfigError> {
-    if raw.segments.is_empty() {
-        return Err(wrong("producer.segments", "is empty", "Write at least one [[producer.segments]]."));
-    }
+fn producer(raw: RawProducer, store: &Store) -> Result<ProducerConfig, ConfigError> {
     let shared = fields("producer.fields", raw.fields)?;
+    match store {
+        Store::Database(_) if raw.segments.is_empty() => {
+            Err(wrong("producer.segments", "is empty", "Write at least one [[producer.segments]]."))
+        }
+        Store::Database(path) => {
+            Ok(ProducerConfig::Database { path: path.clone(), segments: segments(raw.segments, &shared, select)? })
+        }
+        Store::Folder(folder) => Ok(ProducerConfig::Folder {
+            folder: folder.clone(),
+            segments: segments(raw.segments, &shared, file)?,
+            fields: shared,
+        }),
+    }
+}
+
+fn segments<R>(
+    raw: Vec<RawSegment>,
+    shared: &[Field],
+    rows: impl Fn(&RawSegment, &dyn Fn(&str) -> String) -> Result<R, ConfigError>,
+) -> Result<Vec<SegmentConfig<R>>, ConfigError> {
     let mut ids = HashSet::new();
     let mut segments = Vec::new();
-    for (index, segment) in raw.segments.into_iter().enumerate() {
+    for (index, segment) in raw.into_iter().enumerate() {
         let at = |key: &str| format!("producer.segments[{index}].{key}");
-        let legal = !segment.id.is_empty()
-            && segment.id.len() <= 64
-            && segment.id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-        if !legal {
+        if !is_legal_id(&segment.id) {
             return Err(wrong(at("id"), "is not an id", "Use 1 to 64 letters, digits, '-' and '_'."));
         }
         if !ids.insert(segment.id.clone()) {
@@ -449,43 +563,71 @@ fn producer(raw: RawProducer) -> Result<ProducerConfig, ConfigError> {
         if segment.name.trim().is_empty() {
             return Err(wrong(at("name"), "is empty", "Write the name that people shall see."));
         }
-        let query = match (segment.table, segment.query) {
-            (Some(table), None) => format!("select * from {}", identifier(&at("table"), &table)?.quoted()),
-            (None, Some(query)) => {
-                let query = query.trim().trim_end_matches(';').trim_end().to_owned();
-                if query.is_empty() {
-                    return Err(wrong(at("query"), "is empty", "Write a select statement."));
-                }
-                query
-            }
-            _ => {
-                return Err(wrong(
-                    at("query"),
-                    "or `table` is needed, and only one of them",
-                    "Write `table` or `query`.",
-                ));
-            }
-        };
+        let rows = rows(&segment, &at)?;
         let own = fields(&at("fields"), segment.fields)?;
         segments.push(SegmentConfig {
-            key: segment.key.map(|key| identifier(&at("key"), &key)).transpose()?,
-            fields: [own, shared.clone()].into_iter().find(|fields| !fields.is_empty()),
+            fields: [own, shared.to_vec()].into_iter().find(|fields| !fields.is_empty()),
             id: segment.id,
             name: segment.name,
             description: segment.description,
             tags: segment.tags,
-            query,
+            rows,
         });
     }
-    Ok(ProducerConfig { segments })
+    Ok(segments)
 }
 
-fn consumer(raw: RawConsumer) -> Result<ConsumerConfig, ConfigError> {
-    let table = own_table("consumer.table", &raw.table)?;
-    let segments_table = own_table("consumer.segments_table", &raw.segments_table)?;
-    let members_table = own_table("consumer.members_table", &raw.members_table)?;
-    let names: HashSet<String> =
-        [&table, &segments_table, &members_table].iter().map(|t| t.as_str().to_lowercase()).collect();
+/// Whether a text can stand as a segment's id in addresses and file names everywhere.
+pub fn is_legal_id(id: &str) -> bool {
+    (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+}
+
+fn select(segment: &RawSegment, at: &dyn Fn(&str) -> String) -> Result<Select, ConfigError> {
+    only_for("a folder of CSV files", at("file"), segment.file.as_ref())?;
+    let query = match (&segment.table, &segment.query) {
+        (Some(table), None) => format!("select * from {}", identifier(&at("table"), table)?.quoted()),
+        (None, Some(query)) => {
+            let query = query.trim().trim_end_matches(';').trim_end().to_owned();
+            if query.is_empty() {
+                return Err(wrong(at("query"), "is empty", "Write a select statement."));
+            }
+            query
+        }
+        _ => {
+            return Err(wrong(at("query"), "or `table` is needed, and only one of them", "Write `table` or `query`."));
+        }
+    };
+    Ok(Select { query, key: segment.key.as_deref().map(|key| identifier(&at("key"), key)).transpose()? })
+}
+
+fn file(segment: &RawSegment, at: &dyn Fn(&str) -> String) -> Result<PathBuf, ConfigError> {
+    for (key, value) in [("table", &segment.table), ("query", &segment.query), ("key", &segment.key)] {
+        only_for("a database", at(key), value.as_ref())?;
+    }
+    let file = segment
+        .file
+        .clone()
+        .ok_or_else(|| wrong(at("file"), "is missing", "Write the name of a CSV file in the folder."))?;
+    if !crate::folder::stays_within(&file) {
+        return Err(wrong(
+            at("file"),
+            format!("is \"{}\", which is not within the folder", file.display()),
+            "Write the name of a CSV file in the folder, without \"..\" and without a \"/\" at its start.",
+        ));
+    }
+    Ok(file)
+}
+
+/// The names of the three tables of a consumer.
+fn tables(raw: &RawConsumer) -> Result<TableNames, ConfigError> {
+    let table = |key: &str, name: &Option<String>| match name {
+        Some(name) => own_table(key, name),
+        None => Err(wrong(key, "is missing", "Write the name of a table; it is made when it is not there.")),
+    };
+    let people = table("consumer.table", &raw.table)?;
+    let segments = table("consumer.segments_table", &raw.segments_table)?;
+    let members = table("consumer.members_table", &raw.members_table)?;
+    let names: HashSet<String> = [&people, &segments, &members].iter().map(|t| t.as_str().to_lowercase()).collect();
     if names.len() < 3 {
         return Err(wrong(
             "consumer.table",
@@ -493,6 +635,21 @@ fn consumer(raw: RawConsumer) -> Result<ConsumerConfig, ConfigError> {
             "Give each of the three tables its own.",
         ));
     }
+    Ok(TableNames { people, segments, members })
+}
+
+fn consumer(raw: RawConsumer, store: &Store) -> Result<ConsumerConfig, ConfigError> {
+    let place = match store {
+        Store::Database(path) => PlaceConfig::Database { path: path.clone(), tables: tables(&raw)? },
+        Store::Folder(folder) => {
+            for (key, value) in
+                [("table", &raw.table), ("segments_table", &raw.segments_table), ("members_table", &raw.members_table)]
+            {
+                only_for("a database", format!("consumer.{key}"), value.as_ref())?;
+            }
+            PlaceConfig::Folder(folder.clone())
+        }
+    };
     let key = identifier("consumer.key", &raw.key)?;
     let mut fields = fields("consumer.fields", raw.fields)?;
     if let Some(field) = fields.iter().find(|field| field.name.to_lowercase().starts_with("usher_")) {
@@ -555,10 +712,8 @@ fn consumer(raw: RawConsumer) -> Result<ConsumerConfig, ConfigError> {
         ));
     }
     Ok(ConsumerConfig {
-        table,
+        place,
         key,
-        segments_table,
-        members_table,
         fields,
         delivery: DeliveryOptions {
             modes,
@@ -695,6 +850,13 @@ mod tests {
         check(raw, Path::new("/etc/usher"), None)
     }
 
+    fn selects(config: Config) -> (PathBuf, Vec<SegmentConfig<Select>>) {
+        match config.producer.unwrap() {
+            ProducerConfig::Database { path, segments } => (path, segments),
+            ProducerConfig::Folder { .. } => panic!("it is a database"),
+        }
+    }
+
     fn error(text: &str) -> String {
         read(text).unwrap_err().to_string()
     }
@@ -704,11 +866,11 @@ mod tests {
         let config =
             read(&format!("{HEAD}[[producer.segments]]\nid = \"all\"\nname = \"All\"\ntable = \"peo\\\"ple\"\n"))
                 .unwrap();
-        assert_eq!(config.database, Path::new("/etc/usher/crm.db"));
         assert_eq!(config.state, Path::new("/etc/usher/state"));
-        let segment = &config.producer.unwrap().segments[0];
-        assert_eq!(segment.query, "select * from \"peo\"\"ple\"");
-        assert!(segment.fields.is_none());
+        let (path, segments) = selects(config);
+        assert_eq!(path, Path::new("/etc/usher/crm.db"));
+        assert_eq!(segments[0].rows.query, "select * from \"peo\"\"ple\"");
+        assert!(segments[0].fields.is_none());
     }
 
     #[test]
@@ -719,10 +881,10 @@ mod tests {
              name = \"n\"\ntype = \"integer\"\n"
         ))
         .unwrap();
-        let segments = config.producer.unwrap().segments;
+        let (_, segments) = selects(config);
         assert_eq!(segments[0].fields.as_ref().unwrap()[0].field_type, FieldType::Email);
         assert_eq!(segments[1].fields.as_ref().unwrap()[0].field_type, FieldType::Integer);
-        assert_eq!(segments[1].query, "select 1 as n");
+        assert_eq!(segments[1].rows.query, "select 1 as n");
     }
 
     #[test]
@@ -732,6 +894,42 @@ mod tests {
         assert!(config.fields[0].required);
         assert_eq!(config.delivery.modes, [JobMode::Add, JobMode::Replace, JobMode::Remove]);
         assert_eq!(config.delivery.rows_per_part, Some(PART_ROWS));
+    }
+
+    #[test]
+    fn a_folder_needs_no_more_than_its_path() {
+        let head = HEAD.replace("database = \"sqlite:crm.db\"", "folder = \"audiences\"");
+        let Some(ProducerConfig::Folder { segments, fields, .. }) =
+            read(&format!("{head}[producer]\n")).unwrap().producer
+        else {
+            panic!("it is a folder")
+        };
+        assert!(segments.is_empty() && fields.is_empty());
+
+        let segment = "[[producer.segments]]\nid = \"all\"\nname = \"All\"\n";
+        let takes = "[consumer]\nkey = \"email\"\n";
+        let cases = [
+            (format!("{HEAD}{segment}file = \"a.csv\"\n"), "`producer.segments[0].file` is for a folder"),
+            (format!("{head}{segment}"), "`producer.segments[0].file` is missing"),
+            (format!("{head}{segment}table = \"people\"\n"), "`producer.segments[0].table` is for a database"),
+            (
+                format!("{head}{segment}file = \"a.csv\"\nkey = \"id\"\n"),
+                "`producer.segments[0].key` is for a database",
+            ),
+            (format!("{head}{segment}file = \"../a.csv\"\n"), "which is not within the folder"),
+            (format!("{head}{segment}file = \"/etc/passwd\"\n"), "which is not within the folder"),
+            (format!("{head}{takes}table = \"people\"\n"), "`consumer.table` is for a database"),
+            (format!("{HEAD}{takes}"), "`consumer.table` is missing"),
+            (format!("{HEAD}folder = \"x\"\n{takes}"), "`database` and `folder` are both there"),
+            (head.replace("folder = \"audiences\"\n", "") + takes, "`database` and `folder` are both missing"),
+            (head.replace("audiences", "") + takes, "`folder` is empty"),
+            (format!("{head}delimiter = \"#\"\n{takes}"), "`delimiter` is \"#\""),
+            (format!("{HEAD}delimiter = \";\"\n{takes}"), "`delimiter` is for a folder"),
+        ];
+        for (text, expected) in cases {
+            let error = error(&text);
+            assert!(error.contains(expected), "expected {expected:?} in {error:?}");
+        }
     }
 
     #[test]

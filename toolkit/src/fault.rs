@@ -76,6 +76,10 @@ codes! {
     RANGE_NOT_SATISFIABLE = 416 "range_not_satisfiable" "The range lies outside the data";
     /// Another program holds the database, or it cannot be opened.
     DATABASE_UNAVAILABLE = 503 "database_unavailable" "The database is not available now";
+    /// The folder or a file of it cannot be read or written.
+    FOLDER_UNAVAILABLE = 503 "folder_unavailable" "The folder is not available now";
+    /// A file changed while it was read.
+    FILE_CHANGED = 503 "file_changed" "The file changed while it was read";
     /// Our fault; the log says more.
     INTERNAL = 500 "internal" "Something went wrong in this endpoint";
 }
@@ -105,6 +109,24 @@ impl Fault {
             code: Code::INTERNAL,
             detail: format!("{doing} failed; nothing was changed. The endpoint's log says why."),
             source: Some(Box::new(error)),
+        }
+    }
+
+    /// A file or folder that is not there, full, or closed to us.
+    pub fn folder(error: std::io::Error) -> Self {
+        Self {
+            code: Code::FOLDER_UNAVAILABLE,
+            detail: "The folder or one of its files is missing, full, or cannot be read or written; nothing was changed. Try again."
+                .to_owned(),
+            source: Some(Box::new(error)),
+        }
+    }
+
+    /// A fault on the way to or from a CSV file that was written here.
+    pub fn csv(error: csv::Error) -> Self {
+        match error.into_kind() {
+            csv::ErrorKind::Io(error) => Self::folder(error),
+            kind => Self::internal("Reading or writing CSV", std::io::Error::other(format!("{kind:?}"))),
         }
     }
 }

@@ -1,7 +1,7 @@
-//! `usher-toolkit`: makes an ordinary SQL database an endpoint of Usher, and makes the demo's two applications.
+//! `usher-toolkit`: makes an ordinary SQL database or a folder of CSV files an endpoint of Usher, and makes the demo's two applications.
 //!
 //! Here is only the command line. What the program does is in the modules: [`config`] reads the configuration, [`api`] speaks the
-//! contract, [`producer`] and [`consumer`] know the database, [`state`] remembers exports, [`demo`] makes people. It speaks only the
+//! contract, [`producer`] and [`consumer`] know the audiences, over [`database`] or [`folder`], [`state`] remembers exports, [`demo`] makes people. It speaks only the
 //! contract (`usher-model`) and knows nothing of the hub.
 
 mod agent;
@@ -12,6 +12,7 @@ mod consumer;
 mod database;
 mod demo;
 mod fault;
+mod folder;
 mod producer;
 mod serve;
 mod state;
@@ -24,7 +25,11 @@ use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 #[derive(Debug, Parser)]
-#[command(name = "usher-toolkit", version, about = "Makes a SQL database an endpoint of Usher")]
+#[command(
+    name = "usher-toolkit",
+    version,
+    about = "Makes a SQL database or a folder of CSV files an endpoint of Usher"
+)]
 struct CommandLine {
     #[command(subcommand)]
     command: Command,
@@ -41,7 +46,7 @@ enum LogFormat {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve a database as an endpoint until it is told to stop (SIGTERM, Ctrl-C)
+    /// Serve a database or folder as an endpoint until it is told to stop (SIGTERM, Ctrl-C)
     Serve {
         /// The configuration file (docs/TOOLKIT.md)
         #[arg(long)]
@@ -56,7 +61,7 @@ enum Command {
         #[arg(long)]
         once: bool,
     },
-    /// Read a configuration and its database, say what it would serve, and end
+    /// Read a configuration and its database or folder, say what it would serve, and end
     Check {
         /// The configuration file (docs/TOOLKIT.md)
         #[arg(long)]

@@ -12,7 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::api::Endpoint;
-use crate::config::{self, Config, Meeting};
+use crate::config::{self, Config, Meeting, PlaceConfig};
 use crate::consumer::Consumer;
 use crate::producer::Producer;
 use crate::producer::exports::Exports;
@@ -40,10 +40,10 @@ pub fn check(path: &Path) -> anyhow::Result<()> {
     let config = config::load(path)?;
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}: the configuration is good.", config.name)?;
-    if let Some(producer) = &config.producer {
-        let producer = Producer::open(&config, &producer.segments)?;
-        for id in producer.ids() {
-            if let Some(segment) = producer.segment(id)? {
+    if let Some(producer) = config.producer {
+        let producer = Producer::open(producer)?;
+        for id in producer.ids()? {
+            if let Some(segment) = producer.segment(&id)? {
                 writeln!(
                     out,
                     "Offers \"{}\": {} people, {} fields.",
@@ -55,13 +55,11 @@ pub fn check(path: &Path) -> anyhow::Result<()> {
         }
     }
     if let Some(consumer) = &config.consumer {
-        writeln!(
-            out,
-            "Takes {} fields into the table \"{}\", by \"{}\".",
-            consumer.fields.len(),
-            consumer.table,
-            consumer.key
-        )?;
+        let place = match &consumer.place {
+            PlaceConfig::Database { tables, .. } => format!("table \"{}\"", tables.people),
+            PlaceConfig::Folder(folder) => format!("folder {}", folder.path().display()),
+        };
+        writeln!(out, "Takes {} fields into the {place}, by \"{}\".", consumer.fields.len(), consumer.key)?;
     }
     Ok(())
 }
@@ -76,18 +74,18 @@ async fn run(mut config: Config) -> anyhow::Result<()> {
     // Before anything is announced, so that no signal is missed.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    // The consumer first: it makes the database when it is not there, and the producer may read the same one.
-    let consumer = match config.consumer.take() {
-        Some(consumer) => Some(Arc::new(Consumer::open(&config, consumer)?)),
-        None => None,
-    };
-    let stop = CancellationToken::new();
     std::fs::create_dir_all(&config.state).with_context(|| {
         format!("`state`: cannot make the folder {}. Check the path and its permissions.", config.state.display())
     })?;
+    // The consumer first: it makes the database or folder when it is not there, and the producer may read the same one.
+    let consumer = match config.consumer.take() {
+        Some(consumer) => Some(Arc::new(Consumer::open(consumer, &config.state)?)),
+        None => None,
+    };
+    let stop = CancellationToken::new();
     let offering = match config.producer.take() {
         Some(producer) => {
-            let producer = Arc::new(Producer::open(&config, &producer.segments)?);
+            let producer = Arc::new(Producer::open(producer)?);
             let state = State::open(&config.state).with_context(|| {
                 format!("`state`: cannot use the folder {}. Check its permissions.", config.state.display())
             })?;

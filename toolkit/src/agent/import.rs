@@ -1,6 +1,7 @@
 //! Fetching an import: parts come one after the other and are applied as when Usher sends them; what became of each is reported.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::{StreamExt, stream};
 use model::contract::{HostedJob, JobRequest, JobStatus, StatusReport};
@@ -13,6 +14,9 @@ use crate::fault::Fault;
 
 /// Parts that are fetched ahead of the one that is applied.
 const AHEAD: usize = 2;
+/// How often it is tried while the database or folder is not available, and how long to wait between.
+const TRIES: u32 = 5;
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Does an import job, from wherever it is.
 pub async fn fetch(usher: &Usher, consumer: &Arc<Consumer>, job: &HostedJob) -> Result<(), JobError> {
@@ -48,7 +52,7 @@ async fn take(usher: &Usher, consumer: &Arc<Consumer>, job: &HostedJob) -> Resul
     let open = blocking(consumer, move |consumer| match consumer.job(&request.id)? {
         // Announced before; by now Usher may know the segment that was made, and would tell the job otherwise.
         Some(known) => Ok(known),
-        None => consumer.announce(request),
+        None => consumer.announce(request.clone()),
     })
     .await?;
     let segment_id = open.segment.id.clone();
@@ -84,10 +88,22 @@ async fn take(usher: &Usher, consumer: &Arc<Consumer>, job: &HostedJob) -> Resul
     Ok(())
 }
 
+/// Does what blocks, on a thread for that, and again while only time is missing.
 async fn blocking<T: Send + 'static>(
     consumer: &Arc<Consumer>,
-    work: impl FnOnce(&Consumer) -> Result<T, Fault> + Send + 'static,
+    work: impl Fn(&Consumer) -> Result<T, Fault> + Send + Sync + 'static,
 ) -> Result<T, JobError> {
-    let consumer = consumer.clone();
-    Ok(tokio::task::spawn_blocking(move || work(&consumer)).await??)
+    let work = Arc::new(work);
+    let mut tried = 0;
+    loop {
+        tried += 1;
+        let (consumer, work) = (consumer.clone(), work.clone());
+        match tokio::task::spawn_blocking(move || work(&consumer)).await? {
+            Err(fault) if fault.code.status == 503 && tried < TRIES => {
+                tracing::warn!(error = %fault, source = ?fault.source, "tried again in a moment");
+                tokio::time::sleep(PAUSE).await;
+            }
+            outcome => return Ok(outcome?),
+        }
+    }
 }

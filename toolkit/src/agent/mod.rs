@@ -131,15 +131,15 @@ async fn work(mut config: Config, once: bool) -> ExitCode {
 type Sides = (Option<(Arc<Producer>, Exports)>, Option<Arc<Consumer>>);
 
 fn open(config: &mut Config, stop: &CancellationToken) -> anyhow::Result<Sides> {
-    // The consumer first: it makes the database when it is not there, and the producer may read the same one.
+    std::fs::create_dir_all(&config.state)?;
+    // The consumer first: it makes the database or folder when it is not there, and the producer may read the same one.
     let consumer = match config.consumer.take() {
-        Some(consumer) => Some(Arc::new(Consumer::open(config, consumer)?)),
+        Some(consumer) => Some(Arc::new(Consumer::open(consumer, &config.state)?)),
         None => None,
     };
-    std::fs::create_dir_all(&config.state)?;
     let offering = match config.producer.take() {
         Some(producer) => {
-            let producer = Arc::new(Producer::open(config, &producer.segments)?);
+            let producer = Arc::new(Producer::open(producer)?);
             let exports = Exports::start(producer.clone(), State::open(&config.state)?, stop.clone())?;
             Some((producer, exports))
         }
@@ -219,7 +219,7 @@ impl Agent {
         let Some((producer, _)) = &self.offering else { return Ok(()) };
         let producer = producer.clone();
         let ours = tokio::task::spawn_blocking(move || {
-            let ids: Vec<String> = producer.ids().map(str::to_owned).collect();
+            let ids = producer.ids()?;
             ids.iter().map(|id| producer.segment(id)).collect::<Result<Vec<Option<Segment>>, Fault>>()
         });
         let ours = match ours.await {

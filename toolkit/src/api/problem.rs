@@ -27,7 +27,7 @@ impl IntoResponse for Fault {
         let mut response = (status, axum::Json(of(&self))).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_MEDIA_TYPE));
-        if self.code == Code::DATABASE_UNAVAILABLE || self.code == Code::NOT_READY {
+        if self.code.status == 503 || self.code == Code::NOT_READY {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         response

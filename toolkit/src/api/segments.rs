@@ -28,17 +28,17 @@ enum Side {
     Consumer,
 }
 
-/// Where a page starts: behind this one.
+/// Where a page starts: behind the segment of this id. The empty id is before all.
 #[derive(Debug, Clone)]
 enum Cursor {
-    Producer(usize),
+    Producer(String),
     Consumer(String),
 }
 
 impl Cursor {
     fn parse(text: &str) -> Result<Self, Fault> {
         match text.split_once(':') {
-            Some(("p", index)) => index.parse().map(Self::Producer).ok(),
+            Some(("p", id)) => Some(Self::Producer(id.to_owned())),
             Some(("c", id)) => Some(Self::Consumer(id.to_owned())),
             _ => None,
         }
@@ -49,7 +49,7 @@ impl Cursor {
 
     fn write(&self) -> String {
         match self {
-            Self::Producer(index) => format!("p:{index}"),
+            Self::Producer(id) => format!("p:{id}"),
             Self::Consumer(id) => format!("c:{id}"),
         }
     }
@@ -95,7 +95,7 @@ pub async fn list(
     let start = match (listing.cursor.as_deref().map(Cursor::parse).transpose()?, listing.side) {
         (Some(cursor), _) => cursor,
         (None, Some(Side::Consumer)) => Cursor::Consumer(String::new()),
-        (None, _) => Cursor::Producer(0),
+        (None, _) => Cursor::Producer(String::new()),
     };
     endpoint.blocking(move |inner| page(inner, start, listing.side, limit)).await.map(Json)
 }
@@ -103,8 +103,13 @@ pub async fn list(
 fn page(inner: &Inner, start: Cursor, side: Option<Side>, limit: usize) -> Result<Page<Segment>, Fault> {
     let mut items = Vec::new();
     let mut at = start;
-    if let Cursor::Producer(from) = at {
-        let ids: Vec<&str> = inner.offering.iter().flat_map(|(producer, _)| producer.ids()).collect();
+    if let Cursor::Producer(after) = &at {
+        let ids = inner.offering.as_ref().map_or(Ok(Vec::new()), |(producer, _)| producer.ids())?;
+        // Files come and go between pages; those of a folder are listed by id.
+        let from = match ids.iter().position(|id| id == after) {
+            Some(place) => place + 1,
+            None => ids.partition_point(|id| id <= after),
+        };
         if let Some((producer, _)) = &inner.offering {
             for id in ids.iter().skip(from).take(limit) {
                 items.extend(producer.segment(id)?);
@@ -112,7 +117,7 @@ fn page(inner: &Inner, start: Cursor, side: Option<Side>, limit: usize) -> Resul
         }
         let next = from + limit;
         if next < ids.len() {
-            return Ok(Page { items, next: Some(Cursor::Producer(next).write()) });
+            return Ok(Page { items, next: Some(Cursor::Producer(ids[next - 1].clone()).write()) });
         }
         at = Cursor::Consumer(String::new());
     }

@@ -1,87 +1,121 @@
-//! The database that takes audiences: its segments, its import jobs, and when what becomes visible.
+//! The side that takes audiences: its segments, its import jobs, and when what becomes visible.
 //!
-//! Everything that belongs together is one transaction in the target database: a part's rows with the part's record, a replacement
-//! with the end of its job. So a crash at any moment leaves either all or nothing of it, and a repeat is recognised. Reading a part's
-//! bytes is in [`parts`], the tables are in [`tables`]. Every function here blocks; callers use blocking threads.
+//! What goes for every consumer is here: which jobs are taken, how a repeat is recognised, when a job ends and with what totals. Where
+//! the people are kept is for the [`Place`]: [`tables`] of a database, or [`folder`]s of files. The records of jobs and parts
+//! ([`records`]) stand in one SQLite file in either case, so a crash at any moment leaves a part whole with its record, or not at all.
+//! Reading a part's bytes is in [`parts`]. Every function here blocks; callers use blocking threads.
 
+mod folder;
 pub mod parts;
+mod records;
 mod tables;
 
+use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use chrono::Utc;
-use model::contract::{
-    Job, JobCategory, JobCounts, JobMode, JobRequest, JobSegment, JobStatus, PartResult, Segment, StatusReport,
-};
+use model::contract::{Job, JobCounts, JobMode, JobRequest, JobStatus, PartResult, Segment, StatusReport};
 use model::field::{Field, FieldKind};
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
-use crate::config::{Config, ConfigError, ConsumerConfig};
+use crate::config::{ConfigError, ConsumerConfig, PlaceConfig};
 use crate::database::{open_reader, open_writer};
 use crate::fault::{Code, Fault};
 use crate::producer::exports::{job_differs, no_such_job};
-use crate::state::{lock, now_ms, parse_status, rfc3339, status_word};
+use crate::state::{lock, now_ms, status_word};
+use parts::{Read, Target};
+use records::{Import, find_import, recorded};
 
 /// How long a job may rest before it is given up.
 const JOB_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// How long an ended job and its part records are kept.
 const RECORD_LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// The database that takes audiences.
+/// The side that takes audiences.
 #[derive(Debug)]
 pub struct Consumer {
     config: ConsumerConfig,
-    tables: tables::Tables,
+    place: Box<dyn Place>,
+    /// Of the file with the records.
     writer: Mutex<Connection>,
     reader: Mutex<Connection>,
 }
 
-/// An import job as it is remembered.
-struct Import {
-    request: JobRequest,
-    status: JobStatus,
-    segment_id: String,
-    /// Whether this job made the segment.
-    made_segment: bool,
-    parts: u32,
-    counts: JobCounts,
+/// Where people are kept. What it does within a transaction holds when that is committed; what it cannot undo it does in such a way that
+/// doing it again changes nothing more.
+trait Place: std::fmt::Debug + Send + Sync {
+    /// Whether it can be used.
+    fn ping(&self) -> Result<(), Fault>;
+
+    /// At most `limit` segments whose id comes after `after`, by id.
+    fn segments(&self, records: &Connection, after: &str, limit: usize) -> Result<Vec<Kept>, Fault>;
+
+    /// The segment of this id.
+    fn segment(&self, records: &Connection, id: &str) -> Result<Option<Kept>, Fault>;
+
+    /// Whether there is a segment of this id.
+    fn has_segment(&self, transaction: &Transaction<'_>, id: &str) -> Result<bool, Fault>;
+
+    /// Whether there is a segment of this name.
+    fn has_name(&self, transaction: &Transaction<'_>, name: &str) -> Result<bool, Fault>;
+
+    /// Whether anybody is in a segment.
+    fn has_members(&self, transaction: &Transaction<'_>, id: &str) -> Result<bool, Fault>;
+
+    /// Makes a segment with nobody in it, for a job that is announced in the same transaction.
+    fn add_segment(&self, transaction: &Transaction<'_>, name: &str) -> Result<String, Fault>;
+
+    /// Takes away a segment with nobody in it.
+    fn remove_segment(&self, transaction: &Transaction<'_>, id: &str) -> Result<(), Fault>;
+
+    /// Makes ready for the parts of a job.
+    fn expect(&self, transaction: &Transaction<'_>, target: &Target<'_>) -> Result<(), Fault>;
+
+    /// Keeps the rows of one part.
+    fn keep(&self, transaction: &Transaction<'_>, target: &Target<'_>, read: &Read<'_>) -> Result<(), Fault>;
+
+    /// All parts have come.
+    fn complete(&self, transaction: &Transaction<'_>, target: &Target<'_>) -> Result<(), Fault>;
+
+    /// No more parts will come. A replacement is dropped; people who were added or removed stay so.
+    fn call_off(&self, transaction: &Transaction<'_>, target: &Target<'_>) -> Result<(), Fault>;
+
+    /// The transaction in which a job ended was committed.
+    fn ended(&self, job_id: &str);
 }
 
-impl Import {
-    fn mode(&self) -> Result<JobMode, Fault> {
-        self.request.mode.ok_or_else(|| Fault::new(Code::JOB_NOT_TAKEN, "An import needs a `mode`."))
-    }
-
-    fn to_job(&self) -> Job {
-        Job {
-            id: self.request.id.clone(),
-            category: JobCategory::SegmentImport,
-            status: self.status,
-            segment: JobSegment { id: Some(self.segment_id.clone()), name: self.request.segment.name.clone() },
-            mode: self.request.mode,
-            parts: Vec::new(),
-            counts: self.counts,
-            problem: None,
-        }
-    }
+/// A segment as it is kept.
+struct Kept {
+    id: String,
+    name: String,
+    updated_at: Option<String>,
+    size: u64,
+    size_is_estimate: bool,
 }
 
 impl Consumer {
-    /// Opens the database, makes it and its tables when they are not there, and checks those that are.
+    /// Opens where the people are kept, makes it when it is not there, and checks it otherwise. `state` is the Toolkit's own folder.
     ///
     /// # Errors
-    /// When the file cannot be made or opened, or a table cannot be used as it is.
-    pub fn open(config: &Config, consumer: ConsumerConfig) -> Result<Self, ConfigError> {
+    /// When it cannot be made, opened or used as it is.
+    pub fn open(config: ConsumerConfig, state: &Path) -> Result<Self, ConfigError> {
+        let path = match &config.place {
+            PlaceConfig::Database { path, .. } => path.clone(),
+            PlaceConfig::Folder(_) => state.join("imports.db"),
+        };
         let unusable = |source| ConfigError::Database {
-            path: config.database.clone(),
+            path: path.clone(),
             source,
             remedy: "A consumer needs an SQLite file that can be read and written, or a folder where it can be made.",
         };
-        let mut writer = open_writer(&config.database).map_err(unusable)?;
-        let tables = tables::Tables::prepare(&mut writer, &consumer)?;
-        let reader = open_reader(&config.database).map_err(unusable)?;
-        Ok(Self { config: consumer, tables, writer: Mutex::new(writer), reader: Mutex::new(reader) })
+        let mut writer = open_writer(&path).map_err(unusable)?;
+        writer.execute_batch(records::TABLES).map_err(unusable)?;
+        let place: Box<dyn Place> = match &config.place {
+            PlaceConfig::Database { tables, .. } => Box::new(tables::Tables::prepare(&mut writer, &config, tables)?),
+            PlaceConfig::Folder(folder) => Box::new(folder::Segments::open(folder.clone(), state, &config, &writer)?),
+        };
+        let reader = open_reader(&path).map_err(unusable)?;
+        Ok(Self { config, place, writer: Mutex::new(writer), reader: Mutex::new(reader) })
     }
 
     /// What is configured.
@@ -89,62 +123,56 @@ impl Consumer {
         &self.config
     }
 
-    /// Whether the database can be read.
+    /// Whether people can be taken.
     ///
     /// # Errors
-    /// When it cannot.
+    /// When they cannot.
     pub fn ping(&self) -> Result<(), Fault> {
-        Ok(lock(&self.reader).query_row("select count(*) from usher_jobs where false", [], |_| Ok(()))?)
+        lock(&self.reader).query_row("select count(*) from usher_jobs where false", [], |_| Ok(()))?;
+        self.place.ping()
     }
 
     /// At most `limit` segments whose id comes after `after`, by id.
     ///
     /// # Errors
-    /// When the database cannot be read.
+    /// When they cannot be read.
     pub fn segments(&self, after: &str, limit: usize) -> Result<Vec<Segment>, Fault> {
-        let connection = lock(&self.reader);
-        let mut statement = connection.prepare_cached(&format!(
-            "select s.id, s.name, s.updated_at, (select count(*) from {} as m where m.segment_id = s.id)
-             from {} as s where s.id > ?1 order by s.id limit ?2",
-            self.tables.members, self.tables.segments
-        ))?;
-        let rows = statement.query_map(params![after, limit as i64], |row| self.read_segment(row))?;
-        Ok(rows.collect::<rusqlite::Result<_>>()?)
+        let kept = self.place.segments(&lock(&self.reader), after, limit)?;
+        Ok(kept.into_iter().map(|kept| self.describe(kept)).collect())
     }
 
     /// The segment of this id.
     ///
     /// # Errors
-    /// When the database cannot be read.
+    /// When it cannot be read.
     pub fn segment(&self, id: &str) -> Result<Option<Segment>, Fault> {
-        let connection = lock(&self.reader);
-        let mut statement = connection.prepare_cached(&format!(
-            "select s.id, s.name, s.updated_at, (select count(*) from {} as m where m.segment_id = s.id)
-             from {} as s where s.id = ?1",
-            self.tables.members, self.tables.segments
-        ))?;
-        Ok(statement.query_row([id], |row| self.read_segment(row)).optional()?)
+        let kept = self.place.segment(&lock(&self.reader), id)?;
+        Ok(kept.map(|kept| self.describe(kept)))
     }
 
-    fn read_segment(&self, row: &rusqlite::Row<'_>) -> rusqlite::Result<Segment> {
-        Ok(Segment {
-            id: row.get(0)?,
-            name: row.get(1)?,
+    fn describe(&self, kept: Kept) -> Segment {
+        Segment {
+            id: kept.id,
+            name: kept.name,
             description: None,
-            size: Some(row.get(3)?),
-            size_is_estimate: false,
-            updated_at: row.get(2)?,
+            size: Some(kept.size),
+            size_is_estimate: kept.size_is_estimate,
+            updated_at: kept.updated_at,
             fields: self.config.fields.clone(),
             tags: Vec::new(),
-        })
+        }
     }
 
     /// The import of this id.
     ///
     /// # Errors
-    /// When the database cannot be read.
+    /// When the records cannot be read.
     pub fn job(&self, job_id: &str) -> Result<Option<Job>, Fault> {
         Ok(find_import(&lock(&self.reader), job_id)?.map(|import| import.to_job()))
+    }
+
+    fn target<'a>(&'a self, request: &'a JobRequest, segment_id: &'a str, mode: JobMode) -> Target<'a> {
+        Target { config: &self.config, job_id: &request.id, segment_id, mode, fields: &request.fields }
     }
 
     /// Takes a new import job, makes its segment if it names a new one, or answers a repeat as it is now.
@@ -159,25 +187,22 @@ impl Consumer {
         }
         let mode = self.check_request(&request)?;
         let (segment_id, made_segment) = match &request.segment.id {
-            Some(id) => {
-                let exists: bool = transaction.query_row(
-                    &format!("select exists (select 1 from {} where id = ?1)", self.tables.segments),
-                    [id],
-                    |row| row.get(0),
-                )?;
-                if !exists {
-                    return Err(Fault::new(
-                        Code::NO_SUCH_SEGMENT,
-                        "This endpoint has no segment of this id; GET v1/segments lists them.",
-                    ));
-                }
-                (id.clone(), false)
+            Some(id) if self.place.has_segment(&transaction, id)? => (id.clone(), false),
+            Some(_) => {
+                return Err(Fault::new(
+                    Code::NO_SUCH_SEGMENT,
+                    "This endpoint has no segment of this id; GET v1/segments lists them.",
+                ));
             }
-            None => (self.make_segment(&transaction, &request.segment.name)?, true),
+            None if self.place.has_name(&transaction, &request.segment.name)? => {
+                return Err(Fault::new(
+                    Code::SEGMENT_EXISTS,
+                    "A segment of this name is there already. Choose it, or another name.",
+                ));
+            }
+            None => (self.place.add_segment(&transaction, &request.segment.name)?, true),
         };
-        if mode == JobMode::Remove && !names(&request.fields, self.config.key.as_str()) {
-            self.tables.index_identifiers(&transaction, &request.fields)?;
-        }
+        self.place.expect(&transaction, &self.target(&request, &segment_id, mode))?;
         let now = now_ms();
         transaction.execute(
             "insert into usher_jobs (id, request, status, segment_id, made_segment, created_at, changed_at)
@@ -195,27 +220,6 @@ impl Consumer {
             counts: JobCounts::default(),
         };
         Ok(import.to_job())
-    }
-
-    fn make_segment(&self, transaction: &Transaction<'_>, name: &str) -> Result<String, Fault> {
-        let exists: bool = transaction.query_row(
-            &format!("select exists (select 1 from {} where name = ?1)", self.tables.segments),
-            [name],
-            |row| row.get(0),
-        )?;
-        if exists {
-            return Err(Fault::new(
-                Code::SEGMENT_EXISTS,
-                "A segment of this name is there already. Choose it, or another name.",
-            ));
-        }
-        // Short, because every member's row has it; sorted by time, because lists are sorted by it.
-        let id = format!("seg_{:011x}{:08x}", now_ms(), rand::random::<u32>());
-        transaction.execute(
-            &format!("insert into {} (id, name, created_at, updated_at) values (?1, ?2, ?3, ?3)", self.tables.segments),
-            params![id, name, rfc3339(Utc::now())],
-        )?;
-        Ok(id)
     }
 
     /// Whether this endpoint takes such a job at all.
@@ -287,13 +291,13 @@ impl Consumer {
         Ok(mode)
     }
 
-    /// Takes one part: rows, part record and answer in one transaction. A repeat with the same digest gets the recorded answer.
+    /// Takes one part: its rows, its record and the answer in one transaction. A repeat with the same digest gets the recorded answer.
     ///
     /// `data` is the CSV without content encoding, `sha256` its digest in hexadecimal.
     ///
     /// # Errors
     /// When there is no such job, it has ended, the number came with other content, or the data is not what was announced; nothing of
-    /// the part is applied then.
+    /// the part is kept then.
     pub fn take_part(&self, job_id: &str, number: u32, data: &[u8], sha256: &str) -> Result<PartResult, Fault> {
         let import = {
             let connection = lock(&self.reader);
@@ -303,16 +307,8 @@ impl Consumer {
             }
             import
         };
-        let mode = import.mode()?;
-        let target = parts::Target {
-            config: &self.config,
-            tables: &self.tables,
-            job_id,
-            segment_id: &import.segment_id,
-            mode,
-            fields: &import.request.fields,
-        };
-        let mut read = parts::read(&target, number, data)?;
+        let target = self.target(&import.request, &import.segment_id, import.mode()?);
+        let read = parts::read(&target, number, data)?;
 
         let mut writer = lock(&self.writer);
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -321,7 +317,7 @@ impl Consumer {
         if let Some(answer) = recorded(&transaction, &now_known, number, sha256)? {
             return Ok(answer);
         }
-        parts::write(&transaction, &target, &mut read)?;
+        self.place.keep(&transaction, &target, &read)?;
         let result = read.result;
         let now = now_ms();
         transaction.execute(
@@ -329,19 +325,8 @@ impl Consumer {
             params![job_id, number, sha256, result.received, result.accepted, serde_json::to_string(&result)?, now],
         )?;
         transaction.execute("update usher_jobs set changed_at = ?2 where id = ?1", params![job_id, now])?;
-        if mode != JobMode::Replace {
-            self.touch_segment(&transaction, &import.segment_id)?;
-        }
         transaction.commit()?;
         Ok(result)
-    }
-
-    fn touch_segment(&self, transaction: &Transaction<'_>, segment_id: &str) -> Result<(), Fault> {
-        transaction.execute(
-            &format!("update {} set updated_at = ?2 where id = ?1", self.tables.segments),
-            params![segment_id, rfc3339(Utc::now())],
-        )?;
-        Ok(())
     }
 
     /// The sending side says that all was sent, or calls the job off. A repeat is answered as the first.
@@ -374,6 +359,7 @@ impl Consumer {
             params![job_id, status_word(import.status)?, report.reason, now_ms()],
         )?;
         transaction.commit()?;
+        self.place.ended(job_id);
         let JobCounts { rows, accepted, refused } = import.counts;
         tracing::info!(job.id = job_id, status = ?import.status, parts = import.parts, rows, accepted, refused, "an import ended");
         Ok(import.to_job())
@@ -394,66 +380,54 @@ impl Consumer {
                 ),
             ));
         }
-        if import.mode()? == JobMode::Replace {
-            // Whatever emptied the source, it does not empty the destination.
-            if import.counts.accepted == 0 && self.has_members(transaction, &import.segment_id)? {
-                return Err(Fault::new(
-                    Code::WOULD_EMPTY,
-                    "No row was accepted, so replacing would empty the segment. Cancel the job; to empty it on purpose, use REMOVE.",
-                ));
-            }
-            self.tables.replace_members(transaction, &self.config, import)?;
-            self.touch_segment(transaction, &import.segment_id)?;
+        let mode = import.mode()?;
+        // Whatever emptied the source, it does not empty the destination.
+        if mode == JobMode::Replace
+            && import.counts.accepted == 0
+            && self.place.has_members(transaction, &import.segment_id)?
+        {
+            return Err(Fault::new(
+                Code::WOULD_EMPTY,
+                "No row was accepted, so replacing would empty the segment. Cancel the job; to empty it on purpose, use REMOVE.",
+            ));
         }
+        self.place.complete(transaction, &self.target(&import.request, &import.segment_id, mode))?;
         Ok(if import.counts.refused > 0 { JobStatus::CompleteWithRejects } else { JobStatus::Complete })
     }
 
-    /// Drops what was staged, and the segment if this job made it and nobody is in it.
+    /// Drops what was staged, and the segment if this job made it and nobody is in it or comes into it.
     fn call_off(&self, transaction: &Transaction<'_>, import: &Import) -> Result<(), Fault> {
-        self.tables.drop_staged(transaction, &import.request.id)?;
-        if import.made_segment && !self.has_members(transaction, &import.segment_id)? {
-            transaction.execute(
-                &format!(
-                    "delete from {} where id = ?1 and not exists (
-                        select 1 from usher_jobs where segment_id = ?1 and id <> ?2 and status = 'WAITING_TO_RECEIVE_DATA')",
-                    self.tables.segments
-                ),
-                params![import.segment_id, import.request.id],
-            )?;
+        let target = self.target(&import.request, &import.segment_id, import.mode()?);
+        self.place.call_off(transaction, &target)?;
+        if !import.made_segment || self.place.has_members(transaction, &import.segment_id)? {
+            return Ok(());
         }
-        Ok(())
-    }
-
-    fn has_members(&self, transaction: &Transaction<'_>, segment_id: &str) -> Result<bool, Fault> {
-        Ok(transaction.query_row(
-            &format!("select exists (select 1 from {} where segment_id = ?1)", self.tables.members),
-            [segment_id],
+        let is_awaited: bool = transaction.query_row(
+            "select exists (select 1 from usher_jobs where segment_id = ?1 and id <> ?2 and status = 'WAITING_TO_RECEIVE_DATA')",
+            params![import.segment_id, import.request.id],
             |row| row.get(0),
-        )?)
+        )?;
+        if is_awaited { Ok(()) } else { self.place.remove_segment(transaction, &import.segment_id) }
     }
 
     /// Gives up jobs that have rested too long, and forgets old ones.
     ///
     /// # Errors
-    /// When the database cannot be changed.
+    /// When the records cannot be changed.
     pub fn sweep(&self) -> Result<(), Fault> {
         let now = now_ms();
-        let mut writer = lock(&self.writer);
-        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let resting: Vec<String> = transaction
+        let resting: Vec<String> = lock(&self.reader)
             .prepare("select id from usher_jobs where status = 'WAITING_TO_RECEIVE_DATA' and changed_at < ?1")?
             .query_map([now - JOB_LIFETIME.as_millis() as i64], |row| row.get(0))?
             .collect::<rusqlite::Result<_>>()?;
         for job_id in resting {
-            if let Some(import) = find_import(&transaction, &job_id)? {
-                tracing::warn!(job.id = job_id, "an import has rested too long and is given up");
-                self.call_off(&transaction, &import)?;
-                transaction.execute(
-                    "update usher_jobs set status = 'EXPIRED', changed_at = ?2 where id = ?1",
-                    params![job_id, now],
-                )?;
+            // One that cannot be given up does not keep the others.
+            if let Err(fault) = self.give_up(&job_id) {
+                tracing::error!(job.id = job_id, error = %fault, source = ?fault.source, "an import could not be given up");
             }
         }
+        let mut writer = lock(&self.writer);
+        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let old = now - RECORD_LIFETIME.as_millis() as i64;
         let ended = "select id from usher_jobs where status <> 'WAITING_TO_RECEIVE_DATA' and changed_at < ?1";
         transaction.execute(&format!("delete from usher_parts where job_id in ({ended})"), [old])?;
@@ -461,56 +435,102 @@ impl Consumer {
         transaction.commit()?;
         Ok(())
     }
+
+    fn give_up(&self, job_id: &str) -> Result<(), Fault> {
+        let mut writer = lock(&self.writer);
+        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let Some(import) = find_import(&transaction, job_id)?.filter(|import| !import.status.is_final()) else {
+            return Ok(());
+        };
+        tracing::warn!(job.id = job_id, "an import has rested too long and is given up");
+        self.call_off(&transaction, &import)?;
+        transaction.execute(
+            "update usher_jobs set status = 'EXPIRED', changed_at = ?2 where id = ?1",
+            params![job_id, now_ms()],
+        )?;
+        transaction.commit()?;
+        self.place.ended(job_id);
+        Ok(())
+    }
+}
+
+/// An id that no segment has. Short, because every member's row has it; sorted by time, because lists are sorted by it.
+fn new_segment_id() -> String {
+    format!("seg_{:011x}{:08x}", now_ms(), rand::random::<u32>())
 }
 
 fn names(fields: &[Field], name: &str) -> bool {
     fields.iter().any(|field| field.name == name)
 }
 
-/// The answer that was given for this part, if it was taken.
-///
-/// # Errors
-/// When the number came with other content, or was not taken and the job has ended.
-fn recorded(connection: &Connection, import: &Import, number: u32, sha256: &str) -> Result<Option<PartResult>, Fault> {
-    let mut statement =
-        connection.prepare_cached("select sha256, answer from usher_parts where job_id = ?1 and part = ?2")?;
-    let recorded: Option<(String, String)> =
-        statement.query_row(params![import.request.id, number], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-    match recorded {
-        Some((digest, _)) if digest != sha256 => {
-            Err(Fault::new(Code::PART_DIFFERS, format!("Part {number} was taken before with other content.")))
-        }
-        Some((_, answer)) => Ok(Some(serde_json::from_str(&answer)?)),
-        None if import.status.is_final() => {
-            let word = status_word(import.status)?;
-            Err(Fault::new(Code::WRONG_STATUS, format!("The job is {word}; it takes no more parts.")))
-        }
-        None => Ok(None),
-    }
-}
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use model::contract::{DeliveryOptions, JobCategory, JobSegment};
+    use model::field::FieldType;
 
-fn find_import(connection: &Connection, job_id: &str) -> Result<Option<Import>, Fault> {
-    let mut statement = connection.prepare_cached(
-        "select j.request, j.status, j.segment_id, j.made_segment,
-                count(p.part), coalesce(sum(p.received), 0), coalesce(sum(p.accepted), 0)
-         from usher_jobs as j left join usher_parts as p on p.job_id = j.id where j.id = ?1 group by j.id",
-    )?;
-    let row = statement
-        .query_row([job_id], |row| {
-            let (rows, accepted): (u64, u64) = (row.get(5)?, row.get(6)?);
-            let counts = JobCounts { rows, accepted, refused: rows - accepted };
-            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get(2)?, row.get(3)?, row.get(4)?, counts))
-        })
-        .optional()?;
-    row.map(|(request, status, segment_id, made_segment, parts, counts)| {
-        Ok(Import {
-            request: serde_json::from_str(&request)?,
-            status: parse_status(status)?,
-            segment_id,
-            made_segment,
-            parts,
-            counts,
-        })
-    })
-    .transpose()
+    use super::*;
+    use crate::database::Identifier;
+    use crate::folder::Folder;
+
+    fn consumer(place: &Path) -> Consumer {
+        let fields = ["email", "note"].map(|name| Field::new(name, FieldKind::Identifier, FieldType::String));
+        let config = ConsumerConfig {
+            place: PlaceConfig::Folder(Folder::new(place.join("files"), b',')),
+            key: Identifier::parse("email").unwrap(),
+            fields: fields.into(),
+            delivery: DeliveryOptions {
+                modes: vec![JobMode::Add, JobMode::Replace, JobMode::Remove],
+                new_segment: true,
+                existing_segment: true,
+                rows_per_part: None,
+            },
+        };
+        Consumer::open(config, place).unwrap()
+    }
+
+    fn announced(consumer: &Consumer, id: &str, mode: JobMode, csv: &str) {
+        let request = JobRequest {
+            id: id.to_owned(),
+            category: JobCategory::SegmentImport,
+            segment: JobSegment { id: Some("s".to_owned()), name: "s".to_owned() },
+            mode: Some(mode),
+            fields: consumer.config.fields.clone(),
+            limit: None,
+        };
+        consumer.announce(request).unwrap();
+        consumer.take_part(id, 1, csv.as_bytes(), id).unwrap();
+    }
+
+    /// The end of a job, with the power gone after the file was renamed and before the job's end was recorded.
+    #[test]
+    fn a_file_that_was_renamed_before_a_crash_is_the_same_after_it() {
+        let place = tempfile::tempdir().unwrap();
+        std::fs::create_dir(place.path().join("files")).unwrap();
+        let file = place.path().join("files/s.csv");
+        std::fs::write(&file, "email,note\nb,1\na,2\n,3\nc,4\n").unwrap();
+        for (job, mode, csv, expected) in [
+            ("job_1", JobMode::Add, "email,note\nd,5\nb,6\nd,7\n", "email,note\r\n,3\r\na,2\r\nb,6\r\nc,4\r\nd,7\r\n"),
+            ("job_2", JobMode::Remove, "email,note\na,\nx,\n", "email,note\r\n,3\r\nb,6\r\nc,4\r\nd,7\r\n"),
+            ("job_3", JobMode::Replace, "email,note\nz,8\ny,9\n", "email,note\r\ny,9\r\nz,8\r\n"),
+        ] {
+            let before = consumer(place.path());
+            announced(&before, job, mode, csv);
+            let report = StatusReport::complete(1, csv.lines().count() as u64 - 1);
+            {
+                let mut writer = lock(&before.writer);
+                let transaction = writer.transaction().unwrap();
+                let import = find_import(&transaction, job).unwrap().unwrap();
+                before.complete(&transaction, &import, &report).unwrap();
+            }
+            drop(before);
+            assert_eq!(std::fs::read_to_string(&file).unwrap(), expected);
+
+            let after = consumer(place.path());
+            assert_eq!(after.job(job).unwrap().unwrap().status, JobStatus::WaitingToReceiveData);
+            assert_eq!(after.report(job, &report).unwrap().status, JobStatus::Complete);
+            assert_eq!(std::fs::read_to_string(&file).unwrap(), expected);
+            assert_eq!(std::fs::read_dir(place.path().join("imports")).unwrap().count(), 0);
+        }
+    }
 }

@@ -1,27 +1,20 @@
-//! One part of an import: from the bytes of its CSV to rows in tables, row by row.
+//! One part of an import: from the bytes of its CSV to rows that are taken and rows that are refused.
 //!
 //! What is wrong with the part as a whole (not UTF-8, ragged, another header) fails it as a whole and names the line; what is wrong
-//! with one row is a refusal of that row. Reading and writing are apart, so that one part is read while another is written. The
-//! transaction is the caller's.
+//! with one row is a refusal of that row. Reading and keeping are apart, so that one part is read while another is kept.
 
 use model::contract::{JobMode, MAX_ROW_BYTES, PartResult, Refusal};
 use model::field::{Field, FieldKind};
 use model::reject::RejectCode;
-use rusqlite::types::{Null, ToSqlOutput, ValueRef};
-use rusqlite::{CachedStatement, Transaction};
 
-use super::tables::{Tables, is_null_when_empty};
 use crate::check::{Objection, check_value};
 use crate::config::ConsumerConfig;
 use crate::fault::{Code, Fault};
-use crate::state::rfc3339;
 
 /// Where a part goes.
 pub struct Target<'a> {
     /// What is configured.
     pub config: &'a ConsumerConfig,
-    /// The tables.
-    pub tables: &'a Tables,
     /// The job that the part belongs to.
     pub job_id: &'a str,
     /// The segment that it changes.
@@ -32,35 +25,41 @@ pub struct Target<'a> {
     pub fields: &'a [Field],
 }
 
-/// A column of the part.
-struct Column<'a> {
-    field: &'a Field,
-    /// Its place in the part's rows.
-    place: usize,
-    /// A row without it is refused.
-    needed: bool,
-    null_when_empty: bool,
-}
-
-impl Column<'_> {
-    fn bind<'v>(&self, value: &'v str) -> ToSqlOutput<'v> {
-        if value.is_empty() && self.null_when_empty {
-            ToSqlOutput::from(Null)
-        } else {
-            ToSqlOutput::Borrowed(ValueRef::from(value))
-        }
+impl Target<'_> {
+    /// The place of the key among the announced fields.
+    pub fn key(&self) -> Option<usize> {
+        self.fields.iter().position(|field| field.name == self.config.key.as_str())
     }
 }
 
-/// A part that was read: what is to be written, and what will be answered.
+/// A column of the part.
+pub struct Column<'a> {
+    /// The field as it is configured.
+    pub field: &'a Field,
+    /// Its place in the part's rows.
+    pub place: usize,
+    /// A row without it is refused.
+    needed: bool,
+}
+
+/// A part that was read: what is to be kept, and what will be answered.
 pub struct Read<'a> {
-    columns: Vec<Column<'a>>,
-    accepted: Vec<csv::StringRecord>,
-    /// The answer, once the rows are written.
+    /// The announced fields, in the order of the announcement.
+    pub columns: Vec<Column<'a>>,
+    /// The rows that are taken: by the key, if that is among the columns; of one key in the order in which they came.
+    pub accepted: Vec<csv::StringRecord>,
+    /// The answer, once the rows are kept.
     pub result: PartResult,
 }
 
-/// Reads a part and tells the rows that are taken from those that are refused. Needs no database.
+impl<'a> Read<'a> {
+    /// The place of the key in the part's rows.
+    pub fn key(&self, target: &Target<'_>) -> Option<usize> {
+        self.columns.iter().find(|column| column.field.name == target.config.key.as_str()).map(|column| column.place)
+    }
+}
+
+/// Reads a part and tells the rows that are taken from those that are refused.
 ///
 /// # Errors
 /// When the part cannot be read; the text names the line.
@@ -96,7 +95,13 @@ pub fn read<'a>(target: &Target<'a>, number: u32, data: &[u8]) -> Result<Read<'a
         }
     }
     result.accepted = accepted.len() as u64;
-    Ok(Read { columns, accepted, result })
+    let mut read = Read { columns, accepted, result };
+    if let Some(key) = read.key(target) {
+        // Neighbours in the part become neighbours where they are kept, which is then touched once and not all over. Stable, so that
+        // of two rows of one person the later still wins.
+        read.accepted.sort_by(|one, other| one[key].cmp(&other[key]));
+    }
+    Ok(read)
 }
 
 /// Why a row is not taken, and for which field.
@@ -121,21 +126,6 @@ fn object<'a>(
             },
         ))
     })
-}
-
-/// Writes the rows of a part that was read.
-///
-/// # Errors
-/// When the database cannot be changed; the caller then rolls back.
-pub fn write(transaction: &Transaction<'_>, target: &Target<'_>, read: &mut Read<'_>) -> Result<(), Fault> {
-    let Read { columns, accepted, result } = read;
-    if let Some(key) = columns.iter().find(|column| column.field.name == target.config.key.as_str()) {
-        // Neighbours in the part become neighbours in the index, which is then touched once and not all over. Stable, so that of
-        // two rows of one person the later still wins.
-        accepted.sort_by(|one, other| one[key.place].cmp(&other[key.place]));
-    }
-    let mut writer = Writer::new(transaction, target, columns, result.part)?;
-    (1..).zip(accepted).try_for_each(|(place, record)| writer.write(record, place))
 }
 
 /// Fails the part at its first byte that is not UTF-8.
@@ -184,12 +174,7 @@ fn columns<'a>(target: &Target<'a>, header: &csv::StringRecord) -> Result<Vec<Co
             ));
         };
         let is_key = field.name == target.config.key.as_str();
-        columns.push(Column {
-            field,
-            place,
-            needed: is_key || (field.required && target.mode != JobMode::Remove),
-            null_when_empty: is_null_when_empty(field),
-        });
+        columns.push(Column { field, place, needed: is_key || (field.required && target.mode != JobMode::Remove) });
     }
     if header.len() != columns.len() {
         return Err(Fault::new(
@@ -198,105 +183,4 @@ fn columns<'a>(target: &Target<'a>, header: &csv::StringRecord) -> Result<Vec<Co
         ));
     }
     Ok(columns)
-}
-
-/// What is done with an accepted row, by mode.
-enum Writer<'t, 'a> {
-    Add {
-        columns: &'t [Column<'a>],
-        key: usize,
-        upsert: CachedStatement<'t>,
-        member: CachedStatement<'t>,
-    },
-    Stage {
-        columns: &'t [Column<'a>],
-        insert: CachedStatement<'t>,
-    },
-    RemoveByKey {
-        key: usize,
-        delete: CachedStatement<'t>,
-    },
-    RemoveBy {
-        transaction: &'t Transaction<'t>,
-        tables: &'a Tables,
-        segment_id: &'a str,
-        identifiers: Vec<&'t Column<'a>>,
-    },
-}
-
-impl<'t, 'a> Writer<'t, 'a> {
-    fn new(
-        transaction: &'t Transaction<'t>,
-        target: &Target<'a>,
-        columns: &'t [Column<'a>],
-        part: u32,
-    ) -> Result<Self, Fault> {
-        let tables = target.tables;
-        let fields: Vec<&Field> = columns.iter().map(|column| column.field).collect();
-        let key =
-            columns.iter().find(|column| column.field.name == target.config.key.as_str()).map(|column| column.place);
-        let no_key = || Fault::new(Code::FIELD_MISSING, "The key is not among the job's fields.");
-        Ok(match (target.mode, key) {
-            (JobMode::Add, key) => {
-                let upsert = transaction.prepare_cached(&tables.upsert(&fields))?;
-                let mut member = transaction.prepare_cached(&tables.add_member())?;
-                member.raw_bind_parameter(1, target.segment_id)?;
-                member.raw_bind_parameter(3, rfc3339(chrono::Utc::now()))?;
-                Self::Add { columns, key: key.ok_or_else(no_key)?, upsert, member }
-            }
-            (JobMode::Replace, key) => {
-                key.ok_or_else(no_key)?;
-                let mut insert = transaction.prepare_cached(&tables.stage(&fields))?;
-                insert.raw_bind_parameter(1, target.job_id)?;
-                insert.raw_bind_parameter(2, part)?;
-                Self::Stage { columns, insert }
-            }
-            (JobMode::Remove, Some(key)) => {
-                let mut delete = transaction.prepare_cached(&tables.remove_member())?;
-                delete.raw_bind_parameter(1, target.segment_id)?;
-                Self::RemoveByKey { key, delete }
-            }
-            (JobMode::Remove, None) => {
-                let identifiers = columns.iter().filter(|column| column.field.kind == FieldKind::Identifier).collect();
-                Self::RemoveBy { transaction, tables, segment_id: target.segment_id, identifiers }
-            }
-        })
-    }
-
-    fn write(&mut self, record: &csv::StringRecord, place: u32) -> Result<(), Fault> {
-        match self {
-            Self::Add { columns, key, upsert, member } => {
-                for (index, column) in columns.iter().enumerate() {
-                    upsert.raw_bind_parameter(index + 1, column.bind(&record[column.place]))?;
-                }
-                upsert.raw_execute()?;
-                member.raw_bind_parameter(2, &record[*key])?;
-                member.raw_execute()?;
-            }
-            Self::Stage { columns, insert } => {
-                insert.raw_bind_parameter(3, place)?;
-                for (index, column) in columns.iter().enumerate() {
-                    insert.raw_bind_parameter(index + 4, column.bind(&record[column.place]))?;
-                }
-                insert.raw_execute()?;
-            }
-            Self::RemoveByKey { key, delete } => {
-                delete.raw_bind_parameter(2, &record[*key])?;
-                delete.raw_execute()?;
-            }
-            Self::RemoveBy { transaction, tables, segment_id, identifiers } => {
-                // All that the row says must fit: an identifier that it leaves empty says nothing.
-                let said: Vec<&&Column<'_>> =
-                    identifiers.iter().filter(|column| !record[column.place].trim().is_empty()).collect();
-                let fields: Vec<&Field> = said.iter().map(|column| column.field).collect();
-                let mut delete = transaction.prepare_cached(&tables.remove_members_by(&fields))?;
-                delete.raw_bind_parameter(1, *segment_id)?;
-                for (index, column) in said.iter().enumerate() {
-                    delete.raw_bind_parameter(index + 2, &record[column.place])?;
-                }
-                delete.raw_execute()?;
-            }
-        }
-        Ok(())
-    }
 }

@@ -1,4 +1,4 @@
-//! A database that takes audiences.
+//! A database, or a folder of files, that takes audiences.
 
 use model::contract::{EndpointDescription, JobCounts, JobMode, JobStatus, Movement, Page, Segment};
 use model::field::FieldForm;
@@ -6,12 +6,14 @@ use reqwest::StatusCode;
 
 use crate::program::{Folder, Program, export, import, refused};
 
-pub const SECTIONS: &str = r#"
+const TABLES: &str = r#"
 [consumer]
 table = "contacts"
-key = "email"
 segments_table = "lists"
 members_table = "list_members"
+"#;
+const FIELDS: &str = r#"
+key = "email"
 rows_per_part = 30000
 [[consumer.fields]]
 name = "email"
@@ -26,16 +28,103 @@ name = "born"
 type = "date"
 "#;
 
-pub fn contacts() -> Folder {
-    Folder::new(SECTIONS)
+/// Where the people are kept: the contract is the same.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    InDatabase,
+    InFiles,
 }
 
-/// Who is in the segment of this name, by key.
-pub fn members(folder: &Folder, segment: &str) -> Vec<String> {
-    let rows = folder.rows(&format!(
-        "select m.person_key from list_members as m join lists as l on l.id = m.segment_id where l.name = '{segment}' order by 1"
-    ));
-    rows.into_iter().map(|row| row[0].clone().unwrap()).collect()
+impl Kept {
+    pub fn contacts(self) -> Folder {
+        self.contacts_and("")
+    }
+
+    fn contacts_and(self, sections: &str) -> Folder {
+        match self {
+            Self::InDatabase => Folder::new(&format!("{TABLES}{FIELDS}{sections}")),
+            Self::InFiles => Folder::of_files(&format!("[consumer]\n{FIELDS}{sections}")),
+        }
+    }
+
+    /// Who is in the segment of this name, by key.
+    pub fn members(self, folder: &Folder, segment: &str) -> Vec<String> {
+        self.values(folder, segment, "email")
+    }
+
+    /// What those in the segment have in one column, by key.
+    pub fn values(self, folder: &Folder, segment: &str, column: &str) -> Vec<String> {
+        match self {
+            Self::InDatabase => {
+                let rows = folder.rows(&format!(
+                    "select coalesce(c.{column}, '') from list_members as m join lists as l on l.id = m.segment_id
+                     join contacts as c on c.email = m.person_key where l.name = '{segment}' order by c.email"
+                ));
+                rows.into_iter().map(|row| row[0].clone().unwrap()).collect()
+            }
+            Self::InFiles => {
+                let Some(path) = file_of(folder, segment) else { return Vec::new() };
+                let mut reader = csv::Reader::from_path(path).unwrap();
+                let header = reader.headers().unwrap().clone();
+                let place = |name: &str| header.iter().position(|column| column == name).unwrap();
+                let (key, place) = (place("email"), place(column));
+                let mut rows: Vec<(String, String)> = reader
+                    .records()
+                    .map(Result::unwrap)
+                    .map(|row| (row[key].to_owned(), row[place].to_owned()))
+                    .collect();
+                rows.sort();
+                rows.into_iter().map(|(_, value)| value).collect()
+            }
+        }
+    }
+
+    /// Asserts that nothing is staged, and nothing half written lies about.
+    pub fn assert_nothing_staged(self, folder: &Folder) {
+        match self {
+            Self::InDatabase => assert_eq!(folder.number("select count(*) from usher_staged_rows"), 0),
+            Self::InFiles => {
+                assert_eq!(std::fs::read_dir(folder.path("state/imports")).unwrap().count(), 0);
+                let mut files = std::fs::read_dir(folder.path("files")).unwrap();
+                assert!(files.all(|file| file.unwrap().file_name().to_str().unwrap().ends_with(".csv")));
+            }
+        }
+    }
+}
+
+/// The file of the segment that was made with this name.
+pub fn file_of(folder: &Folder, segment: &str) -> Option<std::path::PathBuf> {
+    let records = rusqlite::Connection::open(folder.path("state/imports.db")).unwrap();
+    let id: String =
+        records.query_row("select id from usher_segments where name = ?1", [segment], |row| row.get(0)).ok()?;
+    Some(folder.path("files").join(format!("{id}.csv"))).filter(|path| path.exists())
+}
+
+/// Runs a test over a database and over files.
+macro_rules! wherever_people_are_kept {
+    ($(async fn $name:ident($kept:ident: Kept) $body:block)*) => {
+        $(mod $name {
+            use super::*;
+
+            async fn test($kept: Kept) $body
+
+            #[tokio::test]
+            async fn in_a_database() {
+                test(Kept::InDatabase).await;
+            }
+
+            #[tokio::test]
+            async fn in_files() {
+                test(Kept::InFiles).await;
+            }
+        })*
+    };
+}
+pub(crate) use wherever_people_are_kept;
+
+async fn listed(program: &Program) -> usize {
+    let page: Page<Segment> = program.get("/v1/segments?limit=500").await.json().await.unwrap();
+    page.items.len()
 }
 
 /// Makes a segment with these people by an ADD job, and gives its id.
@@ -47,9 +136,9 @@ async fn segment(program: &Program, name: &str, csv: &str) -> String {
     job.segment.id.unwrap()
 }
 
-#[tokio::test]
-async fn it_says_what_it_takes() {
-    let folder = contacts();
+wherever_people_are_kept! {
+async fn it_says_what_it_takes(kept: Kept) {
+    let folder = kept.contacts();
     let program = folder.start();
     let description: EndpointDescription = program.get("/v1/endpoint").await.json().await.unwrap();
     assert!(description.producer.is_none());
@@ -60,9 +149,8 @@ async fn it_says_what_it_takes() {
     assert!(consumer.fields[0].required, "the key is required, whatever the configuration says");
 }
 
-#[tokio::test]
-async fn people_are_added_to_a_new_segment_and_to_an_existing_one() {
-    let folder = contacts();
+async fn people_are_added_to_a_new_segment_and_to_an_existing_one(kept: Kept) {
+    let folder = kept.contacts();
     let program = folder.start();
     let job = program.announced(&import("job_1", JobMode::Add, Err("New ones"), &["email", "first_name"])).await;
     assert_eq!(job.status, JobStatus::WaitingToReceiveData);
@@ -75,34 +163,35 @@ async fn people_are_added_to_a_new_segment_and_to_an_existing_one() {
     assert_eq!(done.status, JobStatus::Complete);
     assert_eq!(done.counts, JobCounts { rows: 3, accepted: 3, refused: 0 });
     assert_eq!(program.reported("job_1", JobStatus::Complete, 2, 3).await, done);
-    assert_eq!(members(&folder, "New ones"), ["a@x.org", "b@x.org", "c@x.org"]);
+    assert_eq!(kept.members(&folder, "New ones"), ["a@x.org", "b@x.org", "c@x.org"]);
 
     program.announced(&import("job_2", JobMode::Add, Ok(&id), &["email", "first_name"])).await;
     program.sent_part("job_2", 1, "email,first_name\nc@x.org,Carla\nd@x.org,=SUM(A1)\nd@x.org,Später\n").await;
     program.reported("job_2", JobStatus::Complete, 1, 3).await;
-    assert_eq!(members(&folder, "New ones"), ["a@x.org", "b@x.org", "c@x.org", "d@x.org"]);
-    let names: Vec<_> =
-        folder.rows("select first_name from contacts order by email").into_iter().flatten().flatten().collect();
+    assert_eq!(kept.members(&folder, "New ones"), ["a@x.org", "b@x.org", "c@x.org", "d@x.org"]);
+    let names = kept.values(&folder, "New ones", "first_name");
     assert_eq!(names, ["Ana", "O'Brien, \"Bo\"", "Carla", "Später"], "of two rows of one person the later wins");
 
     let page: Page<Segment> = program.get("/v1/segments").await.json().await.unwrap();
     assert_eq!((page.items[0].id.as_str(), page.items[0].size, page.next), (id.as_str(), Some(4), None));
 }
 
-#[tokio::test]
-async fn a_column_that_did_not_come_keeps_its_value() {
-    let folder = contacts();
+async fn a_column_that_did_not_come_keeps_its_value(kept: Kept) {
+    let folder = kept.contacts();
     let program = folder.start();
     let id = segment(&program, "S", "email,phone,first_name,born\na@x.org,912345678,Ana,1990-01-31\n").await;
     program.announced(&import("job_2", JobMode::Add, Ok(&id), &["email", "first_name", "born"])).await;
     program.sent_part("job_2", 1, "email,first_name,born\na@x.org,,\n").await;
-    let row = folder.rows("select phone, first_name, born from contacts").remove(0);
-    assert_eq!(row, [Some("912345678".to_owned()), Some(String::new()), None]);
+    program.reported("job_2", JobStatus::Complete, 1, 1).await;
+    let row = ["phone", "first_name", "born"].map(|column| kept.values(&folder, "S", column).remove(0));
+    assert_eq!(row, ["912345678", "", ""]);
+    if kept == Kept::InDatabase {
+        assert_eq!(folder.number("select count(*) from contacts where first_name = '' and born is null"), 1);
+    }
 }
 
-#[tokio::test]
-async fn rows_are_refused_one_by_one_with_a_reason() {
-    let folder = contacts();
+async fn rows_are_refused_one_by_one_with_a_reason(kept: Kept) {
+    let folder = kept.contacts();
     let program = folder.start();
     program.announced(&import("job_1", JobMode::Add, Err("S"), &["email", "phone", "born"])).await;
     let csv = "email,phone,born\na@x.org,,\nsecret-value,,\n,912345678,\nb@x.org,call me,\nc@x.org,,31.01.1990\n\"d@x.org\",+351 912 345 678,2024-02-29\n";
@@ -123,15 +212,14 @@ async fn rows_are_refused_one_by_one_with_a_reason() {
     let job = program.reported("job_1", JobStatus::Complete, 1, 6).await;
     assert_eq!(job.status, JobStatus::CompleteWithRejects);
     assert_eq!(job.counts, JobCounts { rows: 6, accepted: 2, refused: 4 });
-    assert_eq!(members(&folder, "S"), ["a@x.org", "d@x.org"]);
+    assert_eq!(kept.members(&folder, "S"), ["a@x.org", "d@x.org"]);
 }
 
-#[tokio::test]
-async fn jobs_that_cannot_be_done_are_refused_before_anything_is_made() {
-    let folder = contacts();
+async fn jobs_that_cannot_be_done_are_refused_before_anything_is_made(kept: Kept) {
+    let folder = kept.contacts();
     let program = folder.start();
     let id = segment(&program, "S", "email\na@x.org\n").await;
-    let lists = folder.number("select count(*) from lists");
+    let lists = listed(&program).await;
     let cases = [
         (import("job_x", JobMode::Add, Err("S"), &["email"]), 409, "segment_exists"),
         (import("job_x", JobMode::Add, Ok("unknown"), &["email"]), 404, "no_such_segment"),
@@ -151,17 +239,16 @@ async fn jobs_that_cannot_be_done_are_refused_before_anything_is_made() {
     let mut hashed = import("job_x", JobMode::Add, Err("T"), &["email"]);
     hashed.fields[0].form = FieldForm::Sha256Hex;
     refused(program.announce(&hashed).await, 422, "unknown_field").await;
-    assert_eq!(folder.number("select count(*) from lists"), lists);
+    assert_eq!(listed(&program).await, lists);
 
     let first = import("job_y", JobMode::Add, Err("T"), &["email"]);
     let job = program.announced(&first).await;
     assert_eq!(program.announced(&first).await, job, "the job that made the segment may be announced again");
-    assert_eq!(folder.number("select count(*) from lists"), lists + 1);
+    assert_eq!(listed(&program).await, lists + 1);
 }
 
-#[tokio::test]
-async fn people_are_removed_by_key_and_stay_in_the_database() {
-    let folder = contacts();
+async fn people_are_removed_by_key_and_no_person_is_changed(kept: Kept) {
+    let folder = kept.contacts();
     let program = folder.start();
     let id = segment(&program, "S", "email\na@x.org\nb@x.org\nc@x.org\n").await;
     segment(&program, "Other", "email\na@x.org\n").await;
@@ -169,19 +256,17 @@ async fn people_are_removed_by_key_and_stay_in_the_database() {
     let result = program.sent_part("job_2", 1, "email,first_name\na@x.org,Changed\nnobody@x.org,\nc@x.org,\n").await;
     assert_eq!((result.received, result.accepted), (3, 3), "who is not there needs no removing");
     program.reported("job_2", JobStatus::Complete, 1, 3).await;
-    assert_eq!(members(&folder, "S"), ["b@x.org"]);
-    assert_eq!(members(&folder, "Other"), ["a@x.org"]);
-    assert_eq!(
-        folder.number("select count(*) from contacts where first_name is null"),
-        3,
-        "a removal changes no person"
-    );
+    assert_eq!(kept.members(&folder, "S"), ["b@x.org"]);
+    assert_eq!(kept.members(&folder, "Other"), ["a@x.org"]);
+    assert_eq!(kept.values(&folder, "S", "first_name"), [""]);
+    if kept == Kept::InDatabase {
+        let unchanged = folder.number("select count(*) from contacts where first_name is null");
+        assert_eq!(unchanged, 3, "they stay in the database as they were");
+    }
 }
 
-#[tokio::test]
-async fn people_are_removed_by_the_identifiers_that_there_are() {
-    let sections = format!("{SECTIONS}[[consumer.fields]]\nname = \"id\"\n");
-    let folder = Folder::new(&sections);
+async fn people_are_removed_by_the_identifiers_that_there_are(kept: Kept) {
+    let folder = kept.contacts_and("[[consumer.fields]]\nname = \"id\"\n");
     let program = folder.start();
     let people = "email,phone,id\na@x.org,9111111,1\nb@x.org,9111111,2\nc@x.org,9333333,3\nd@x.org,9444444,\n";
     let id = segment(&program, "S", people).await;
@@ -190,44 +275,52 @@ async fn people_are_removed_by_the_identifiers_that_there_are() {
     let result = program.sent_part("job_2", 1, "phone,id\n9111111,2\n,3\n9444444,4\n,\n").await;
     assert_eq!((result.received, result.accepted), (4, 3));
     assert_eq!((result.refusals[0].row, result.refusals[0].code.as_str()), (4, "required_empty"));
-    assert_eq!(members(&folder, "S"), ["a@x.org", "d@x.org"]);
+    program.reported("job_2", JobStatus::Complete, 1, 4).await;
+    assert_eq!(kept.members(&folder, "S"), ["a@x.org", "d@x.org"]);
+    kept.assert_nothing_staged(&folder);
 }
 
-#[tokio::test]
-async fn a_replaced_segment_is_as_it_was_until_the_new_one_is_whole() {
-    let folder = contacts();
+async fn a_replaced_segment_is_as_it_was_until_the_new_one_is_whole(kept: Kept) {
+    let folder = kept.contacts();
     let program = folder.start();
     let id = segment(&program, "S", "email\na@x.org\nb@x.org\n").await;
-    let since = folder.rows("select added_at from list_members where person_key = 'b@x.org'");
+    let since = || match kept {
+        Kept::InDatabase => folder.rows("select added_at from list_members where person_key = 'b@x.org'"),
+        Kept::InFiles => Vec::new(),
+    };
+    let stayed_since = since();
     program.announced(&import("job_2", JobMode::Replace, Ok(&id), &["email", "first_name"])).await;
     program.sent_part("job_2", 2, "email,first_name\nc@x.org,Later\nd@x.org,Dora\n").await;
     program.sent_part("job_2", 1, "email,first_name\nb@x.org,Bo\nc@x.org,Earlier\nbad,\n").await;
-    assert_eq!(members(&folder, "S"), ["a@x.org", "b@x.org"]);
-    assert_eq!(folder.number("select count(*) from contacts"), 2, "not even the people are there yet");
+    assert_eq!(kept.members(&folder, "S"), ["a@x.org", "b@x.org"]);
+    if kept == Kept::InDatabase {
+        assert_eq!(folder.number("select count(*) from contacts"), 2, "not even the people are there yet");
+    }
 
     for (parts, rows) in [(1, 5), (2, 4), (3, 5)] {
         refused(program.report("job_2", JobStatus::Complete, parts, rows).await, 409, "totals_differ").await;
-        assert_eq!(members(&folder, "S"), ["a@x.org", "b@x.org"]);
+        assert_eq!(kept.members(&folder, "S"), ["a@x.org", "b@x.org"]);
     }
     let job = program.reported("job_2", JobStatus::Complete, 2, 5).await;
     assert_eq!(job.status, JobStatus::CompleteWithRejects);
     assert_eq!(job.counts, JobCounts { rows: 5, accepted: 4, refused: 1 });
-    assert_eq!(members(&folder, "S"), ["b@x.org", "c@x.org", "d@x.org"]);
-    assert_eq!(folder.rows("select added_at from list_members where person_key = 'b@x.org'"), since);
-    assert_eq!(folder.rows("select first_name from contacts where email = 'c@x.org'")[0][0].as_deref(), Some("Later"));
-    assert_eq!(folder.number("select count(*) from usher_staged_rows"), 0);
-    assert_eq!(folder.number("select count(*) from contacts"), 4);
+    assert_eq!(kept.members(&folder, "S"), ["b@x.org", "c@x.org", "d@x.org"]);
+    assert_eq!(kept.values(&folder, "S", "first_name"), ["Bo", "Later", "Dora"]);
+    assert_eq!(since(), stayed_since);
+    kept.assert_nothing_staged(&folder);
+    if kept == Kept::InDatabase {
+        assert_eq!(folder.number("select count(*) from contacts"), 4);
+    }
 }
 
-#[tokio::test]
-async fn a_replacement_that_is_called_off_or_has_nobody_changes_nothing() {
-    let folder = contacts();
+async fn a_replacement_that_is_called_off_or_has_nobody_changes_nothing(kept: Kept) {
+    let folder = kept.contacts();
     let program = folder.start();
     let id = segment(&program, "S", "email\na@x.org\n").await;
     program.announced(&import("job_2", JobMode::Replace, Ok(&id), &["email"])).await;
     program.sent_part("job_2", 1, "email\nb@x.org\n").await;
     assert_eq!(program.reported("job_2", JobStatus::Failed, 1, 1).await.status, JobStatus::Failed);
-    assert_eq!(folder.number("select count(*) from usher_staged_rows"), 0);
+    kept.assert_nothing_staged(&folder);
     refused(program.report("job_2", JobStatus::Complete, 1, 1).await, 409, "wrong_status").await;
 
     program.announced(&import("job_3", JobMode::Replace, Ok(&id), &["email"])).await;
@@ -235,12 +328,11 @@ async fn a_replacement_that_is_called_off_or_has_nobody_changes_nothing() {
     refused(program.report("job_3", JobStatus::Complete, 1, 1).await, 409, "would_empty").await;
     program.announced(&import("job_4", JobMode::Replace, Ok(&id), &["email"])).await;
     refused(program.report("job_4", JobStatus::Complete, 0, 0).await, 409, "would_empty").await;
-    assert_eq!(members(&folder, "S"), ["a@x.org"]);
+    assert_eq!(kept.members(&folder, "S"), ["a@x.org"]);
 }
 
-#[tokio::test]
-async fn an_added_segment_that_is_called_off_stays_only_when_somebody_is_in_it() {
-    let folder = contacts();
+async fn an_added_segment_that_is_called_off_stays_only_when_somebody_is_in_it(kept: Kept) {
+    let folder = kept.contacts();
     let program = folder.start();
     for (mode, job) in [(JobMode::Add, "job_1"), (JobMode::Replace, "job_2")] {
         let id = program.announced(&import(job, mode, Err("Empty"), &["email"])).await.segment.id.unwrap();
@@ -255,12 +347,11 @@ async fn an_added_segment_that_is_called_off_stays_only_when_somebody_is_in_it()
     program.reported("job_3", JobStatus::Canceled, 0, 0).await;
     assert_eq!(program.get(&format!("/v1/segments/{id}")).await.status(), StatusCode::OK);
     refused(program.send_part("job_3", 2, "email\nb@x.org\n").await, 409, "wrong_status").await;
-    assert_eq!(members(&folder, "Some"), ["a@x.org"]);
+    assert_eq!(kept.members(&folder, "Some"), ["a@x.org"]);
 }
 
-#[tokio::test]
-async fn segments_are_listed_page_by_page() {
-    let folder = contacts();
+async fn segments_are_listed_page_by_page(kept: Kept) {
+    let folder = kept.contacts();
     let program = folder.start();
     for index in 0..5 {
         program.announced(&import(&format!("job_{index}"), JobMode::Add, Err(&format!("S{index}")), &["email"])).await;
@@ -279,10 +370,11 @@ async fn segments_are_listed_page_by_page() {
     names.sort();
     assert_eq!(names, ["S0", "S1", "S2", "S3", "S4"]);
 }
+}
 
 #[tokio::test]
 async fn an_application_s_own_tables_are_used_as_they_are() {
-    let folder = contacts();
+    let folder = Kept::InDatabase.contacts();
     folder
         .database()
         .execute_batch(
@@ -300,7 +392,7 @@ async fn an_application_s_own_tables_are_used_as_they_are() {
         rows,
         [[text("old@x.org"), text("Olga"), text("kept")], [text("new@x.org"), text("Nina"), text("kept")]]
     );
-    assert_eq!(members(&folder, "S"), ["new@x.org", "old@x.org"]);
+    assert_eq!(Kept::InDatabase.members(&folder, "S"), ["new@x.org", "old@x.org"]);
 }
 
 #[test]
@@ -320,7 +412,7 @@ fn tables_that_cannot_be_used_are_named_with_the_remedy() {
             "primary key on (segment_id, person_key)",
         ),
     ] {
-        let folder = contacts();
+        let folder = Kept::InDatabase.contacts();
         folder.database().execute_batch(tables).unwrap();
         let error = folder.start_error();
         assert!(error.contains(expected), "expected {expected:?} in {error}");
@@ -329,9 +421,9 @@ fn tables_that_cannot_be_used_are_named_with_the_remedy() {
 
 #[tokio::test]
 async fn one_database_can_have_both_sides() {
-    let folder = Folder::new(&format!(
-        "{SECTIONS}[producer]\n[[producer.segments]]\nid = \"everyone\"\nname = \"Everyone\"\ntable = \"contacts\"\nkey = \"email\"\n"
-    ));
+    let folder = Kept::InDatabase.contacts_and(
+        "[producer]\n[[producer.segments]]\nid = \"everyone\"\nname = \"Everyone\"\ntable = \"contacts\"\nkey = \"email\"\n",
+    );
     // The producer's table must be there when the program starts; the consumer makes it first.
     let program = folder.start();
     segment(&program, "S", "email,first_name\na@x.org,Ana\n").await;

@@ -5,50 +5,55 @@ use std::io::Write;
 use model::contract::{JobMode, JobStatus, PartResult};
 use reqwest::{Method, StatusCode};
 
-use crate::consumer::{contacts, members};
+use crate::consumer::{Kept, wherever_people_are_kept};
 use crate::program::{Folder, Program, content_digest, import, refused};
 
-async fn waiting() -> (Folder, Program) {
-    let folder = contacts();
+async fn waiting(kept: Kept) -> (Folder, Program) {
+    let folder = kept.contacts();
     let program = folder.start();
     program.announced(&import("job_1", JobMode::Add, Err("S"), &["email", "first_name"])).await;
     (folder, program)
 }
 
-#[tokio::test]
-async fn a_repeated_part_gets_the_recorded_answer_and_is_not_applied_again() {
-    let (folder, program) = waiting().await;
+wherever_people_are_kept! {
+async fn a_repeated_part_gets_the_recorded_answer_and_is_not_applied_again(kept: Kept) {
+    let (folder, program) = waiting(kept).await;
     let csv = "email,first_name\na@x.org,Ana\nbad,\n";
     let first = program.sent_part("job_1", 1, csv).await;
-    folder.database().execute("update contacts set first_name = 'Changed since'", []).unwrap();
+    if kept == Kept::InDatabase {
+        folder.database().execute("update contacts set first_name = 'Changed since'", []).unwrap();
+    }
     assert_eq!(program.sent_part("job_1", 1, csv).await, first);
-    assert_eq!(folder.rows("select first_name from contacts")[0][0].as_deref(), Some("Changed since"));
+    if kept == Kept::InDatabase {
+        assert_eq!(kept.values(&folder, "S", "first_name"), ["Changed since"]);
+    }
 
     refused(program.send_part("job_1", 1, "email,first_name\nb@x.org,Bo\n").await, 409, "part_differs").await;
     let done = program.reported("job_1", JobStatus::Complete, 1, 2).await;
     assert_eq!(done.counts.rows, 2, "the repeat does not count twice");
     assert_eq!(program.sent_part("job_1", 1, csv).await, first, "even after the end");
     refused(program.send_part("job_1", 2, csv).await, 409, "wrong_status").await;
+    assert_eq!(kept.members(&folder, "S"), ["a@x.org"]);
+    kept.assert_nothing_staged(&folder);
 }
 
-#[tokio::test]
-async fn a_part_that_changed_on_the_way_is_not_taken() {
-    let (folder, program) = waiting().await;
+async fn a_part_that_changed_on_the_way_is_not_taken(kept: Kept) {
+    let (folder, program) = waiting(kept).await;
     let csv = b"email,first_name\na@x.org,Ana\n";
     let send = |digest: String| {
         program.request(Method::PUT, "/v1/jobs/job_1/data/1").header("Content-Digest", digest).body(csv.to_vec()).send()
     };
     refused(send(content_digest(b"other")).await.unwrap(), 400, "digest_mismatch").await;
     refused(send("sha-256=nonsense".to_owned()).await.unwrap(), 400, "invalid_request").await;
-    assert!(members(&folder, "S").is_empty());
+    assert!(kept.members(&folder, "S").is_empty());
     let good = format!("sha-512=:AAAA:, {}", content_digest(csv));
     assert_eq!(send(good).await.unwrap().status(), StatusCode::OK);
-    assert_eq!(members(&folder, "S"), ["a@x.org"]);
+    program.reported("job_1", JobStatus::Complete, 1, 1).await;
+    assert_eq!(kept.members(&folder, "S"), ["a@x.org"]);
 }
 
-#[tokio::test]
-async fn parts_that_cannot_be_read_are_refused_whole_and_name_the_line() {
-    let (folder, program) = waiting().await;
+async fn parts_that_cannot_be_read_are_refused_whole_and_name_the_line(kept: Kept) {
+    let (folder, program) = waiting(kept).await;
     let cases: [(&[u8], &str, &str); 9] = [
         (b"email,first_name\na@x.org,Ana\nb@x.org\n", "invalid_data", "line 3 has 1 values; the header has 2"),
         (b"email,first_name\na@x.org,\"two\nlines\"\nb@x.org,x,y\n", "invalid_data", "line 4 has 3 values"),
@@ -67,16 +72,17 @@ async fn parts_that_cannot_be_read_are_refused_whole_and_name_the_line() {
     let long = format!("email,first_name\na@x.org,{}\n", "x".repeat(1024 * 1024));
     let detail = refused(program.send_part("job_1", 1, &long).await, 422, "invalid_data").await;
     assert!(detail.contains("line 2"), "{detail}");
-    assert!(members(&folder, "S").is_empty() && folder.number("select count(*) from contacts") == 0);
+    assert!(kept.members(&folder, "S").is_empty());
+    kept.assert_nothing_staged(&folder);
 
     // The number is still free for the part as it should be, with or without a byte order mark.
     program.sent_part("job_1", 1, "\u{feff}email,first_name\r\na@x.org,Ana\r\n").await;
-    assert_eq!(members(&folder, "S"), ["a@x.org"]);
+    program.reported("job_1", JobStatus::Complete, 1, 1).await;
+    assert_eq!(kept.members(&folder, "S"), ["a@x.org"]);
 }
 
-#[tokio::test]
-async fn parts_come_plain_or_packed() {
-    let (folder, program) = waiting().await;
+async fn parts_come_plain_or_packed(kept: Kept) {
+    let (folder, program) = waiting(kept).await;
     let csv = |name: &str| format!("email,first_name\n{name}@x.org,{name}\n");
     let gzip = |bytes: &[u8]| {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
@@ -89,7 +95,6 @@ async fn parts_come_plain_or_packed() {
     assert_eq!(send(1, "gzip", gzip(csv("a").as_bytes())).await.status(), StatusCode::OK);
     assert_eq!(send(2, "zstd", zstd::encode_all(csv("b").as_bytes(), 3).unwrap()).await.status(), StatusCode::OK);
     assert_eq!(send(3, "identity", csv("c").into_bytes()).await.status(), StatusCode::OK);
-    assert_eq!(members(&folder, "S"), ["a@x.org", "b@x.org", "c@x.org"]);
     // The same rows packed in another way are the same part.
     assert_eq!(send(1, "identity", csv("a").into_bytes()).await.status(), StatusCode::OK);
 
@@ -103,11 +108,12 @@ async fn parts_come_plain_or_packed() {
     refused(send(4, "gzip", bomb).await, 413, "too_large").await;
     let html = program.request(Method::PUT, "/v1/jobs/job_1/data/4").header("Content-Type", "text/html").body("x");
     refused(html.send().await.unwrap(), 415, "unsupported_encoding").await;
+    program.reported("job_1", JobStatus::Complete, 3, 3).await;
+    assert_eq!(kept.members(&folder, "S"), ["a@x.org", "b@x.org", "c@x.org"]);
 }
 
-#[tokio::test]
-async fn parts_that_are_too_large_or_belong_nowhere_are_refused() {
-    let (folder, program) = waiting().await;
+async fn parts_that_are_too_large_or_belong_nowhere_are_refused(kept: Kept) {
+    let (folder, program) = waiting(kept).await;
     let many = format!("email,first_name\n{}", "a@x.org,Ana\n".repeat(30_001));
     refused(program.send_part("job_1", 1, &many).await, 413, "too_large").await;
     let huge = program.request(Method::PUT, "/v1/jobs/job_1/data/1").body(vec![b'x'; 33 * 1024 * 1024]).send().await;
@@ -120,8 +126,10 @@ async fn parts_that_are_too_large_or_belong_nowhere_are_refused() {
         refused(request.body("email,first_name\n").send().await.unwrap(), 404, "no_such_part").await;
     }
     refused(program.send_part("job_unknown", 1, "email,first_name\n").await, 404, "no_such_job").await;
-    assert_eq!(folder.number("select count(*) from contacts"), 0);
+    assert!(kept.members(&folder, "S").is_empty());
+    kept.assert_nothing_staged(&folder);
 
     let empty: PartResult = program.sent_part("job_1", 1, "email,first_name\n").await;
     assert_eq!((empty.received, empty.accepted), (0, 0));
+}
 }

@@ -2,9 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod agent;
 mod consumer;
 mod crash;
 mod demo;
 mod faulty_parts;
+mod files;
 mod producer;
 mod program;

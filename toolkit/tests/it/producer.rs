@@ -1,4 +1,4 @@
-//! A database that offers audiences.
+//! A database, or a folder of files, that offers audiences.
 
 use model::contract::{EndpointDescription, JobStatus, Movement, Page, Segment};
 use model::field::{FieldKind, FieldType};
@@ -6,6 +6,27 @@ use reqwest::{Method, StatusCode};
 use sha2::{Digest, Sha256};
 
 use crate::program::{Folder, Program, content_digest, export, nonsense, problem, refused};
+
+const FILES: &str = r#"
+[producer]
+[[producer.segments]]
+id = "all"
+name = "All people"
+file = "people.csv"
+[[producer.segments]]
+id = "with-mail"
+name = "With mail"
+file = "below/with mail.csv"
+tags = ["mail"]
+[[producer.segments]]
+id = "nobody"
+name = "Nobody"
+file = "nobody.csv"
+[[producer.segments]]
+id = "broken"
+name = "Broken"
+file = "broken.csv"
+"#;
 
 const SECTIONS: &str = r#"
 [producer]
@@ -80,6 +101,73 @@ fn people() -> Folder {
     folder
 }
 
+/// Where the audiences come from: the contract is the same.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum From {
+    Database,
+    Files,
+}
+
+impl From {
+    fn people(self) -> Folder {
+        match self {
+            Self::Database => people(),
+            Self::Files => files(),
+        }
+    }
+}
+
+/// The same people as files.
+fn files() -> Folder {
+    let folder = Folder::of_files(FILES);
+    std::fs::create_dir(folder.path("files/below")).unwrap();
+    let database = people();
+    for (name, sql) in [
+        (
+            "people.csv",
+            "select id, email, note, cast(amount as text) as amount, lower(hex(born)) as born from people order by id",
+        ),
+        (
+            "below/with mail.csv",
+            "select id, email, cast(length(email) as text) as \"length of it\" from people where email <> '' order by id",
+        ),
+        ("nobody.csv", "select id, email from people where false"),
+    ] {
+        let connection = database.database();
+        let statement = connection.prepare(sql).unwrap();
+        let file = std::fs::File::create(folder.path("files").join(name)).unwrap();
+        let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(file);
+        writer.write_record(statement.column_names()).unwrap();
+        for row in database.rows(sql) {
+            writer.write_record(row.iter().map(|value| value.as_deref().unwrap_or(""))).unwrap();
+        }
+        writer.flush().unwrap();
+    }
+    folder.put("broken.csv", b"id,email\n0000,a\xffb\n");
+    folder
+}
+
+/// Runs a test over a database and over files.
+macro_rules! wherever_people_come_from {
+    ($(async fn $name:ident($from:ident: From) $body:block)*) => {
+        $(mod $name {
+            use super::*;
+
+            async fn test($from: From) $body
+
+            #[tokio::test]
+            async fn a_database() {
+                test(From::Database).await;
+            }
+
+            #[tokio::test]
+            async fn files() {
+                test(From::Files).await;
+            }
+        })*
+    };
+}
+
 async fn ready(program: &Program, id: &str, segment: &str, fields: &[&str]) -> Vec<u8> {
     program.announced(&export(id, segment, fields)).await;
     let job = program.ended(id).await;
@@ -98,9 +186,9 @@ async fn ready(program: &Program, id: &str, segment: &str, fields: &[&str]) -> V
     bytes
 }
 
-#[tokio::test]
-async fn every_address_needs_the_key() {
-    let folder = people();
+wherever_people_come_from! {
+async fn every_address_needs_the_key(from: From) {
+    let folder = from.people();
     let program = folder.start();
     for (method, path) in [
         (Method::GET, "/v1/health"),
@@ -125,9 +213,8 @@ async fn every_address_needs_the_key() {
     refused(program.request(Method::DELETE, "/v1/segments").send().await.unwrap(), 405, "wrong_method").await;
 }
 
-#[tokio::test]
-async fn it_says_what_it_is_and_lists_its_segments_page_by_page() {
-    let folder = people();
+async fn it_says_what_it_is_and_lists_its_segments_page_by_page(from: From) {
+    let folder = from.people();
     let program = folder.start();
     let description: EndpointDescription = program.get("/v1/endpoint").await.json().await.unwrap();
     assert_eq!(description.name, "Test");
@@ -160,19 +247,29 @@ async fn it_says_what_it_is_and_lists_its_segments_page_by_page() {
     }
 }
 
-#[tokio::test]
-async fn a_size_follows_the_database() {
-    let folder = people();
+async fn a_size_follows_the_database(from: From) {
+    let folder = from.people();
     let program = folder.start();
     let size = async || program.get("/v1/segments/all").await.json::<Segment>().await.unwrap().size;
     assert_eq!(size().await, Some(21));
-    folder.database().execute("delete from people where id < '0005'", []).unwrap();
+    match from {
+        From::Database => {
+            folder.database().execute("delete from people where id < '0005'", []).unwrap();
+        }
+        From::Files => {
+            let text = folder.file("people.csv");
+            let mut reader = csv::Reader::from_reader(text.as_bytes());
+            let mut writer = csv::Writer::from_writer(Vec::new());
+            writer.write_record(reader.headers().unwrap()).unwrap();
+            reader.records().skip(5).for_each(|row| writer.write_record(&row.unwrap()).unwrap());
+            folder.put("people.csv", writer.into_inner().unwrap());
+        }
+    }
     assert_eq!(size().await, Some(16));
 }
 
-#[tokio::test]
-async fn exported_values_are_those_of_the_database() {
-    let folder = people();
+async fn exported_values_are_those_of_the_database(from: From) {
+    let folder = from.people();
     let program = folder.start();
     let bytes = ready(&program, "job_1", "all", &["note", "id", "amount", "email", "born"]).await;
     assert!(bytes.starts_with(b"note,id,amount,email,born\r\n") && bytes.ends_with(b"\r\n"));
@@ -180,7 +277,7 @@ async fn exported_values_are_those_of_the_database() {
     let mut reader = csv::Reader::from_reader(bytes.as_slice());
     let exported: Vec<Vec<String>> =
         reader.records().map(|record| record.unwrap().iter().map(str::to_owned).collect()).collect();
-    let stored: Vec<Vec<String>> = folder
+    let stored: Vec<Vec<String>> = people()
         .rows("select note, id, cast(amount as text), email, lower(hex(born)) from people order by id")
         .into_iter()
         .map(|row| row.into_iter().map(Option::unwrap_or_default).collect())
@@ -195,9 +292,8 @@ async fn exported_values_are_those_of_the_database() {
     }
 }
 
-#[tokio::test]
-async fn only_the_wanted_rows_and_columns_are_exported() {
-    let folder = people();
+async fn only_the_wanted_rows_and_columns_are_exported(from: From) {
+    let folder = from.people();
     let program = folder.start();
     let mut request = export("job_1", "with-mail", &["length of it"]);
     request.limit = Some(3);
@@ -209,9 +305,8 @@ async fn only_the_wanted_rows_and_columns_are_exported() {
     assert_eq!(ready(&program, "job_2", "nobody", &["id", "email"]).await, b"id,email\r\n");
 }
 
-#[tokio::test]
-async fn a_download_goes_on_where_it_broke_off() {
-    let folder = people();
+async fn a_download_goes_on_where_it_broke_off(from: From) {
+    let folder = from.people();
     let program = folder.start();
     let whole = ready(&program, "job_1", "all", &["id", "email", "note"]).await;
     let ranged = async |range: &str, if_range: Option<&str>| {
@@ -241,9 +336,8 @@ async fn a_download_goes_on_where_it_broke_off() {
     refused(program.get("/v1/jobs/job_1/data/2").await, 404, "no_such_part").await;
 }
 
-#[tokio::test]
-async fn a_repeated_job_is_answered_as_the_first() {
-    let folder = people();
+async fn a_repeated_job_is_answered_as_the_first(from: From) {
+    let folder = from.people();
     let program = folder.start();
     let request = export("job_1", "all", &["id"]);
     program.announced(&request).await;
@@ -253,9 +347,8 @@ async fn a_repeated_job_is_answered_as_the_first() {
     assert_eq!(program.job("job_1").await, made);
 }
 
-#[tokio::test]
-async fn what_cannot_be_exported_is_said_at_once() {
-    let folder = people();
+async fn what_cannot_be_exported_is_said_at_once(from: From) {
+    let folder = from.people();
     let program = folder.start();
     refused(program.announce(&export("job_1", "unknown", &["id"])).await, 404, "no_such_segment").await;
     let detail =
@@ -274,9 +367,8 @@ async fn what_cannot_be_exported_is_said_at_once() {
     refused(program.report("job_1", JobStatus::Complete, 1, 0).await, 404, "no_such_job").await;
 }
 
-#[tokio::test]
-async fn bytes_that_are_not_utf8_fail_the_export_and_name_the_row() {
-    let folder = people();
+async fn bytes_that_are_not_utf8_fail_the_export_and_name_the_row(from: From) {
+    let folder = from.people();
     let program = folder.start();
     program.announced(&export("job_1", "broken", &["id", "email"])).await;
     let job = program.ended("job_1").await;
@@ -287,9 +379,8 @@ async fn bytes_that_are_not_utf8_fail_the_export_and_name_the_row() {
     assert!(folder.exports().is_empty());
 }
 
-#[tokio::test]
-async fn a_fetched_export_is_removed() {
-    let folder = people();
+async fn a_fetched_export_is_removed(from: From) {
+    let folder = from.people();
     let program = folder.start();
     ready(&program, "job_1", "all", &["id"]).await;
     assert_eq!(folder.exports().len(), 1);
@@ -298,6 +389,7 @@ async fn a_fetched_export_is_removed() {
     assert!(folder.exports().is_empty());
     assert_eq!(program.reported("job_1", JobStatus::Complete, 1, 21).await, job);
     refused(program.get("/v1/jobs/job_1/data").await, 410, "data_removed").await;
+}
 }
 
 #[tokio::test]

@@ -25,15 +25,46 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// A folder whose configuration has these sections.
+    /// A folder whose configuration has these sections, over a database.
     pub fn new(sections: &str) -> Self {
+        Self::over("database = \"sqlite:test.db\"", sections)
+    }
+
+    /// A folder whose configuration has these sections, over a folder of CSV files that is there.
+    pub fn of_files(sections: &str) -> Self {
+        let folder = Self::over("folder = \"files\"", sections);
+        std::fs::create_dir(folder.path("files")).unwrap();
+        folder
+    }
+
+    /// A folder whose configuration has these sections, over this.
+    pub fn over(store: &str, sections: &str) -> Self {
+        let listen = format!("listen = \"127.0.0.1:0\"\nauthentication_key = \"{KEY}\"\n");
+        Self::configured(&format!("{listen}{store}\n"), sections)
+    }
+
+    /// A folder whose configuration has these sections, over this, for an agent that calls the Usher at this address.
+    pub fn calling(url: &str, store: &str, sections: &str) -> Self {
+        let usher = format!("[usher]\nurl = \"{url}\"\nendpoint_key = \"{KEY}\"\n");
+        Self::configured(&format!("{store}\n"), &(usher + sections))
+    }
+
+    fn configured(head: &str, sections: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let head = format!(
-            "listen = \"127.0.0.1:0\"\nauthentication_key = \"{KEY}\"\nname = \"Test\"\ndatabase = \"sqlite:test.db\"\n\
-             state = \"state\"\n"
-        );
-        std::fs::write(folder.path().join("test.toml"), head + sections).unwrap();
+        let text = format!("{head}name = \"Test\"\nstate = \"state\"\n{sections}");
+        std::fs::write(folder.path().join("test.toml"), text).unwrap();
         Self { folder }
+    }
+
+    /// Writes a CSV file as a careful program does.
+    pub fn put(&self, name: &str, content: impl AsRef<[u8]>) {
+        std::fs::write(self.path("written.tmp"), content).unwrap();
+        std::fs::rename(self.path("written.tmp"), self.path("files").join(name)).unwrap();
+    }
+
+    /// The text of a CSV file.
+    pub fn file(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path("files").join(name)).unwrap()
     }
 
     pub fn path(&self, name: &str) -> PathBuf {

@@ -1,0 +1,536 @@
+//! People in CSV files of a folder, one for each segment.
+//!
+//! Parts are staged as files in the state folder, sorted by the key. When a job ends, its parts are merged with the segment's file into a new
+//! one, which takes the old one's place by a rename: whoever reads the folder sees the one or the other whole. The rename cannot be in the
+//! transaction with the job's end, so it comes first: after a crash between the two the job ends once more, and merging the same parts
+//! into the file again changes nothing. What was acknowledged is applied, as in a database: a job of additions or removals that is called
+//! off applies the parts that came.
+//!
+//! How files are merged is in [`merge`], how people are sought without the key in [`removal`].
+
+mod merge;
+mod removal;
+
+use std::collections::{BTreeMap, HashSet};
+use std::fs::{File, OpenOptions};
+use std::io::{BufWriter, Error, ErrorKind};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use csv::ByteRecord;
+use model::contract::JobMode;
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use sha2::{Digest, Sha256};
+
+use super::parts::{Read, Target};
+use super::{Kept, Place};
+use crate::config::{ConfigError, ConsumerConfig, wrong};
+use crate::fault::{Code, Fault};
+use crate::folder::{Folder, Opened, Sizes, Stamp, file_changed, plain_name, stem};
+use crate::state::{now_ms, rfc3339};
+use merge::{Broken, Latest, Merge, Reading, Rows};
+
+/// The names of segments that were made here. A segment is there when its file is, or while a job for it is under way.
+const TABLES: &str = "
+    create table if not exists usher_segments (
+        id text primary key not null,
+        name text not null unique,
+        created_at integer not null
+    ) strict;
+";
+const IS_AWAITED: &str =
+    "exists (select 1 from usher_jobs as j where j.segment_id = s.id and j.status = 'WAITING_TO_RECEIVE_DATA')";
+/// How the names of files begin and end that are not whole yet.
+const PARTIAL: (&str, &str) = (".usher-", ".partial");
+
+/// The segments of a folder.
+#[derive(Debug)]
+pub struct Segments {
+    folder: Folder,
+    /// Where parts are staged, each job's in a folder of its own.
+    staged: PathBuf,
+    key: String,
+    /// The columns of new files.
+    columns: Vec<String>,
+    sizes: Sizes,
+}
+
+/// A segment's file as it is.
+struct Present {
+    opened: Opened,
+    header: Vec<String>,
+}
+
+impl Segments {
+    /// Makes the folder when it is not there, and removes what a crash left in it.
+    ///
+    /// # Errors
+    /// When the folder cannot be made, read or written.
+    pub fn open(
+        folder: Folder,
+        state: &Path,
+        config: &ConsumerConfig,
+        records: &Connection,
+    ) -> Result<Self, ConfigError> {
+        let unusable = |source| ConfigError::Folder { path: folder.path().to_owned(), source };
+        std::fs::create_dir_all(folder.path()).map_err(unusable)?;
+        let staged = state.join("imports");
+        std::fs::create_dir_all(&staged).map_err(|source| ConfigError::Folder { path: staged.clone(), source })?;
+        for entry in std::fs::read_dir(folder.path()).map_err(unusable)? {
+            let entry = entry.map_err(unusable)?;
+            if let Ok(name) = entry.file_name().into_string()
+                && name.starts_with(PARTIAL.0)
+                && name.ends_with(PARTIAL.1)
+            {
+                std::fs::remove_file(entry.path()).map_err(unusable)?;
+            }
+        }
+        let segments = Self {
+            staged,
+            key: config.key.as_str().to_owned(),
+            columns: config.fields.iter().map(|field| field.name.clone()).collect(),
+            sizes: Sizes::default(),
+            folder: folder.clone(),
+        };
+        records.execute_batch(TABLES).map_err(Fault::from).and_then(|()| segments.drop_ended(records)).map_err(
+            |fault| wrong("state", format!("cannot be used ({fault})"), "Check the folder and its permissions."),
+        )?;
+        // Whether files can be made is better said now than when the first job ends.
+        let trial = folder.path().join(format!("{}trial{}", PARTIAL.0, PARTIAL.1));
+        File::create(&trial).and_then(|_| std::fs::remove_file(&trial)).map_err(unusable)?;
+        Ok(segments)
+    }
+
+    /// Removes what was staged for jobs that have ended.
+    fn drop_ended(&self, records: &Connection) -> Result<(), Fault> {
+        let awaited: HashSet<PathBuf> = records
+            .prepare("select id from usher_jobs where status = 'WAITING_TO_RECEIVE_DATA'")?
+            .query_map([], |row| Ok(self.staged_for(&row.get::<_, String>(0)?)))?
+            .collect::<rusqlite::Result<_>>()?;
+        for entry in std::fs::read_dir(&self.staged)? {
+            let path = entry?.path();
+            if !awaited.contains(&path) {
+                std::fs::remove_dir_all(path)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Where the parts of a job are staged. Job ids are opaque, so the name is their digest.
+    fn staged_for(&self, job_id: &str) -> PathBuf {
+        self.staged.join(hex::encode(Sha256::digest(job_id.as_bytes())))
+    }
+
+    /// The segment's file, if there is one that can be used.
+    fn present(&self, id: &str) -> Result<Option<Present>, Fault> {
+        let Some(name) = self.folder.file_of(id).map_err(Fault::folder)? else { return Ok(None) };
+        let opened = match self.folder.open(Path::new(&name)) {
+            Ok(opened) => opened,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(Fault::folder(error)),
+        };
+        match self.folder.header(&opened.file) {
+            Ok(header) if header.contains(&self.key) => Ok(Some(Present { opened, header })),
+            Ok(_) => Ok(None),
+            Err(problem) => {
+                tracing::warn!(segment.id = id, "a file of the folder is left out: {problem}");
+                Ok(None)
+            }
+        }
+    }
+
+    /// Whether a file of this id is there, usable or not.
+    fn has_file(&self, id: &str) -> Result<bool, Fault> {
+        Ok(self.folder.file_of(id).map_err(Fault::folder)?.is_some())
+    }
+
+    /// The ids and names of segments: those that were made here, and every other file of the folder. By id.
+    fn names(&self, records: &Connection) -> Result<BTreeMap<String, String>, Fault> {
+        let mut names: BTreeMap<String, String> = BTreeMap::new();
+        for (id, name) in self.folder.files().map_err(Fault::folder)? {
+            names.insert(id, stem(&name).to_owned());
+        }
+        let sql = format!("select s.id, s.name, {IS_AWAITED} from usher_segments as s");
+        let mut statement = records.prepare_cached(&sql)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let (id, is_awaited): (String, bool) = (row.get(0)?, row.get(2)?);
+            if is_awaited || names.contains_key(&id) {
+                names.insert(id, row.get(1)?);
+            }
+        }
+        Ok(names)
+    }
+
+    fn describe(&self, records: &Connection, id: &str, name: &str) -> Result<Option<Kept>, Fault> {
+        let (id, name) = (id.to_owned(), name.to_owned());
+        if let Some(present) = self.present(&id)? {
+            let (size, size_is_estimate) = self.sizes.rows(&present.opened, self.folder.delimiter())?;
+            let updated_at = Some(rfc3339(present.opened.stamp.modified().into()));
+            return Ok(Some(Kept { id, name, updated_at, size, size_is_estimate }));
+        }
+        if self.has_file(&id)? || !self.is_awaited(records, &id)? {
+            return Ok(None);
+        }
+        Ok(Some(Kept { id, name, updated_at: None, size: 0, size_is_estimate: false }))
+    }
+
+    /// Whether a segment was made for a job that is under way.
+    fn is_awaited(&self, records: &Connection, id: &str) -> Result<bool, Fault> {
+        let sql = format!("select exists (select 1 from usher_segments as s where s.id = ?1 and {IS_AWAITED})");
+        Ok(records.query_row(&sql, [id], |row| row.get(0))?)
+    }
+
+    /// Brings the parts of a job into its segment's file.
+    fn apply(&self, transaction: &Transaction<'_>, target: &Target<'_>, is_called_off: bool) -> Result<(), Fault> {
+        let staged = self.staged_for(target.job_id);
+        let parts: Vec<PathBuf> = transaction
+            .prepare_cached("select part from usher_parts where job_id = ?1 and accepted > 0 order by part")?
+            .query_map([target.job_id], |row| Ok(staged.join(part_name(row.get(0)?))))?
+            .collect::<rusqlite::Result<_>>()?;
+        let present = self.present(target.segment_id)?;
+        if present.is_none() && self.has_file(target.segment_id)? {
+            let detail = "The segment's file cannot be used any more: it has no header or lacks the key's column. Mend or remove it.";
+            return Err(Fault::new(Code::INVALID_DATA, detail));
+        }
+        if parts.is_empty() && (present.is_some() || is_called_off) {
+            return Ok(());
+        }
+        let started = std::time::Instant::now();
+        let (path, opened, header) = match present {
+            Some(Present { opened, header }) => (opened.path.clone(), Some(opened), header),
+            None => {
+                let name = format!("{}.csv", target.segment_id);
+                (self.folder.path().canonicalize().map_err(Fault::folder)?.join(name), None, self.columns.clone())
+            }
+        };
+        let partial = path.with_file_name(format!("{}{}{}", PARTIAL.0, target.segment_id, PARTIAL.1));
+        let outcome = self.write(target, &staged, parts, opened.as_ref(), header, &partial).and_then(|rows| {
+            // Those who could read the old one can read the new one, and nobody else.
+            match &opened {
+                Some(opened) => {
+                    let permissions = opened.file.metadata().map_err(Fault::folder)?.permissions();
+                    std::fs::set_permissions(&partial, permissions).map_err(Fault::folder)?;
+                    opened.check_in_place()?;
+                }
+                None if path.symlink_metadata().is_ok() => return Err(file_changed()),
+                None => {}
+            }
+            std::fs::rename(&partial, &path).map_err(Fault::folder)?;
+            Ok(rows)
+        });
+        match outcome {
+            Ok(rows) => {
+                sync_folder_of(&path)?;
+                self.sizes.remember(
+                    &path,
+                    File::open(&path).and_then(|file| Stamp::of(&file)).map_err(Fault::folder)?,
+                    rows,
+                );
+                let duration_ms = started.elapsed().as_millis();
+                tracing::info!(
+                    job.id = target.job_id,
+                    segment.id = target.segment_id,
+                    rows,
+                    duration_ms,
+                    "a file was written"
+                );
+                Ok(())
+            }
+            Err(fault) => {
+                match std::fs::remove_file(&partial) {
+                    Err(error) if error.kind() != ErrorKind::NotFound => {
+                        tracing::warn!(%error, "an unfinished file could not be removed");
+                    }
+                    _ => {}
+                }
+                Err(fault)
+            }
+        }
+    }
+
+    /// Writes what the segment is to be to a new file; how many rows that is.
+    fn write(
+        &self,
+        target: &Target<'_>,
+        staged: &Path,
+        parts: Vec<PathBuf>,
+        present: Option<&Opened>,
+        mut header: Vec<String>,
+        path: &Path,
+    ) -> Result<u64, Fault> {
+        let old_columns = header.len();
+        for field in target.fields {
+            // A removal brings no values.
+            if target.mode != JobMode::Remove && !header.contains(&field.name) {
+                header.push(field.name.clone());
+            }
+        }
+        let new_place = |column: &String| target.fields.iter().position(|field| field.name == *column);
+        let new_places: Vec<Option<usize>> = header.iter().map(new_place).collect();
+        // One that takes another's place gets its permissions when it is whole, and until then nobody else reads it.
+        let begin = || Writing::begin(path, present.is_some(), self.folder.delimiter(), &header, &new_places);
+        let read = || -> Result<Option<Reading>, Fault> {
+            let open = |opened: &Opened| {
+                let file = File::open(&opened.path).map_err(Fault::folder)?;
+                let what = format!("the file of the segment \"{}\"", target.segment_id);
+                Ok(Reading::new(file, self.folder.delimiter(), what))
+            };
+            present.filter(|_| target.mode != JobMode::Replace).map(open).transpose()
+        };
+        let old_key = header.iter().position(|column| *column == self.key).unwrap_or_default();
+        let Some(new_key) = target.key() else {
+            return removal::remove(target, &parts, &header[..old_columns], &read, begin()?);
+        };
+        let merge = |old: Merge| {
+            let new = Latest::new(Merge::of_runs(parts.clone(), new_key, true, staged)?)?;
+            merge_into(begin()?, (old, old_key), (new, new_key), target.mode)
+        };
+        match Merge::new(read()?.into_iter().collect(), old_key).and_then(merge) {
+            Ok(rows) => Ok(rows),
+            Err(Broken::Fault(fault)) => Err(fault),
+            // Somebody else wrote it. Sorting costs a copy of it on the disk, once.
+            Err(Broken::Unsorted) => {
+                let runs = match read()? {
+                    Some(reading) => merge::sort(reading, old_key, staged)?,
+                    None => Vec::new(),
+                };
+                Merge::of_runs(runs, old_key, false, staged).and_then(merge).map_err(|broken| match broken {
+                    Broken::Fault(fault) => fault,
+                    Broken::Unsorted => {
+                        Fault::internal("Sorting the segment's file", Error::other("a run is not in order"))
+                    }
+                })
+            }
+        }
+    }
+}
+
+/// Puts two orders of rows together: those of the segment, and those of the job.
+fn merge_into(
+    mut writing: Writing<'_>,
+    (mut old, old_key): (Merge, usize),
+    (mut new, new_key): (Latest, usize),
+    mode: JobMode,
+) -> Result<u64, Broken> {
+    use std::cmp::Ordering::{Equal, Greater, Less};
+    loop {
+        let order = match (old.row(), new.row()) {
+            (None, None) => return Ok(writing.end()?),
+            (Some(_), None) => Less,
+            (None, Some(_)) => Greater,
+            (Some(old), Some(new)) => old[old_key].cmp(&new[new_key]),
+        };
+        match (order, mode) {
+            (Less, _) => {
+                writing.write(old.row(), None)?;
+                old.advance()?;
+            }
+            (Greater, JobMode::Remove) => new.advance()?,
+            (Greater, _) => {
+                writing.write(None, new.row())?;
+                new.advance()?;
+            }
+            (Equal, _) => {
+                // A file that somebody else wrote may have a key several times: the last is the person's row.
+                let mut last = old.row().cloned();
+                old.advance()?;
+                while let (Some(next), Some(new)) = (old.row(), new.row())
+                    && next[old_key] == new[new_key]
+                {
+                    last = Some(next.clone());
+                    old.advance()?;
+                }
+                if mode != JobMode::Remove {
+                    writing.write(last.as_ref(), new.row())?;
+                }
+                new.advance()?;
+            }
+        }
+    }
+}
+
+/// A segment's new file while it is written.
+struct Writing<'a> {
+    writer: csv::Writer<BufWriter<File>>,
+    /// For each column, its place in the rows of the job.
+    new_places: &'a [Option<usize>],
+    rows: u64,
+}
+
+impl<'a> Writing<'a> {
+    fn begin(
+        path: &Path,
+        is_private: bool,
+        delimiter: u8,
+        header: &[String],
+        new_places: &'a [Option<usize>],
+    ) -> Result<Self, Fault> {
+        let mode = if is_private { 0o600 } else { 0o666 };
+        let file = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(path);
+        let file = BufWriter::with_capacity(256 * 1024, file.map_err(Fault::folder)?);
+        let mut writer = csv::WriterBuilder::new()
+            .delimiter(delimiter)
+            .terminator(csv::Terminator::CRLF)
+            .buffer_capacity(64 * 1024)
+            .from_writer(file);
+        writer.write_record(header).map_err(Fault::csv)?;
+        Ok(Self { writer, new_places, rows: 0 })
+    }
+
+    /// Writes a person's row: what the job brings, else what was there, else nothing.
+    fn write(&mut self, old: Option<&ByteRecord>, new: Option<&ByteRecord>) -> Result<(), Fault> {
+        for (column, place) in self.new_places.iter().enumerate() {
+            let brought = new.zip(*place).and_then(|(row, place)| row.get(place));
+            let value = brought.or_else(|| old.and_then(|row| row.get(column))).unwrap_or_default();
+            self.writer.write_field(value).map_err(Fault::csv)?;
+        }
+        self.writer.write_record(None::<&[u8]>).map_err(Fault::csv)?;
+        self.rows += 1;
+        Ok(())
+    }
+
+    /// Brings it to the disk.
+    fn end(self) -> Result<u64, Fault> {
+        let buffered = self.writer.into_inner().map_err(|error| Fault::folder(error.into_error()))?;
+        let file = buffered.into_inner().map_err(|error| Fault::folder(error.into_error()))?;
+        file.sync_all().map_err(Fault::folder)?;
+        Ok(self.rows)
+    }
+}
+
+fn part_name(number: u32) -> String {
+    format!("part-{number}.csv")
+}
+
+fn sync_folder_of(path: &Path) -> Result<(), Fault> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(Fault::folder)
+}
+
+impl Place for Segments {
+    fn ping(&self) -> Result<(), Fault> {
+        self.folder.ping().map_err(Fault::folder)
+    }
+
+    fn segments(&self, records: &Connection, after: &str, limit: usize) -> Result<Vec<Kept>, Fault> {
+        let mut kept = Vec::new();
+        for (id, name) in self.names(records)?.iter().filter(|(id, _)| id.as_str() > after) {
+            if kept.len() == limit {
+                break;
+            }
+            kept.extend(self.describe(records, id, name)?);
+        }
+        Ok(kept)
+    }
+
+    fn segment(&self, records: &Connection, id: &str) -> Result<Option<Kept>, Fault> {
+        let made: Option<String> =
+            records.query_row("select name from usher_segments where id = ?1", [id], |row| row.get(0)).optional()?;
+        let name = match made {
+            Some(name) => Some(name),
+            None => self.folder.file_of(id).map_err(Fault::folder)?.map(|name| stem(&name).to_owned()),
+        };
+        name.map_or(Ok(None), |name| self.describe(records, id, &name))
+    }
+
+    fn has_segment(&self, transaction: &Transaction<'_>, id: &str) -> Result<bool, Fault> {
+        Ok(self.present(id)?.is_some() || (!self.has_file(id)? && self.is_awaited(transaction, id)?))
+    }
+
+    fn has_name(&self, transaction: &Transaction<'_>, name: &str) -> Result<bool, Fault> {
+        Ok(self.names(transaction)?.values().any(|known| known == name))
+    }
+
+    fn has_members(&self, _: &Transaction<'_>, id: &str) -> Result<bool, Fault> {
+        let Some(present) = self.present(id)? else { return Ok(false) };
+        let mut reading = Reading::new(present.opened.file, self.folder.delimiter(), "the segment's file");
+        reading.read(&mut ByteRecord::new())
+    }
+
+    fn add_segment(&self, transaction: &Transaction<'_>, name: &str) -> Result<String, Fault> {
+        let there = self.names(transaction)?;
+        // Whose files were taken away, and nothing is to come.
+        let known: Vec<String> = transaction
+            .prepare_cached("select id from usher_segments")?
+            .query_map([], |row| row.get(0))?
+            .collect::<rusqlite::Result<_>>()?;
+        for gone in known.iter().filter(|id| !there.contains_key(*id)) {
+            transaction.execute("delete from usher_segments where id = ?1", [gone])?;
+        }
+        let plain = plain_name(name);
+        let numbered = (2_u32..).map(|number| format!("{plain}-{number}"));
+        // A link or folder may have the name of a file that is not listed.
+        let is_free = |id: &String| {
+            !there.contains_key(id) && self.folder.path().join(format!("{id}.csv")).symlink_metadata().is_err()
+        };
+        let id = std::iter::once(plain.clone()).chain(numbered).find(is_free);
+        let id = id.unwrap_or_else(super::new_segment_id);
+        transaction.execute(
+            "insert into usher_segments (id, name, created_at) values (?1, ?2, ?3)",
+            params![id, name, now_ms()],
+        )?;
+        Ok(id)
+    }
+
+    fn remove_segment(&self, transaction: &Transaction<'_>, id: &str) -> Result<(), Fault> {
+        transaction.execute("delete from usher_segments where id = ?1", [id])?;
+        if let Some(present) = self.present(id)? {
+            std::fs::remove_file(present.opened.path).map_err(Fault::folder)?;
+        }
+        Ok(())
+    }
+
+    fn expect(&self, _: &Transaction<'_>, _: &Target<'_>) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    /// Stages the rows, on the disk before the transaction is.
+    fn keep(&self, _: &Transaction<'_>, target: &Target<'_>, read: &Read<'_>) -> Result<(), Fault> {
+        if read.accepted.is_empty() {
+            return Ok(());
+        }
+        let staged = self.staged_for(target.job_id);
+        if !staged.try_exists().map_err(Fault::folder)? {
+            std::fs::create_dir_all(&staged).map_err(Fault::folder)?;
+            sync_folder_of(&staged)?;
+        }
+        let path = staged.join(part_name(read.result.part));
+        let partial = path.with_extension("partial");
+        let mut writer = merge::run_writer(&partial, read.columns.len())?;
+        let key = read.key(target);
+        for (index, record) in read.accepted.iter().enumerate() {
+            let is_outdone =
+                key.zip(read.accepted.get(index + 1)).is_some_and(|(key, next)| next.get(key) == record.get(key));
+            if !is_outdone {
+                let values = read.columns.iter().map(|column| record.get(column.place).unwrap_or_default());
+                writer.write_record(values).map_err(Fault::csv)?;
+            }
+        }
+        let file = writer.into_inner().map_err(|error| Fault::folder(error.into_error()))?;
+        let file = file.into_inner().map_err(|error| Fault::folder(error.into_error()))?;
+        file.sync_all().map_err(Fault::folder)?;
+        std::fs::rename(&partial, &path).map_err(Fault::folder)?;
+        sync_folder_of(&path)
+    }
+
+    fn complete(&self, transaction: &Transaction<'_>, target: &Target<'_>) -> Result<(), Fault> {
+        self.apply(transaction, target, false)
+    }
+
+    fn call_off(&self, transaction: &Transaction<'_>, target: &Target<'_>) -> Result<(), Fault> {
+        match target.mode {
+            JobMode::Replace => Ok(()),
+            JobMode::Add | JobMode::Remove => self.apply(transaction, target, true),
+        }
+    }
+
+    fn ended(&self, job_id: &str) {
+        match std::fs::remove_dir_all(self.staged_for(job_id)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                tracing::warn!(%error, "staged parts could not be removed; the next start tries again");
+            }
+            _ => {}
+        }
+    }
+}
