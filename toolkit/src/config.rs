@@ -301,6 +301,7 @@ struct RawConsumer {
     existing_segment: bool,
     #[serde(default = "usual_rows_per_part")]
     rows_per_part: u64,
+    rows_per_second: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -704,6 +705,13 @@ fn consumer(raw: RawConsumer, store: &Store) -> Result<ConsumerConfig, ConfigErr
             "Let at least one of them be true.",
         ));
     }
+    if raw.rows_per_second == Some(0) {
+        return Err(wrong(
+            "consumer.rows_per_second",
+            "is 0",
+            "Write how many rows a second it takes, or leave it out.",
+        ));
+    }
     if raw.rows_per_part == 0 {
         return Err(wrong(
             "consumer.rows_per_part",
@@ -720,7 +728,7 @@ fn consumer(raw: RawConsumer, store: &Store) -> Result<ConsumerConfig, ConfigErr
             new_segment: raw.new_segment,
             existing_segment: raw.existing_segment,
             rows_per_part: Some(raw.rows_per_part),
-            rows_per_second: None,
+            rows_per_second: raw.rows_per_second,
         },
     })
 }

@@ -44,7 +44,7 @@ impl Rate {
 
     /// How many more may come now, or after how many seconds the next may.
     fn take(&self, key: &[u8]) -> Result<u32, u64> {
-        if self.requests.fetch_add(1, Ordering::Relaxed) % FORGET_EVERY == 0 {
+        if self.requests.fetch_add(1, Ordering::Relaxed).is_multiple_of(FORGET_EVERY) {
             self.limiter.retain_recent();
         }
         // Keys are never kept as they are, not even here.
