@@ -484,6 +484,7 @@ mod tests {
                 new_segment: true,
                 existing_segment: true,
                 rows_per_part: None,
+                rows_per_second: None,
             },
         };
         Consumer::open(config, place).unwrap()
