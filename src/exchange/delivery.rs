@@ -35,7 +35,7 @@ impl Carrier {
     /// Sends what is not acknowledged yet, and takes the run to `Completing`.
     pub(super) async fn deliver(&mut self) -> Result<(), Stop> {
         let totals = self.totals().await?;
-        if totals.parts > 0 {
+        if self.has_job(&totals) {
             match self.movement(Side::Destination).await? {
                 Movement::Push => {
                     let consumer = self.client(Side::Destination).await?;
@@ -77,7 +77,7 @@ impl Carrier {
 
     async fn complete_job(&mut self) -> Result<(), Stop> {
         let totals = self.totals().await?;
-        if totals.parts > 0 {
+        if self.has_job(&totals) {
             let Some(job_id) = self.run.import_job_id.clone() else {
                 return Err(self.internal("the job with the destination is not known"));
             };
@@ -118,6 +118,12 @@ impl Carrier {
     fn job_mode(&self) -> JobMode {
         let jobs = self.run.plan.mode.jobs();
         jobs.get(self.jobs_done()).or(jobs.last()).copied().unwrap_or(JobMode::Add)
+    }
+
+    /// Whether the consumer is told of the job that is due. One without a row is not worth it, but for a replacement by nobody, which a person has
+    /// approved.
+    fn has_job(&self, totals: &JobTotals) -> bool {
+        totals.parts > 0 || self.job_mode() == JobMode::Replace
     }
 
     /// What the job that is due consists of.

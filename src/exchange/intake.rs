@@ -516,9 +516,14 @@ impl Carrier {
             let message = format!("{} declared {declared} rows, but {} came.", self.source_name(), counts.read);
             return Err(self.read_again(FailureCode::SourceMismatch, &message));
         }
+        // What would empty a segment is never believed: a person says whether it is meant.
+        let emptied = match (self.run.plan.mode, counts.valid) {
+            (Mode::Replace, 0) => self.members_before().await?.filter(|before| *before > 0),
+            _ => None,
+        };
         let nothing = match (self.run.plan.mode, counts.read, counts.valid) {
-            (Mode::Replace, 0, _) => Some("no row came, and the segment would have been emptied"),
-            (Mode::Replace, _, 0) => Some("not one row was fit to be sent, and the segment would have been emptied"),
+            (Mode::Replace, 0, _) if emptied.is_none() => Some("no row came to replace the segment with"),
+            (Mode::Replace, _, 0) if emptied.is_none() => Some("not one row was fit to replace the segment with"),
             (Mode::Remove, 0, _) => Some("no row came, so that there is nobody to remove"),
             _ => None,
         };
@@ -533,7 +538,10 @@ impl Carrier {
         let hold = match (&sifted.mirror, nothing) {
             (_, Some(_)) => None,
             (Some((changes, members)), None) => mirror_hold(&self.run.plan, changes, *members),
-            (None, None) => self.hold(counts.valid).await?,
+            (None, None) => match emptied {
+                Some(before) => Some(Hold { before, after: 0, limit: self.run.plan.shrink_limit }),
+                None => self.hold(counts.valid).await?,
+            },
         };
         let mut change = self.held.begin().await?;
         change.set_reading_counts(&counts).await?;
@@ -590,29 +598,33 @@ impl Carrier {
     /// be said of a segment whose size nobody knows.
     async fn hold(&self, valid: u64) -> Result<Option<Hold>, Stop> {
         let plan = &self.run.plan;
-        let DestinationSegment::Existing { id, .. } = &plan.destination.segment else { return Ok(None) };
         if plan.mode == Mode::Add || plan.shrink_limit.percent() == 100 {
             return Ok(None);
         }
-        let before = match self.movement(Side::Destination).await? {
-            Movement::Push => {
-                let consumer = self.client(Side::Destination).await?;
-                let segments = self.call(Side::Destination, || consumer.segments(outbound::Side::Consumer)).await?;
-                segments.into_iter().find(|segment| segment.id == *id).and_then(|segment| segment.size)
-            }
-            // It can't be asked: what the last run left there is the best that is known.
-            Movement::Pull => {
-                let last = super::views::last_replaced(self.hub.database(), &self.run.share_id, id).await;
-                last.map_err(|error| self.store_failed(error))?
-            }
-        };
-        let Some(before) = before else { return Ok(None) };
+        let Some(before) = self.members_before().await? else { return Ok(None) };
         let after = match plan.mode {
             Mode::Add | Mode::Replace => valid,
             // A mirror knows better, by its ledger.
             Mode::Remove | Mode::Mirror => before.saturating_sub(valid),
         };
         Ok(plan.shrink_limit.hold(before, after))
+    }
+
+    /// How many members the segment has, as far as anybody knows; none of one that is yet to be made.
+    async fn members_before(&self) -> Result<Option<u64>, Stop> {
+        let DestinationSegment::Existing { id, .. } = &self.run.plan.destination.segment else { return Ok(None) };
+        match self.movement(Side::Destination).await? {
+            Movement::Push => {
+                let consumer = self.client(Side::Destination).await?;
+                let segments = self.call(Side::Destination, || consumer.segments(outbound::Side::Consumer)).await?;
+                Ok(segments.into_iter().find(|segment| segment.id == *id).and_then(|segment| segment.size))
+            }
+            // It can't be asked: what the last run left there is the best that is known.
+            Movement::Pull => {
+                let last = super::views::last_replaced(self.hub.database(), &self.run.share_id, id).await;
+                last.map_err(|error| self.store_failed(error))
+            }
+        }
     }
 
     /// Tells the producer that its export is not wanted any more, when there is one that was not read whole.
@@ -651,7 +663,7 @@ fn compared(changes: &Changes, members: u64) -> String {
 /// What a run that was only checked would be held for, for its timeline.
 fn would_be_held(hold: &Hold, plan: &RunPlan) -> String {
     format!(
-        "It would be held for approval: the segment \u{201c}{}\u{201d} has {}, and {} of them would go, more than {} %.",
+        "It would be held for approval: the segment \u{201c}{}\u{201d} has {}, and {} of them would go (the limit is {} %).",
         plan.destination.segment.name(),
         counted(hold.before, "member"),
         hold.lost(),
@@ -679,7 +691,7 @@ fn time_left(plan: &RunPlan, sifted: &Sifted) -> Option<String> {
 /// What a held run would do, for its timeline.
 fn held_for(hold: &Hold, plan: &RunPlan) -> String {
     format!(
-        "Held for approval: the segment \u{201c}{}\u{201d} has {}, and {} of them would go, more than {} %. Nothing was sent.",
+        "Held for approval: the segment \u{201c}{}\u{201d} has {}, and {} of them would go (the limit is {} %). Nothing was sent.",
         plan.destination.segment.name(),
         counted(hold.before, "member"),
         hold.lost(),

@@ -147,9 +147,23 @@ async fn no_data_at_all_is_no_header() {
 }
 
 #[tokio::test]
-async fn an_empty_audience_never_empties_a_destination() {
-    let view = fails(giving("email,name\r\n")).await;
-    assert_eq!(code(&view), FailureCode::NothingToSend);
+async fn an_empty_audience_never_empties_a_destination_by_itself() {
+    for rows in ["email,name\r\n", "email,name\r\n,Ann\r\n"] {
+        let scene = Scene::new(giving(rows), Temper::default()).await;
+        scene.consumer.keep("seg-1", &[("ann@example.org", "Ann"), ("bob@example.org", "Bob")]);
+        // Even where the share's limit holds nothing.
+        let run_id = scene.enqueue(scene.plan(Mode::Replace)).await;
+        scene
+            .wait_until(Duration::from_secs(30), async || scene.view(&run_id).await.summary.state == RunState::Held)
+            .await;
+        let hold = scene.view(&run_id).await.hold.expect("says why");
+        assert_eq!((hold.before, hold.after), (2, 0));
+        assert_eq!(scene.consumer.segment("seg-1").len(), 2);
+        scene.hub.approve_run(&scene.actor, &run_id, "The list is closed.").await.expect("is held");
+        let view = scene.settle(&run_id).await;
+        assert!(matches!(view.summary.state, RunState::Complete | RunState::CompleteWithRejects), "{:?}", view.failure);
+        assert_eq!(scene.consumer.segment("seg-1").len(), 0, "now it is meant");
+    }
     let scene = Scene::new(giving("email,name\r\n"), Temper::default()).await;
     let view = scene.share_and_settle(Mode::Remove).await;
     assert_eq!(code(&view), FailureCode::NothingToSend);
@@ -160,11 +174,13 @@ async fn an_empty_audience_never_empties_a_destination() {
 }
 
 #[tokio::test]
-async fn an_audience_of_rejects_never_empties_a_destination() {
-    let view = fails(giving("email,name\r\n,Ann\r\n,Ben\r\n")).await;
+async fn a_segment_without_anybody_is_not_replaced_by_nobody() {
+    let scene = Scene::new(giving("email,name\r\n,Ann\r\n,Ben\r\n"), Temper::default()).await;
+    let view = scene.share_and_settle(Mode::Replace).await;
     assert_eq!(code(&view), FailureCode::NothingToSend);
     assert_eq!(view.summary.counts.rejected, 2);
     assert!(view.has_rejects, "the rows that were left out can be looked at");
+    assert!(scene.consumer.announced().is_empty());
 }
 
 #[tokio::test]

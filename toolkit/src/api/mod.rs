@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::{Body, BodyDataStream, Bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, header};
 use axum::middleware::{self, Next};
@@ -30,6 +30,9 @@ use crate::fault::{Code, Fault};
 use crate::producer::Producer;
 use crate::producer::exports::Exports;
 
+/// How much of a refused body is still taken off the wire, and for how long.
+const MOST_DISCARDED: usize = 128 * 1024 * 1024;
+const DISCARD_PATIENCE: Duration = Duration::from_secs(10);
 /// Bytes that a JSON body has at most.
 const JSON_LIMIT: usize = 1024 * 1024;
 /// How long the next piece of a body is waited for.
@@ -140,11 +143,12 @@ async fn read_body(headers: &HeaderMap, body: Body, limit: usize) -> Result<Byte
     let too_large = || Fault::new(Code::TOO_LARGE, format!("The body has more than {limit} bytes. Send less at once."));
     let announced =
         headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok());
+    let mut stream = body.into_data_stream();
     if announced.is_some_and(|bytes: usize| bytes > limit) {
+        discard(&mut stream).await;
         return Err(too_large());
     }
     let mut bytes = Vec::with_capacity(announced.unwrap_or(0));
-    let mut stream = body.into_data_stream();
     loop {
         let chunk = tokio::time::timeout(BODY_PATIENCE, stream.next())
             .await
@@ -152,10 +156,25 @@ async fn read_body(headers: &HeaderMap, body: Body, limit: usize) -> Result<Byte
         let Some(chunk) = chunk else { return Ok(bytes.into()) };
         let chunk = chunk.map_err(|_| Fault::new(Code::INVALID_REQUEST, "The body broke off. Send it again."))?;
         if bytes.len() + chunk.len() > limit {
+            drop(bytes);
+            discard(&mut stream).await;
             return Err(too_large());
         }
         bytes.extend_from_slice(&chunk);
     }
+}
+
+/// Lets the rest of a body that is refused come, as far as is reasonable: to a sender that is still sending, an answer would be a broken
+/// connection.
+async fn discard(stream: &mut BodyDataStream) {
+    let discarding = async {
+        let mut left = MOST_DISCARDED;
+        while let Some(Ok(chunk)) = stream.next().await {
+            let Some(rest) = left.checked_sub(chunk.len()) else { return };
+            left = rest;
+        }
+    };
+    let _ended_or_not = tokio::time::timeout(DISCARD_PATIENCE, discarding).await;
 }
 
 async fn read_json<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -> Result<T, Fault> {

@@ -381,8 +381,9 @@ impl Consumer {
             ));
         }
         let mode = import.mode()?;
-        // Whatever emptied the source, it does not empty the destination.
+        // Refusals do not empty the destination; that nobody was sent at all is meant (contract, COMPLETE with no part).
         if mode == JobMode::Replace
+            && import.parts > 0
             && import.counts.accepted == 0
             && self.place.has_members(transaction, &import.segment_id)?
         {

@@ -313,7 +313,7 @@ async fn a_replaced_segment_is_as_it_was_until_the_new_one_is_whole(kept: Kept) 
     }
 }
 
-async fn a_replacement_that_is_called_off_or_has_nobody_changes_nothing(kept: Kept) {
+async fn a_replacement_that_is_called_off_or_refused_changes_nothing_and_one_by_nobody_empties(kept: Kept) {
     let folder = kept.contacts();
     let program = folder.start();
     let id = segment(&program, "S", "email\na@x.org\n").await;
@@ -327,8 +327,10 @@ async fn a_replacement_that_is_called_off_or_has_nobody_changes_nothing(kept: Ke
     program.sent_part("job_3", 1, "email\nbad\n").await;
     refused(program.report("job_3", JobStatus::Complete, 1, 1).await, 409, "would_empty").await;
     program.announced(&import("job_4", JobMode::Replace, Ok(&id), &["email"])).await;
-    refused(program.report("job_4", JobStatus::Complete, 0, 0).await, 409, "would_empty").await;
     assert_eq!(kept.members(&folder, "S"), ["a@x.org"]);
+    // That nobody is sent at all is meant.
+    assert_eq!(program.reported("job_4", JobStatus::Complete, 0, 0).await.status, JobStatus::Complete);
+    assert!(kept.members(&folder, "S").is_empty());
 }
 
 async fn an_added_segment_that_is_called_off_stays_only_when_somebody_is_in_it(kept: Kept) {

@@ -193,7 +193,9 @@ impl Segments {
             let detail = "The segment's file cannot be used any more: it has no header or lacks the key's column. Mend or remove it.";
             return Err(Fault::new(Code::INVALID_DATA, detail));
         }
-        if parts.is_empty() && (present.is_some() || is_called_off) {
+        // Nobody to add or remove changes nothing; to be replaced by nobody does.
+        let changes_nothing = is_called_off || (present.is_some() && target.mode != JobMode::Replace);
+        if parts.is_empty() && changes_nothing {
             return Ok(());
         }
         let started = std::time::Instant::now();
