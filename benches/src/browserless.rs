@@ -35,7 +35,7 @@ impl Visitor {
     }
 
     /// Connects both endpoints and makes a share of everybody, ready to be shared; its id.
-    pub async fn prepare_share(&self, stack: &Stack, hash: bool) -> anyhow::Result<String> {
+    pub async fn prepare_share(&self, stack: &Stack, hash: bool, mode: &str) -> anyhow::Result<String> {
         for (name, base_url) in [("Load producer", &stack.producer_url), ("Load consumer", &stack.consumer_url)] {
             let form = [
                 ("application_id", "app_toolkit_endpoint"),
@@ -59,7 +59,7 @@ impl Visitor {
             ("segment_choice", "new"),
             ("segment_name", "Everybody"),
             ("segment_id", ""),
-            ("mode", "add"),
+            ("mode", mode),
         ];
         self.post("choose_destination", &choice).await?;
         let saved = self

@@ -27,9 +27,30 @@ struct Arguments {
     /// Hash the e-mail address (SHA-256) instead of only normalising it.
     #[arg(long)]
     hash: bool,
+    /// Both endpoints are folders of CSV files, so that no database bounds it.
+    #[arg(long)]
+    folders: bool,
+    /// How the segment is changed. A mirror is shared twice: the second run finds nothing changed.
+    #[arg(long, value_enum, default_value_t = LoadMode::Add)]
+    mode: LoadMode,
     /// Keep the folder with databases and payloads, and say where it is.
     #[arg(long)]
     keep: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum LoadMode {
+    Add,
+    Mirror,
+}
+
+impl LoadMode {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Add => "add",
+            Self::Mirror => "mirror",
+        }
+    }
 }
 
 #[tokio::main]
@@ -42,7 +63,11 @@ async fn main() -> anyhow::Result<()> {
     people::generate(&folder.path().join("people.db"), arguments.rows).await.context("making the people")?;
     out.line(format!("made {} people in {:.1} s", arguments.rows, begun.elapsed().as_secs_f64()));
 
-    let stack = processes::Stack::start(&arguments.programs, folder.path(), arguments.hash).await?;
+    if arguments.folders {
+        people::to_csv(&folder.path().join("people.db"), &folder.path().join("audiences/people.csv")).await?;
+    }
+    let kind = if arguments.folders { processes::Kind::Folders } else { processes::Kind::Databases };
+    let stack = processes::Stack::start(&arguments.programs, folder.path(), arguments.hash, kind).await?;
 
     let plain = plain::download_and_upload(&stack.producer_url, processes::KEY).await.context("the plain copy")?;
     out.line(format!(
@@ -54,7 +79,7 @@ async fn main() -> anyhow::Result<()> {
     ));
 
     let visitor = browserless::Visitor::sign_up(&stack.usher_url).await?;
-    let share = visitor.prepare_share(&stack, arguments.hash).await?;
+    let share = visitor.prepare_share(&stack, arguments.hash, arguments.mode.word()).await?;
     let begun = Instant::now();
     let run = visitor.share_now(&share).await?;
     let ended = visitor.wait_for_the_end(&run).await?;
@@ -80,6 +105,18 @@ async fn main() -> anyhow::Result<()> {
     ));
     for entry in &ended.timeline {
         out.line(format!("  {} {}", entry.at, entry.message));
+    }
+    if arguments.mode == LoadMode::Mirror {
+        let begun = Instant::now();
+        let again = visitor.share_now(&share).await?;
+        let ended = visitor.wait_for_the_end(&again).await?;
+        let seconds = begun.elapsed().as_secs_f64();
+        anyhow::ensure!(
+            ended.summary.counts.changes.is_some_and(|changes| changes.unchanged == arguments.rows),
+            "the second run found changes: {:?}",
+            ended.summary.counts
+        );
+        out.line(format!("again, with nothing changed: {seconds:.2} s: {:.0} rows/s", rows / seconds));
     }
     let plain_seconds = plain.export_seconds + plain.download_seconds + plain.upload_seconds;
     out.line(format!(

@@ -3,7 +3,29 @@
 use std::path::Path;
 
 use anyhow::Context;
-use sqlx::{ConnectOptions, Connection, Executor, sqlite::SqliteConnectOptions};
+use futures::TryStreamExt;
+use sqlx::{ConnectOptions, Connection, Executor, Row, sqlite::SqliteConnectOptions};
+
+use crate::processes::fields;
+
+/// Writes the table `people` as a file of CSV.
+pub async fn to_csv(database: &Path, file: &Path) -> anyhow::Result<()> {
+    if let Some(folder) = file.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let mut connection = SqliteConnectOptions::new().filename(database).connect().await?;
+    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_path(file)?;
+    writer.write_record(fields().iter().map(|field| field.name.clone()))?;
+    let mut rows = sqlx::query("select * from people order by customer_id").fetch(&mut connection);
+    while let Some(row) = rows.try_next().await? {
+        for column in 0..row.len() {
+            writer.write_field(row.try_get::<&str, _>(column)?)?;
+        }
+        writer.write_record(None::<&[u8]>)?;
+    }
+    writer.flush()?;
+    Ok(())
+}
 
 /// Makes the table `people` with that many rows, 10,000 at a time.
 pub async fn generate(file: &Path, rows: u64) -> anyhow::Result<()> {

@@ -31,6 +31,15 @@ pub fn fields() -> Vec<Field> {
     ]
 }
 
+/// What the endpoints are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// SQLite databases.
+    Databases,
+    /// Folders of CSV files.
+    Folders,
+}
+
 /// The running programs. Dropped, they are killed.
 pub struct Stack {
     /// Where the producer listens, with a slash at the end.
@@ -44,10 +53,13 @@ pub struct Stack {
 
 impl Stack {
     /// Starts all three and waits until each answers.
-    pub async fn start(programs: &Path, folder: &Path, hash: bool) -> anyhow::Result<Self> {
+    pub async fn start(programs: &Path, folder: &Path, hash: bool, kind: Kind) -> anyhow::Result<Self> {
         let (producer, consumer, usher) = (free_port()?, free_port()?, free_port()?);
-        std::fs::write(folder.join("producer.toml"), producer_configuration(producer))?;
-        std::fs::write(folder.join("consumer.toml"), consumer_configuration(consumer, hash))?;
+        if kind == Kind::Folders {
+            std::fs::create_dir_all(folder.join("contacts"))?;
+        }
+        std::fs::write(folder.join("producer.toml"), producer_configuration(producer, kind))?;
+        std::fs::write(folder.join("consumer.toml"), consumer_configuration(consumer, hash, kind))?;
         let mut children = Vec::new();
         for name in ["producer", "consumer"] {
             let child = Command::new(programs.join("usher-toolkit"))
@@ -142,20 +154,30 @@ fn field_tables(section: &str, form_of_email: &str) -> String {
         .collect()
 }
 
-fn producer_configuration(port: u16) -> String {
+fn producer_configuration(port: u16, kind: Kind) -> String {
+    let (place, data) = match kind {
+        Kind::Databases => ("database = \"sqlite:people.db\"", "table = \"people\"\nkey = \"customer_id\""),
+        Kind::Folders => ("folder = \"audiences\"", "file = \"people.csv\""),
+    };
     format!(
-        "listen = \"127.0.0.1:{port}\"\nauthentication_key = \"{KEY}\"\nname = \"Load producer\"\ndatabase = \"sqlite:people.db\"\n\
-         state = \"producer-state\"\n{}\n[[producer.segments]]\nid = \"people\"\nname = \"People\"\ntable = \"people\"\nkey = \"customer_id\"\n",
+        "listen = \"127.0.0.1:{port}\"\nauthentication_key = \"{KEY}\"\nname = \"Load producer\"\n{place}\n\
+         state = \"producer-state\"\n{}\n[[producer.segments]]\nid = \"people\"\nname = \"People\"\n{data}\n",
         field_tables("producer", "raw")
     )
 }
 
-fn consumer_configuration(port: u16, hash: bool) -> String {
+fn consumer_configuration(port: u16, hash: bool, kind: Kind) -> String {
     let form = if hash { "sha256_hex" } else { "raw" };
+    let (place, tables) = match kind {
+        Kind::Databases => (
+            "database = \"sqlite:contacts.db\"",
+            "table = \"contacts\"\nsegments_table = \"lists\"\nmembers_table = \"list_members\"",
+        ),
+        Kind::Folders => ("folder = \"contacts\"", ""),
+    };
     format!(
-        "listen = \"127.0.0.1:{port}\"\nauthentication_key = \"{KEY}\"\nname = \"Load consumer\"\ndatabase = \"sqlite:contacts.db\"\n\
-         state = \"consumer-state\"\n[consumer]\ntable = \"contacts\"\nkey = \"customer_id\"\nsegments_table = \"lists\"\n\
-         members_table = \"list_members\"\n{}",
+        "listen = \"127.0.0.1:{port}\"\nauthentication_key = \"{KEY}\"\nname = \"Load consumer\"\n{place}\n\
+         state = \"consumer-state\"\n[consumer]\nkey = \"customer_id\"\n{tables}\n{}",
         field_tables("consumer", form)
     )
 }

@@ -40,6 +40,8 @@ use crate::{
 
 /// Chunks of bytes between the socket and the pipeline.
 const CHUNKS_IN_FLIGHT: usize = 8;
+/// How often data that breaks off is resumed without a byte of it coming.
+const MOST_STUCK: u32 = 3;
 /// Finished parts between the pipeline and the payload store.
 const CUTS_IN_FLIGHT: usize = 1;
 
@@ -386,14 +388,32 @@ impl Carrier {
             if feed.send(Feed::Begin(expectation)).await.is_err() {
                 return Ok(());
             }
-            let mut bytes: u64 = 0;
+            let (mut bytes, mut resumed_at, mut stuck) = (0_u64, 0_u64, 0_u32);
             loop {
                 let chunk = tokio::select! {
                     chunk = data.next() => chunk,
                     () = feed.closed() => return Ok(()),
                 };
-                let Some(chunk) = chunk else { break };
-                let chunk = chunk.map_err(|error| self.broke_off(&error, number, bytes))?;
+                let chunk = match chunk {
+                    None => break,
+                    Some(Ok(chunk)) => chunk,
+                    Some(Err(error)) => {
+                        // As long as each time some of it comes, it is gone on with where it broke off.
+                        stuck = if bytes > resumed_at { 0 } else { stuck + 1 };
+                        let policy = self.hub.exchange().settings.retry;
+                        let delay = policy.delay(stuck + 1, Duration::ZERO, None).filter(|_| stuck < MOST_STUCK);
+                        let (Some(etag), Some(delay)) = (data.etag().cloned(), delay) else {
+                            return Err(self.broke_off(&error, number, bytes));
+                        };
+                        tracing::warn!(run.id = %self.run.id, %error, bytes, "the data broke off and is resumed");
+                        tokio::time::sleep(delay).await;
+                        let rest = self.call(Side::Source, || producer.data_from(job_id, number, &etag, bytes)).await?;
+                        data = rest.ok_or_else(|| self.broke_off(&error, number, bytes))?;
+                        metrics::counter!("usher_exchange_resumed_total").increment(1);
+                        resumed_at = bytes;
+                        continue;
+                    }
+                };
                 bytes += u64::try_from(chunk.len()).unwrap_or(u64::MAX);
                 if feed.send(Feed::Bytes(chunk)).await.is_err() {
                     return Ok(());

@@ -19,7 +19,7 @@ use model::{
 };
 use reqwest::{
     Method, RequestBuilder, Response, StatusCode,
-    header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER},
+    header::{ACCEPT_RANGES, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_RANGE, RANGE, RETRY_AFTER},
     redirect::Policy,
 };
 use serde::de::DeserializeOwned;
@@ -199,10 +199,7 @@ impl EndpointClient {
     /// `GET v1/jobs/{jobId}/data[/{part}]`: the data as it comes. Only silence is timed, not the whole.
     pub async fn data(&self, job_id: &JobId, part: Option<u32>) -> Result<DataStream, CallError> {
         let number = part.map(|part| part.to_string());
-        let mut path = vec!["v1", "jobs", job_id.as_str(), "data"];
-        path.extend(number.as_deref());
-        let request = self.outbound.http.get(self.url(&path)).header("authorization", self.authorization.clone());
-        let response = self.sent(request).await?;
+        let response = self.sent(self.data_request(job_id, number.as_deref())).await?;
         let media_type =
             response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("text/csv");
         let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -211,7 +208,42 @@ impl EndpointClient {
         }
         // The digest is of the bytes as they travel. A body that is unpacked on its way has no length here, and its digest says nothing.
         let sha256 = response.content_length().and_then(|_| content_digest(response.headers()));
-        Ok(DataStream { sha256, bytes: Box::pin(response.bytes_stream()) })
+        let etag = response.content_length().and_then(|_| resumable(response.headers()));
+        Ok(DataStream { sha256, etag, bytes: Box::pin(response.bytes_stream()) })
+    }
+
+    /// The same data from a byte on (RFC 9110, 14); none when the endpoint has other data by now, or gives all of it again.
+    pub async fn data_from(
+        &self,
+        job_id: &JobId,
+        part: Option<u32>,
+        etag: &HeaderValue,
+        offset: u64,
+    ) -> Result<Option<DataStream>, CallError> {
+        let number = part.map(|part| part.to_string());
+        let request = self
+            .data_request(job_id, number.as_deref())
+            .header(RANGE, format!("bytes={offset}-"))
+            .header(IF_RANGE, etag.clone());
+        let response = match self.sent(request).await {
+            Err(error) if error.status() == Some(416) => return Ok(None),
+            sent => sent?,
+        };
+        let headers = response.headers();
+        let starts = headers.get(CONTENT_RANGE).and_then(|value| value.to_str().ok());
+        let starts = starts.and_then(|text| text.trim().strip_prefix("bytes ")?.split('-').next()?.parse::<u64>().ok());
+        let is_same = headers.get(ETAG).is_none_or(|now| now == etag);
+        if response.status() != StatusCode::PARTIAL_CONTENT || starts != Some(offset) || !is_same {
+            return Ok(None);
+        }
+        let etag = Some(etag.clone());
+        Ok(Some(DataStream { sha256: None, etag, bytes: Box::pin(response.bytes_stream()) }))
+    }
+
+    fn data_request(&self, job_id: &JobId, part: Option<&str>) -> RequestBuilder {
+        let mut path = vec!["v1", "jobs", job_id.as_str(), "data"];
+        path.extend(part);
+        self.outbound.http.get(self.url(&path)).header("authorization", self.authorization.clone())
     }
 
     /// `PUT v1/jobs/{jobId}/data/{part}`. A repeat of the same bytes is answered as the first.
@@ -313,6 +345,7 @@ impl EndpointClient {
 /// The bytes of an export, as they come.
 pub struct DataStream {
     sha256: Option<String>,
+    etag: Option<HeaderValue>,
     bytes: Pin<Box<dyn Stream<Item = Result<Bytes, reqwest::Error>> + Send>>,
 }
 
@@ -321,6 +354,18 @@ impl DataStream {
     pub fn sha256(&self) -> Option<&str> {
         self.sha256.as_deref()
     }
+
+    /// By what the data can be asked for from a byte on, when it breaks off; none when it can't.
+    pub fn etag(&self) -> Option<&HeaderValue> {
+        self.etag.as_ref()
+    }
+}
+
+/// The strong entity tag of data of which ranges can be asked for.
+fn resumable(headers: &HeaderMap) -> Option<HeaderValue> {
+    let takes_ranges = headers.get(ACCEPT_RANGES)?.to_str().ok()?.split(',').any(|unit| unit.trim() == "bytes");
+    let etag = headers.get(ETAG)?;
+    (takes_ranges && etag.as_bytes().starts_with(b"\"")).then(|| etag.clone())
 }
 
 impl Stream for DataStream {

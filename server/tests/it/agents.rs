@@ -6,7 +6,7 @@ use std::time::Duration;
 use hub::{Hub, exchange::hosted::JobQuery, registry::EndpointActor};
 use model::{
     contract::{HostedJob, JobStatus},
-    id::{AudienceId, EndpointId, RunId},
+    id::{AudienceId, EndpointId, RunId, ShareId},
     mapping::Mapping,
     run::{Mode, Receipt, RunState},
     suggestion::suggest,
@@ -86,6 +86,11 @@ impl Scene {
     }
 
     async fn share(&self, way: Way, segment: &str, mode: Mode) -> RunId {
+        let share = self.prepare(way, segment, mode).await;
+        self.hub.share_now(&self.actor, &share).await.unwrap()
+    }
+
+    async fn prepare(&self, way: Way, segment: &str, mode: Mode) -> ShareId {
         let audience = self.everybody_of(way.source).await.expect("it has declared its audiences");
         let share = self.hub.start_share(&self.actor, &audience).await.unwrap();
         let choices = self.hub.destinations(&self.actor, &share).await.unwrap();
@@ -101,7 +106,7 @@ impl Scene {
         let links = suggest(&view.fields, &fields, &view.mapping).into_iter().map(|suggestion| suggestion.link);
         self.hub.save_mapping(&self.actor, &share, Mapping { links: links.collect() }).await.unwrap();
         self.hub.set_shrink_limit(&self.actor, &share, 100).await.unwrap();
-        self.hub.share_now(&self.actor, &share).await.unwrap()
+        share
     }
 
     async fn until(&self, run: &RunId, what: &str, reached: impl Fn(&RunView) -> bool) -> RunView {
@@ -177,6 +182,45 @@ async fn the_same_people_arrive_whichever_way_each_side_moves_data() {
         for outcome in &outcomes {
             assert_eq!(*outcome, outcomes[0], "{mode:?}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_mirror_removes_who_left_whichever_way_each_side_moves_data() {
+    let scene = Scene::new().await;
+    assert_eq!((scene.once("harbor").await, scene.once("beacon").await), (Some(0), Some(0)));
+    let _agents = [scene.start("harbor"), scene.start("beacon")];
+    let mut shares = Vec::new();
+    for (number, way) in [SERVED, SENDING, FETCHING, BOTH].into_iter().enumerate() {
+        let share = scene.prepare(way, &format!("Mirrored {number}"), Mode::Mirror).await;
+        let run = scene.hub.share_now(&scene.actor, &share).await.unwrap();
+        scene.receipt(&run).await;
+        shares.push((number, way, share));
+    }
+    for folder in ["demo", FOLDER] {
+        let url = format!("sqlite:{}", scene.installation.path(&format!("{folder}/harbor.db")).display());
+        let harbor = SqlitePool::connect(&url).await.unwrap();
+        for change in [
+            "delete from people where customer_id in (select customer_id from people order by customer_id limit 300)",
+            "update people set first_name = 'Renamed' where customer_id in \
+             (select customer_id from people order by customer_id desc limit 300)",
+        ] {
+            sqlx::query(change).execute(&harbor).await.unwrap();
+        }
+    }
+    let mut outcomes = Vec::new();
+    for (number, way, share) in &shares {
+        let before = scene.members(way.destination, &format!("Mirrored {number}")).await.len();
+        let run = scene.hub.share_now(&scene.actor, share).await.unwrap();
+        let receipt = scene.receipt(&run).await;
+        let changes = receipt.counts.changes.unwrap();
+        let members = scene.members(way.destination, &format!("Mirrored {number}")).await;
+        assert!(changes.removed > 200 && changes.changed > 200 && changes.added < 300, "{way:?} {changes:?}");
+        assert!(members.len() < before, "{way:?}");
+        outcomes.push((members, changes, receipt.sha256));
+    }
+    for outcome in &outcomes {
+        assert_eq!(*outcome, outcomes[0]);
     }
 }
 

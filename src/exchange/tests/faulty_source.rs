@@ -98,6 +98,25 @@ async fn data_that_breaks_off_once_is_read_again_from_the_start() {
 }
 
 #[tokio::test]
+async fn data_that_breaks_off_is_resumed_where_the_endpoint_gives_ranges() {
+    let csv = people_csv(500);
+    for (breaks_off, downloads) in [((3, 1_000), 4), ((1, 17), 2)] {
+        let manner = Manner { breaks_off: Some(breaks_off), gives_ranges: true, piece: 7, ..giving(csv.clone()) };
+        let scene = Scene::new(manner, Temper::default()).await;
+        let view = scene.share_and_settle(Mode::Replace).await;
+        assert_eq!(view.summary.state, RunState::Complete, "{view:?}");
+        assert_eq!(scene.producer.downloads(), downloads);
+        let expected: Vec<usize> = (1..downloads as usize).map(|times| times * breaks_off.1).collect();
+        assert_eq!(scene.producer.resumed_from(), expected, "each from where the one before broke off");
+        assert_eq!((view.summary.counts.read, scene.consumer.segment("seg-1").len()), (500, 500), "nothing twice");
+        assert_eq!(view.summary.counts.bytes_read, csv.len() as u64);
+    }
+    // Without a byte of progress it is given up.
+    let manner = Manner { breaks_off: Some((99, 0)), gives_ranges: true, ..giving(csv) };
+    assert_eq!(code(&fails(manner).await), FailureCode::SourceTruncated);
+}
+
+#[tokio::test]
 async fn data_that_ends_inside_quotes_names_the_line() {
     let view = fails(giving("email,name\r\na@example.org,Ann\r\nb@example.org,\"Ben")).await;
     assert_eq!(code(&view), FailureCode::SourceTruncated);

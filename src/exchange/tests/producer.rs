@@ -45,6 +45,8 @@ pub(super) struct Manner {
     pub(super) unavailable: u32,
     /// The next so many downloads break off after so many bytes.
     pub(super) breaks_off: Option<(u32, usize)>,
+    /// Gives ranges of the data, by its entity tag.
+    pub(super) gives_ranges: bool,
     /// Downloads stop after so many bytes, without ending.
     pub(super) stalls_after: Option<usize>,
     /// Sends bytes in pieces of so many; all at once when 0.
@@ -58,6 +60,8 @@ struct Inner {
     requests: Vec<JobRequest>,
     reports: Vec<(String, StatusReport)>,
     downloads: u32,
+    /// Bytes that were asked for by their range.
+    resumed_from: Vec<usize>,
 }
 
 #[derive(Clone, Default)]
@@ -185,12 +189,24 @@ impl Producer {
         Json(job).into_response()
     }
 
-    fn data(&self, part: usize) -> Response {
+    pub(super) fn resumed_from(&self) -> Vec<usize> {
+        self.lock().resumed_from.clone()
+    }
+
+    fn data(&self, part: usize, headers: &HeaderMap) -> Response {
         let mut inner = self.lock();
         inner.downloads += 1;
         let Some(data) = inner.manner.data.get(part).cloned() else {
             return problem(StatusCode::NOT_FOUND, "no such part");
         };
+        let etag = format!("\"{}\"", hex::encode(Sha256::digest(&data)));
+        let range = headers.get(header::RANGE).and_then(|value| value.to_str().ok()).filter(|_| {
+            inner.manner.gives_ranges && headers.get(header::IF_RANGE).is_some_and(|asked| *asked == *etag)
+        });
+        let from: Option<usize> = range.and_then(|text| text.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok());
+        inner.resumed_from.extend(from);
+        let total = data.len();
+        let data = data[from.unwrap_or(0)..].to_vec();
         let piece = if inner.manner.piece == 0 { data.len().max(1) } else { inner.manner.piece };
         let broken = match &mut inner.manner.breaks_off {
             Some((times, bytes)) if *times > 0 => {
@@ -204,6 +220,14 @@ impl Producer {
         let items: Vec<Result<Bytes, std::io::Error>> =
             data[..end].chunks(piece).map(|chunk| Ok(Bytes::copy_from_slice(chunk))).collect();
         let head = [(header::CONTENT_TYPE, "text/csv; charset=utf-8; header=present")];
+        let ranges = inner.manner.gives_ranges.then(|| {
+            let length = data.len().to_string();
+            [(header::ACCEPT_RANGES, "bytes".to_owned()), (header::ETAG, etag), (header::CONTENT_LENGTH, length)]
+        });
+        let part_of = from.map(|from| {
+            let range = format!("bytes {from}-{}/{total}", total - 1);
+            (StatusCode::PARTIAL_CONTENT, [(header::CONTENT_RANGE, range)])
+        });
         let items = stream::iter(items);
         let body = if broken.is_some() {
             // What came before goes out when the stream makes the server wait for once.
@@ -217,7 +241,15 @@ impl Producer {
         } else {
             Body::from_stream(items)
         };
-        (head, body).into_response()
+        let mut response = (head, body).into_response();
+        for (name, value) in ranges.into_iter().flatten() {
+            response.headers_mut().insert(name, value.parse().expect("a header's value"));
+        }
+        if let Some((status, [(name, value)])) = part_of {
+            *response.status_mut() = status;
+            response.headers_mut().insert(name, value.parse().expect("a header's value"));
+        }
+        response
     }
 }
 
@@ -240,12 +272,16 @@ async fn job(State(producer): State<Producer>, Path(id): Path<String>) -> Respon
     }
 }
 
-async fn whole(State(producer): State<Producer>) -> Response {
-    producer.obstacle().unwrap_or_else(|| producer.data(0))
+async fn whole(State(producer): State<Producer>, headers: HeaderMap) -> Response {
+    producer.obstacle().unwrap_or_else(|| producer.data(0, &headers))
 }
 
-async fn part(State(producer): State<Producer>, Path((_, part)): Path<(String, usize)>) -> Response {
-    producer.obstacle().unwrap_or_else(|| producer.data(part - 1))
+async fn part(
+    State(producer): State<Producer>,
+    Path((_, part)): Path<(String, usize)>,
+    headers: HeaderMap,
+) -> Response {
+    producer.obstacle().unwrap_or_else(|| producer.data(part - 1, &headers))
 }
 
 async fn report(
