@@ -588,7 +588,8 @@ impl Carrier {
         let event = match &hold {
             _ if self.run.plan.is_pre_flight => {
                 if let Some(hold) = &hold {
-                    change.note(&would_be_held(hold, &self.run.plan)).await?;
+                    let why = why_held(hold, &self.run.plan);
+                    change.note(&format!("It would be held for approval: {why}.")).await?;
                 }
                 if let Some(time) = time_left(&self.run.plan, &sifted) {
                     change.note(&time).await?;
@@ -599,7 +600,8 @@ impl Carrier {
             None => RunEvent::ReadWhole,
             Some(hold) => {
                 change.set_hold(hold).await?;
-                change.note(&held_for(hold, &self.run.plan)).await?;
+                let why = why_held(hold, &self.run.plan);
+                change.note(&format!("Held for approval: {why}. Nothing was sent.")).await?;
                 RunEvent::Hold
             }
         };
@@ -680,17 +682,6 @@ fn compared(changes: &Changes, members: u64) -> String {
     )
 }
 
-/// What a run that was only checked would be held for, for its timeline.
-fn would_be_held(hold: &Hold, plan: &RunPlan) -> String {
-    format!(
-        "It would be held for approval: the segment \u{201c}{}\u{201d} has {}, and {} of them would go (the limit is {} %).",
-        plan.destination.segment.name(),
-        counted(hold.before, "member"),
-        hold.lost(),
-        hold.limit.percent()
-    )
-}
-
 /// How long the destination would take at the pace that it declares, when it declares one.
 fn time_left(plan: &RunPlan, sifted: &Sifted) -> Option<String> {
     let rate = plan.destination.delivery.rows_per_second.filter(|rate| *rate > 0)?;
@@ -708,10 +699,10 @@ fn time_left(plan: &RunPlan, sifted: &Sifted) -> Option<String> {
     Some(format!("At the pace that {name} declares ({}) it would take about {time}.", counted(rate, "row a second")))
 }
 
-/// What a held run would do, for its timeline.
-fn held_for(hold: &Hold, plan: &RunPlan) -> String {
+/// Why a run is held, for its timeline.
+fn why_held(hold: &Hold, plan: &RunPlan) -> String {
     format!(
-        "Held for approval: the segment \u{201c}{}\u{201d} has {}, and {} of them would go (the limit is {} %). Nothing was sent.",
+        "the segment \u{201c}{}\u{201d} has {}, and {} of them would go (the limit is {} %)",
         plan.destination.segment.name(),
         counted(hold.before, "member"),
         hold.lost(),

@@ -86,6 +86,10 @@ impl Hub {
         );
         let done = sqlx::query(AssertSqlSafe(text)).bind(run_id.as_str()).execute(&mut *transaction).await?;
         if done.rows_affected() == 0 {
+            drop(transaction);
+            if let Some(settled) = settled {
+                self.payloads().remove_below(&settled.series.folder).await?;
+            }
             return Ok(());
         }
         if let Some(settled) = &settled {

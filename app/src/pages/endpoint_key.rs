@@ -39,7 +39,8 @@ pub fn EndpointKey(
             <p class="soft">
                 "For " <code>"usher-toolkit agent"</code> " name the file in its configuration: "
                 <code>"[usher] endpoint_key_file = \"usher-endpoint.key\""</code>
-                ". Any other program sends it as " <code>"Authorization: Bearer"</code> " to the paths below " <code>"/v1/"</code> "."
+                ". Any other program sends it as " <code>"Authorization: Bearer"</code> " to the paths below " <code>"/v1/"</code>
+                ", which " <a href="/docs" rel="external">"the API's page"</a> " describes."
             </p>
         </section>
     }
