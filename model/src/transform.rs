@@ -142,7 +142,7 @@ impl Transform {
 
 /// Nothing, or nothing but white space.
 pub(crate) fn is_empty(value: &str) -> bool {
-    value.trim().is_empty()
+    value.chars().all(char::is_whitespace)
 }
 
 fn trim(value: Cow<'_, str>) -> Cow<'_, str> {
@@ -241,8 +241,9 @@ pub enum EmailProblem {
 /// Checks the form of an e-mail address, without asking anyone whether it exists. International domains and local parts are fine; quoted local
 /// parts, comments and addresses in brackets are not, since no application that takes audiences knows them.
 pub(crate) fn check_email(address: &str) -> Result<(), EmailProblem> {
+    // Loops over bytes do not leave early, so that many bytes are looked at at a time: this runs for every row of an audience.
     let forbidden = if address.is_ascii() {
-        address.bytes().any(|byte| byte <= b' ' || byte == 0x7f || separates_addresses(byte))
+        address.bytes().fold(false, |found, byte| found | (byte <= b' ' || byte == 0x7f || separates_addresses(byte)))
     } else {
         address.chars().any(is_forbidden_in_email)
     };
@@ -259,7 +260,10 @@ pub(crate) fn check_email(address: &str) -> Result<(), EmailProblem> {
         return Err(EmailProblem::LocalPartLength);
     }
     for part in [local, domain] {
-        if part.starts_with('.') || part.ends_with('.') || part.as_bytes().windows(2).any(|pair| pair == b"..") {
+        if part.starts_with('.')
+            || part.ends_with('.')
+            || part.as_bytes().windows(2).fold(false, |found, pair| found | (pair == b".."))
+        {
             return Err(EmailProblem::Dots);
         }
     }
@@ -268,7 +272,9 @@ pub(crate) fn check_email(address: &str) -> Result<(), EmailProblem> {
             && label.len() <= 63
             && !label.starts_with('-')
             && !label.ends_with('-')
-            && label.chars().all(|c| !c.is_ascii() || c.is_ascii_alphanumeric() || c == '-')
+            && label
+                .bytes()
+                .fold(true, |fits, byte| fits & (!byte.is_ascii() || byte.is_ascii_alphanumeric() || byte == b'-'))
     });
     let top = domain.rsplit('.').next().unwrap_or_default();
     let top_fits = top.len() >= 2 && !top.bytes().all(|byte| byte.is_ascii_digit());

@@ -11,7 +11,7 @@ use model::{
 
 use super::{
     rejects::{append_rejected, append_source_row},
-    rows::append_row,
+    rows::{append_row, append_values},
 };
 
 /// How large a part gets at most.
@@ -87,7 +87,7 @@ impl Cutter {
     /// Adds a row that is fit to be sent. Gives what was full before it.
     pub(super) fn send(&mut self, line: u64, source: Row<'_>, values: Row<'_>) -> Option<Cut> {
         let before = self.csv.len();
-        append_row(&mut self.csv, values.values());
+        append_values(&mut self.csv, values);
         let full = self.rows >= self.limits.rows
             || self.csv.len() > self.limits.bytes
             || self.source.len() > self.limits.bytes;

@@ -12,6 +12,7 @@ pub mod hosted;
 mod intake;
 mod jobs;
 mod ledger;
+pub mod measure;
 mod mirror;
 mod pipeline;
 pub mod plan;

@@ -2,6 +2,7 @@
 //! channels, so that memory depends on the size of a part and never on the audience. It knows no endpoint, no run's state, no database.
 
 use std::{
+    cell::Cell,
     collections::BTreeMap,
     sync::{
         Arc,
@@ -74,6 +75,12 @@ pub(super) struct Progress {
 }
 
 impl Progress {
+    /// Adds rows; those read before those valid, see [`Self::counts`].
+    fn add_rows(&self, read: &Cell<u64>, valid: &Cell<u64>) {
+        self.read.fetch_add(read.take(), Ordering::AcqRel);
+        self.valid.fetch_add(valid.take(), Ordering::AcqRel);
+    }
+
     /// What was counted so far.
     pub(super) fn counts(&self) -> ReadingCounts {
         // `valid` first: it never runs ahead of `read`.
@@ -251,20 +258,24 @@ impl Pipeline {
         earlier_lines: u64,
     ) -> Result<u64, PipelineError> {
         let mut reader = RowReader::new();
-        let mut hasher = Sha256::new();
-        let (mut bytes, mut line_feeds, mut last) = (0_u64, 0_u64, b'\n');
+        // Only what the producer said a digest of has to be hashed.
+        let mut hasher = (!expected.sha256.is_empty()).then(Sha256::new);
+        let (mut bytes, mut last) = (0_u64, b'\n');
         let mut header_checked = false;
+        // Since the progress was told last.
+        let (read, valid) = (Cell::new(0), Cell::new(0));
         let (mut output, mut left_empty) = (RowBuffer::new(), Vec::new());
         let mut on_row = |row: RawRow<'_>| {
             let shape = self.shape_for(shape, row.header, expected, &mut header_checked)?;
             let line = earlier_lines + row.line;
+            read.set(read.get() + 1);
             let cut = match shape.plan.apply(row.values, &mut output, &mut left_empty) {
                 Ok(()) => {
                     for misfit in left_empty.drain(..) {
                         let key = (misfit.field.unwrap_or_default(), misfit.code);
                         shape.left_empty.entry(key).or_insert((misfit.reason, 0)).1 += 1;
                     }
-                    self.progress.valid.fetch_add(1, Ordering::AcqRel);
+                    valid.set(valid.get() + 1);
                     if let Some(collector) = &mut shape.collector {
                         let mut put = |object| {
                             cuts.blocking_send(SealedCut::object(object)).map_err(|_| PipelineError::FeedEnded)
@@ -275,7 +286,6 @@ impl Pipeline {
                 }
                 Err(reject) => shape.cutter.reject(line, row.values, &reject),
             };
-            self.progress.read.fetch_add(1, Ordering::AcqRel);
             match cut {
                 Some(cut) => self.hand_over(cuts, cut, shape),
                 None => Ok(()),
@@ -284,22 +294,26 @@ impl Pipeline {
         loop {
             match feed.blocking_recv() {
                 Some(Feed::Bytes(chunk)) => {
-                    hasher.update(&chunk);
+                    if let Some(hasher) = &mut hasher {
+                        hasher.update(&chunk);
+                    }
                     let length = u64::try_from(chunk.len()).unwrap_or(u64::MAX);
                     bytes += length;
                     self.progress.bytes.fetch_add(length, Ordering::AcqRel);
-                    let found = chunk.iter().filter(|byte| **byte == b'\n').count();
-                    line_feeds += u64::try_from(found).unwrap_or(u64::MAX);
                     last = chunk.last().copied().unwrap_or(last);
-                    reader.feed(&chunk, &mut on_row)?;
+                    let fed = reader.feed(&chunk, &mut on_row);
+                    self.progress.add_rows(&read, &valid);
+                    fed?;
                 }
                 Some(Feed::End) => break,
                 Some(Feed::Begin(_) | Feed::Whole) | None => return Err(PipelineError::FeedEnded),
             }
         }
         // What the producer said of the bytes is compared first: it tells more about data that was cut off.
-        check_bytes(expected, bytes, &hex::encode(hasher.finalize()))?;
-        reader.finish(&mut on_row)?;
+        check_bytes(expected, bytes, hasher.map(|hasher| hex::encode(hasher.finalize())).as_deref())?;
+        let finished = reader.finish(&mut on_row);
+        self.progress.add_rows(&read, &valid);
+        finished?;
         if let Some(header) = reader.header() {
             // A file without a row has a header all the same.
             self.shape_for(shape, header, expected, &mut header_checked)?;
@@ -310,7 +324,7 @@ impl Pipeline {
             let (name, came) = (expected.name(), reader.rows());
             return Err(PipelineError::Mismatch(format!("declared {declared} rows for {name}, but {came} came")));
         }
-        let lines = line_feeds + u64::from(last != b'\n');
+        let lines = reader.line_feeds() + u64::from(last != b'\n');
         Ok(lines.saturating_sub(1))
     }
 
@@ -412,14 +426,14 @@ pub(super) fn seal_cut(
     })
 }
 
-fn check_bytes(expected: &Expectation, bytes: u64, sha256: &str) -> Result<(), PipelineError> {
+fn check_bytes(expected: &Expectation, bytes: u64, sha256: Option<&str>) -> Result<(), PipelineError> {
     let name = expected.name();
     if let Some(declared) = expected.bytes
         && declared != bytes
     {
         return Err(PipelineError::Mismatch(format!("declared {declared} bytes for {name}, but {bytes} came")));
     }
-    if expected.sha256.iter().any(|declared| !declared.eq_ignore_ascii_case(sha256)) {
+    if expected.sha256.iter().any(|declared| !sha256.is_some_and(|came| declared.eq_ignore_ascii_case(came))) {
         return Err(PipelineError::Mismatch(format!(
             "declared another SHA-256 for {name} than its {bytes} bytes have"
         )));

@@ -4,9 +4,13 @@
 //! Also the way in which the source's rows of a part are kept beside it, so that rows that the destination refuses can be given back in
 //! the source's shape.
 
+use memchr::memchr_iter;
 use model::{contract::Refusal, mapping::Row, reject::RejectCode};
 
-use super::{rows::append_row, runs::bounded_text};
+use super::{
+    rows::{append_row, plain_line},
+    runs::bounded_text,
+};
 
 /// The columns that stand after the source's own.
 const ERROR_COLUMNS: [&str; 4] = ["_error_code", "_error_field", "_error_reason", "_error_line"];
@@ -32,25 +36,36 @@ pub(super) fn append_rejected(
     let line = line.to_string();
     let own = (0..columns).map(|index| source.value(index).unwrap_or_default());
     let why = [code, field.unwrap_or(""), reason, &line].into_iter().map(str::as_bytes);
-    let surplus = (columns..source.ends.len()).map(|index| source.value(index).unwrap_or_default());
+    let surplus = (columns..source.columns()).map(|index| source.value(index).unwrap_or_default());
     append_row(file, own.chain(why).chain(surplus));
 }
 
-/// Appends a row as it came: its line, the number of its values, the length of each (all little-endian), then the values.
+/// Says of a row that it lies as one line, to be cut at its commas.
+const AS_LINE: u32 = 1 << 31;
+
+/// Appends a row as it came: its line and the number of its values, then the length of each and the values; or, when none of them has a comma or a
+/// quote in it, the length of all and all, with commas between them. Numbers are little-endian.
 pub(super) fn append_source_row(file: &mut Vec<u8>, line: u64, row: Row<'_>) {
     file.extend_from_slice(&line.to_le_bytes());
-    file.extend_from_slice(&length_bytes(row.ends.len()));
+    let columns = length(row.columns());
+    if let Some(text) = plain_line(row) {
+        file.extend_from_slice(&(columns | AS_LINE).to_le_bytes());
+        file.extend_from_slice(&length(text.len()).to_le_bytes());
+        file.extend_from_slice(&text);
+        return;
+    }
+    file.extend_from_slice(&columns.to_le_bytes());
     for value in row.values() {
-        file.extend_from_slice(&length_bytes(value.len()));
+        file.extend_from_slice(&length(value.len()).to_le_bytes());
     }
     for value in row.values() {
         file.extend_from_slice(value);
     }
 }
 
-fn length_bytes(length: usize) -> [u8; 4] {
-    // A row has at most a mebibyte, by the reader's limit.
-    u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes()
+/// A row has at most a mebibyte, by the reader's limit.
+fn length(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX) & !AS_LINE
 }
 
 /// Reads what [`append_source_row`] wrote; ends early when the file is not whole.
@@ -64,33 +79,39 @@ impl<'a> SourceRows<'a> {
         Self { file, ends: Vec::new() }
     }
 
-    /// Where the values of the row that was read last end.
-    pub(super) fn ends(&self) -> &[usize] {
-        &self.ends
-    }
-
     fn take(&mut self, length: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.file.split_at_checked(length)?;
         self.file = rest;
         Some(taken)
     }
 
-    fn length(&mut self) -> Option<usize> {
-        let bytes = self.take(4)?.try_into().ok()?;
-        usize::try_from(u32::from_le_bytes(bytes)).ok()
+    fn number(&mut self) -> Option<u32> {
+        Some(u32::from_le_bytes(self.take(4)?.try_into().ok()?))
     }
 
-    /// The next row's line, and its values; their ends are in [`Self::ends`].
-    pub(super) fn next(&mut self) -> Option<(u64, &'a [u8])> {
+    fn length(&mut self) -> Option<usize> {
+        usize::try_from(self.number()?).ok()
+    }
+
+    /// The next row's line, and its values.
+    pub(super) fn next(&mut self) -> Option<(u64, Row<'_>)> {
         let line = u64::from_le_bytes(self.take(8)?.try_into().ok()?);
-        let columns = self.length()?;
+        let columns = self.number()?;
         self.ends.clear();
+        if columns & AS_LINE != 0 {
+            let length = self.length()?;
+            let text = self.take(length)?;
+            self.ends.extend(memchr_iter(b',', text));
+            self.ends.push(text.len());
+            return Some((line, Row::separated(text, &self.ends)));
+        }
         let mut end = 0;
         for _ in 0..columns {
             end += self.length()?;
             self.ends.push(end);
         }
-        Some((line, self.take(end)?))
+        let bytes = self.take(end)?;
+        Some((line, Row::adjoining(bytes, &self.ends)))
     }
 }
 
@@ -102,16 +123,14 @@ pub(super) fn refused_file(source: &[u8], columns: usize, refusals: &[Refusal]) 
     let mut file = Vec::new();
     let mut number = 0;
     for refusal in ordered {
-        let (line, bytes) = loop {
-            let row = rows.next()?;
-            number += 1;
-            if number == refusal.row {
-                break row;
-            }
-        };
+        let passed_over = refusal.row.checked_sub(number + 1)?;
+        for _ in 0..passed_over {
+            rows.next()?;
+        }
+        number = refusal.row;
+        let (line, row) = rows.next()?;
         let reason = format!("{} ({})", bounded_text(refusal.reason.trim(), 300), bounded_text(&refusal.code, 100));
         let field = refusal.field.as_deref().map(|field| bounded_text(field, 200));
-        let row = Row { bytes, ends: &rows.ends };
         append_rejected(&mut file, columns, row, line, RejectCode::Refused.as_str(), field.as_deref(), &reason);
     }
     Some(file)
@@ -125,7 +144,7 @@ mod tests {
 
     #[test]
     fn refused_rows_are_found_by_their_number_and_given_back_byte_for_byte() {
-        let rows: [&[&[u8]]; 3] = [&[b"a", b"", b"\xff\"\r\n"], &[b"b", b"two", b"3"], &[b"", b"", b""]];
+        let rows: [&[&[u8]]; 3] = [&[b"a", b"", b"\xff\"\r\n"], &[b"b", b"two", b"3,4"], &[b"", b"", b""]];
         let mut source = Vec::new();
         for (line, row) in (10..).zip(rows) {
             let buffer: RowBuffer = row.iter().collect();

@@ -94,8 +94,7 @@ impl Sifter {
             let mut sources = SourceRows::new(&source);
             let mut reader = RowReader::new();
             let mut on_row = |row: RawRow<'_>| {
-                let (line, bytes) = sources.next().ok_or(SiftError::Broken)?;
-                let source = Row { bytes, ends: sources.ends() };
+                let (line, source) = sources.next().ok_or(SiftError::Broken)?;
                 let cut = if doubles.has(ordinal) {
                     cutter.reject(line, source, &reject)
                 } else if unchanged.has(ordinal) {

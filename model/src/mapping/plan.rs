@@ -175,13 +175,13 @@ impl Plan {
     }
 
     fn accept<'a>(&self, row: Row<'a>) -> Result<TextRow<'a>, Reject> {
-        if row.ends.len() != self.header.len() {
+        if row.columns() != self.header.len() {
             return Err(Reject {
                 code: RejectCode::WrongColumnCount,
                 field: None,
                 reason: format!(
                     "The row has {}, but the header has {}. Look for a separator or a quote that is missing or too much in the source.",
-                    counted(row.ends.len(), "value"),
+                    counted(row.columns(), "value"),
                     counted(self.header.len(), "name"),
                 ),
             });

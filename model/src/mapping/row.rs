@@ -1,17 +1,33 @@
 //! Rows as the mapping sees them: values in one run of bytes, borrowed on the way in and reused on the way out.
 
-use std::str::Utf8Error;
+use std::ops::Range;
 
-/// One row of CSV data, already split: the values without their quotes, one after the other, and where each ends. Not yet known to be UTF-8.
+/// One row of CSV data, already split: the values without their quotes, and where each ends. Not yet known to be UTF-8.
 #[derive(Debug, Clone, Copy)]
 pub struct Row<'a> {
-    /// All values, without anything between them.
-    pub bytes: &'a [u8],
-    /// For each value the byte in `bytes` behind its last one; ascending, the last at most `bytes.len()`.
-    pub ends: &'a [usize],
+    bytes: &'a [u8],
+    ends: &'a [usize],
+    /// How many bytes stand between one value and the next: none, or a comma.
+    between: usize,
 }
 
 impl<'a> Row<'a> {
+    /// Values that stand one right after the other in `bytes`. For each, `ends` has the byte behind its last one; ascending, the last at most
+    /// `bytes.len()`.
+    pub fn adjoining(bytes: &'a [u8], ends: &'a [usize]) -> Self {
+        Self { bytes, ends, between: 0 }
+    }
+
+    /// The same for values with one comma between each and the next, which `ends` does not count in.
+    pub fn separated(bytes: &'a [u8], ends: &'a [usize]) -> Self {
+        Self { bytes, ends, between: 1 }
+    }
+
+    /// How many values.
+    pub fn columns(self) -> usize {
+        self.ends.len()
+    }
+
     /// The values in order. One whose `ends` do not fit is empty.
     pub fn values(self) -> impl Iterator<Item = &'a [u8]> {
         (0..self.ends.len()).map(move |index| self.value(index).unwrap_or_default())
@@ -19,24 +35,27 @@ impl<'a> Row<'a> {
 
     /// The value at `index`, from 0; none behind the last.
     pub fn value(self, index: usize) -> Option<&'a [u8]> {
-        let end = *self.ends.get(index)?;
-        let start = if index == 0 { 0 } else { self.ends[index - 1] };
-        self.bytes.get(start..end)
+        self.bytes.get(start_and_end(self.ends, self.between, index)?)
+    }
+
+    /// All values with a comma between each and the next, when they lie so: what a line of CSV is, if no value needs quotes.
+    pub fn as_line(self) -> Option<&'a [u8]> {
+        (self.between == 1 && self.ends.last() == Some(&self.bytes.len())).then_some(self.bytes)
     }
 
     /// The same row as text. The error says how many bytes from its start on are good; it holds no value.
     pub fn text(self) -> Result<TextRow<'a>, RowNotUtf8> {
-        let text = std::str::from_utf8(self.bytes).map_err(|error| self.not_utf8(error))?;
+        let text = simdutf8::compat::from_utf8(self.bytes).map_err(|error| self.not_utf8(error))?;
         // Two broken values can look like one good text when they touch: each must end where a character does.
         for (index, end) in self.ends.iter().enumerate() {
             if !text.is_char_boundary(*end) {
                 return Err(RowNotUtf8 { column: index });
             }
         }
-        Ok(TextRow { text, ends: self.ends })
+        Ok(TextRow { text, ends: self.ends, between: self.between })
     }
 
-    fn not_utf8(self, error: Utf8Error) -> RowNotUtf8 {
+    fn not_utf8(self, error: simdutf8::compat::Utf8Error) -> RowNotUtf8 {
         let column = self.ends.partition_point(|end| *end <= error.valid_up_to());
         RowNotUtf8 { column: column.min(self.ends.len().saturating_sub(1)) }
     }
@@ -55,6 +74,7 @@ pub struct RowNotUtf8 {
 pub struct TextRow<'a> {
     text: &'a str,
     ends: &'a [usize],
+    between: usize,
 }
 
 impl<'a> TextRow<'a> {
@@ -65,10 +85,14 @@ impl<'a> TextRow<'a> {
 
     /// The value at `index`, from 0; none behind the last.
     pub fn value(self, index: usize) -> Option<&'a str> {
-        let end = *self.ends.get(index)?;
-        let start = if index == 0 { 0 } else { self.ends[index - 1] };
-        self.text.get(start..end)
+        self.text.get(start_and_end(self.ends, self.between, index)?)
     }
+}
+
+fn start_and_end(ends: &[usize], between: usize, index: usize) -> Option<Range<usize>> {
+    let end = *ends.get(index)?;
+    let start = if index == 0 { 0 } else { ends[index - 1] + between };
+    Some(start..end)
 }
 
 /// A row under construction. Cleared and filled again for each row, so that it allocates only while it grows.
@@ -92,13 +116,16 @@ impl RowBuffer {
 
     /// Adds a value at the end.
     pub fn push(&mut self, value: &[u8]) {
+        if !self.ends.is_empty() {
+            self.bytes.push(b',');
+        }
         self.bytes.extend_from_slice(value);
         self.ends.push(self.bytes.len());
     }
 
     /// What is in it.
     pub fn row(&self) -> Row<'_> {
-        Row { bytes: &self.bytes, ends: &self.ends }
+        Row::separated(&self.bytes, &self.ends)
     }
 }
 

@@ -502,9 +502,9 @@ proptest! {
     fn no_row_breaks_a_plan(plan in any_plan(), bytes in vec(any::<u8>(), 0..40), mut ends in vec(0_usize..60, 0..5)) {
         ends.sort_unstable();
         let mut output = RowBuffer::new();
-        for row in [Row { bytes: &bytes, ends: &ends }, Row { bytes: &bytes, ends: &[bytes.len(), 3, 500] }] {
+        for row in [Row::adjoining(&bytes, &ends), Row::adjoining(&bytes, &[bytes.len(), 3, 500])] {
             if plan.apply(row, &mut output, &mut Vec::new()).is_ok() {
-                prop_assert_eq!(output.row().ends.len(), plan.targets().len());
+                prop_assert_eq!(output.row().columns(), plan.targets().len());
             }
         }
     }

@@ -45,7 +45,9 @@ fn check_hash(form: FieldForm, value: &str) -> Result<(), Misfit> {
     let fits = match form {
         FieldForm::Sha256Base64 => value.len() == length && Digest::read(value).is_some(),
         FieldForm::Raw | FieldForm::Sha256Hex => {
-            value.len() == length && value.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+            // Without leaving early, so that many digits are looked at at a time.
+            let is_digit = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+            value.len() == length && value.bytes().fold(true, |fits, byte| fits & is_digit(byte))
         }
     };
     if fits {

@@ -1,5 +1,6 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use model::mapping::RowBuffer;
 use proptest::{collection::vec, prelude::*};
 
 use super::*;
@@ -29,6 +30,7 @@ fn read_sliced(mut reader: RowReader, data: &[u8], size: usize) -> Result<(Vec<S
     reader.finish(&mut keep(&mut rows))?;
     assert_eq!(reader.rows(), rows.len() as u64);
     assert_eq!(reader.bytes(), data.len() as u64);
+    assert_eq!(reader.line_feeds(), data.iter().filter(|byte| **byte == b'\n').count() as u64);
     Ok((reader.header().unwrap().to_vec(), rows))
 }
 
@@ -65,13 +67,6 @@ fn says_where_each_row_starts() {
     for (row, text) in rows.iter().zip(["1,\"x", "2,", "3,4"]) {
         assert!(data.as_bytes()[row.byte as usize..].starts_with(text.as_bytes()), "{row:?} starts with {text}");
     }
-}
-
-#[test]
-fn reads_other_delimiters() {
-    let (header, rows) = read_sliced(RowReader::with_delimiter(b';'), b"a;b\n1,5;\"x;y\"\n", 3).unwrap();
-    assert_eq!(header, ["a", "b"]);
-    assert_eq!(values(&rows), [["1,5", "x;y"]]);
 }
 
 #[test]
@@ -204,6 +199,18 @@ proptest! {
         prop_assert_eq!(rows.into_iter().map(|row| row.values).collect::<Vec<_>>(), table.clone());
         let (_, rows) = read_sliced(RowReader::headless(), &written(None, &table), size).unwrap();
         prop_assert_eq!(rows.into_iter().map(|row| row.values).collect::<Vec<_>>(), table);
+    }
+
+    #[test]
+    fn a_row_in_one_piece_is_written_as_its_values_are(values in vec(value(), 1..5)) {
+        let buffer: RowBuffer = values.iter().collect();
+        let (mut at_once, mut one_by_one, mut by_the_crate) = (Vec::new(), Vec::new(), csv::WriterBuilder::new());
+        append_values(&mut at_once, buffer.row());
+        append_row(&mut one_by_one, &values);
+        prop_assert_eq!(&at_once, &one_by_one);
+        let mut writer = by_the_crate.terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+        writer.write_record(&values).unwrap();
+        prop_assert_eq!(at_once, writer.into_inner().unwrap());
     }
 
     #[test]

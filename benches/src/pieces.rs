@@ -1,0 +1,48 @@
+//! `usher-pieces`: what the costly pieces of the exchange cost by themselves, on one core, without endpoints and databases; beside each a yardstick
+//! that does the same in the plainest way. Figures are meant as ratios within one run. Nothing here asserts a time.
+
+mod pipeline;
+
+use clap::{Parser, Subcommand};
+
+/// As in the `usher` program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// What to measure.
+#[derive(Parser)]
+#[command(name = "usher-pieces", about = "Measures pieces of Usher's exchange on one core")]
+struct Arguments {
+    #[command(subcommand)]
+    piece: Piece,
+}
+
+#[derive(Subcommand)]
+enum Piece {
+    /// Reading: CSV in, parts out, beside a plain loop over the csv crate that does the same.
+    Pipeline {
+        /// How many rows.
+        #[arg(long, default_value_t = 2_000_000)]
+        rows: u64,
+    },
+}
+
+fn main() -> anyhow::Result<()> {
+    match Arguments::parse().piece {
+        Piece::Pipeline { rows } => pipeline::measure(rows),
+    }
+}
+
+/// Time that the calling thread had a processor for, in seconds: other programs on the machine do not lengthen it. Linux only.
+fn processor_seconds() -> anyhow::Result<f64> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat")?;
+    let nanoseconds: u64 = text.split(' ').next().unwrap_or_default().parse()?;
+    #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+    let seconds = nanoseconds as f64 / 1e9;
+    Ok(seconds)
+}
+
+#[expect(clippy::print_stdout, reason = "the figures are this program's output")]
+fn line(text: &str) {
+    println!("{text}");
+}
