@@ -500,6 +500,8 @@ pub struct RunView {
     pub summary: RunSummary,
     /// Counts up with each change.
     pub version: u64,
+    /// A person let it rest.
+    pub paused: bool,
     /// What it waits for, as a sentence ("Waiting for Beacon Mail: it asked for 20 s").
     pub waiting: Option<String>,
     /// Why it failed, when it did.

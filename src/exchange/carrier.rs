@@ -1,7 +1,11 @@
 //! Carrying out one claimed run, from whatever state it is found in to its end; and how calls to its two endpoints are made, tried
 //! again and turned into a failure that a person understands.
 
-use std::{future::Future, time::Duration};
+use std::{
+    future::Future,
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
 
 use model::{
     contract::{Job, JobStatus, Movement, StatusReport},
@@ -12,6 +16,7 @@ use model::{
 use tokio::time::Instant;
 
 use super::{
+    circuit::{self, Circuit},
     jobs::{self, JobRow},
     payload_folder,
     runs::{self, Claim, Held, RunRow, bounded_text},
@@ -25,6 +30,9 @@ use crate::{
 
 /// Repeats of a last word to an endpoint (that its job is called off, that its data was read).
 const LAST_WORD_ATTEMPTS: u32 = 3;
+
+/// Questions about a job that takes long come at least so often.
+const LONGEST_BETWEEN_QUESTIONS: Duration = Duration::from_secs(30);
 
 /// One side of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,12 +49,59 @@ pub(super) struct Carrier {
     pub(super) held: Held,
     pub(super) run: RunRow,
     pub(super) key: PayloadKey,
+    /// Since when this worker carries the run out.
+    begun: Instant,
+    /// How often the call had failed by which the run was put aside; taken by the first such call.
+    carried_retries: AtomicU32,
+}
+
+/// A kind of call to an endpoint. When a run was put aside because one kept failing, the count goes on where it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Announcing a job.
+    Announce,
+    /// Asking about a job.
+    Ask,
+    /// Fetching the source's data.
+    Fetch,
+    /// Sending a part.
+    Send,
+    /// Saying that all was sent.
+    Report,
+    /// Asking for the segments, when all was read but not yet recorded so.
+    List,
+}
+
+impl Step {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Announce => "announce",
+            Self::Ask => "ask",
+            Self::Fetch => "fetch",
+            Self::Send => "send",
+            Self::Report => "report",
+            Self::List => "list",
+        }
+    }
+
+    /// Whether the run may be put aside while it waits. What was read of the source would be lost.
+    fn can_wait_aside(self) -> bool {
+        !matches!(self, Self::Fetch | Self::List)
+    }
 }
 
 impl Carrier {
     pub(super) fn new(hub: Hub, claim: Claim) -> Self {
         // Replaced by the run's own key before anything is sealed or opened.
-        Self { hub, held: claim.held, run: claim.run, key: PayloadKey::generate() }
+        let carried_retries = AtomicU32::new(claim.run.retry_count);
+        Self {
+            hub,
+            held: claim.held,
+            run: claim.run,
+            key: PayloadKey::generate(),
+            begun: Instant::now(),
+            carried_retries,
+        }
     }
 
     pub(super) fn state(&self) -> RunState {
@@ -84,9 +139,9 @@ impl Carrier {
     /// Ends a run that can't be carried on, and tells both endpoints so.
     pub(super) async fn end(&mut self, reason: Stop) -> Result<(), Stop> {
         let (event, failure) = match reason {
-            Stop::Lost => return Err(Stop::Lost),
-            Stop::HandBack => return Err(Stop::HandBack),
-            Stop::Parked => return Err(Stop::Parked),
+            stop @ (Stop::Lost | Stop::HandBack | Stop::Parked | Stop::PutAside(_) | Stop::GiveWay | Stop::Paused) => {
+                return Err(stop);
+            }
             Stop::Canceled => (RunEvent::Cancel, None),
             Stop::Failed(failure) | Stop::ReadAgain(failure) => (RunEvent::Fail, Some(failure)),
         };
@@ -239,23 +294,35 @@ impl Carrier {
         })
     }
 
-    /// Makes a call until it succeeds, is refused for good, or the retry policy gives up. The run says what it waits for.
-    pub(super) async fn call<T, F, Fut>(&self, side: Side, attempt: F) -> Result<T, Stop>
+    /// Makes a call until it succeeds, is refused for good, or the retry policy gives up. The run says what it waits for; when that takes longer, it
+    /// is put aside.
+    pub(super) async fn call<T, F, Fut>(&self, side: Side, step: Step, attempt: F) -> Result<T, Stop>
     where
         F: Fn() -> Fut,
         Fut: Future<Output = Result<T, CallError>>,
     {
+        let endpoint_id = self.endpoint_id(side);
         let begun = Instant::now();
-        let policy = self.hub.exchange().settings.retry;
-        let mut retries = 0;
+        let carried = self.run.retry_step.as_deref() == Some(step.as_str());
+        let mut retries = if carried { self.carried_retries.swap(0, Ordering::AcqRel) } else { 0 };
+        let mut circuit =
+            circuit::look(self.hub.database(), endpoint_id).await.map_err(|error| self.store_failed(error))?;
+        if let Some(open) = circuit.filter(|circuit| circuit.open_until > self.hub.now_ms()) {
+            self.wait_for_circuit(side, step, retries, open).await?;
+        }
         loop {
             let called = Instant::now();
             let error = match attempt().await {
                 Ok(answer) => {
-                    self.hub.note_call(self.endpoint_id(side), Ok(called.elapsed())).await;
+                    self.hub.note_call(endpoint_id, Ok(called.elapsed())).await;
+                    if circuit.is_some() {
+                        let closed = circuit::close(self.hub.database(), endpoint_id).await;
+                        closed.map_err(|error| self.store_failed(error))?;
+                        self.hub.wake_workers();
+                    }
                     if retries > 0 {
                         let mut change = self.held.begin().await?;
-                        change.set_text(runs::Column::Waiting, None).await?;
+                        change.forget_retries().await?;
                         change.note(&format!("{} answers again.", self.name(side))).await?;
                         change.commit().await?;
                     }
@@ -264,21 +331,40 @@ impl Carrier {
                 Err(error) => error,
             };
             // That one thing is refused says nothing of the endpoint's health.
+            let mut open_until = None;
             if !matches!(error, CallError::Refused { status: ..500, .. }) {
-                self.hub.note_call(self.endpoint_id(side), Err(error.clone())).await;
+                self.hub.note_call(endpoint_id, Err(error.clone())).await;
+                let policy = &self.hub.exchange().settings.retry;
+                let noted = circuit::failed(self.hub.database(), endpoint_id, self.hub.now_ms(), policy).await;
+                open_until = noted.map_err(|error| self.store_failed(error))?;
+                circuit = Some(Circuit { failures: 1, open_until: 0 });
             }
-            let delay = if error.is_retryable() {
-                policy.delay(retries + 1, begun.elapsed(), error.retry_after())
-            } else {
-                None
-            };
-            let Some(delay) = delay else { return Err(self.call_failed(side, &error, retries)) };
+            if !error.is_retryable() {
+                return Err(self.call_failed(side, &error, retries));
+            }
             retries += 1;
-            self.wait_to_retry(side, &error, retries, delay).await?;
+            self.wait_to_retry(side, step, &error, retries, begun, open_until).await?;
         }
     }
 
-    async fn wait_to_retry(&self, side: Side, error: &CallError, retries: u32, delay: Duration) -> Result<(), Stop> {
+    /// Waits before repeat number `retries`, or puts the run aside until then. The error is the end of the run when there is to be no repeat.
+    async fn wait_to_retry(
+        &self,
+        side: Side,
+        step: Step,
+        error: &CallError,
+        retries: u32,
+        begun: Instant,
+        open_until: Option<i64>,
+    ) -> Result<(), Stop> {
+        let settings = &self.hub.exchange().settings;
+        let mut change = self.held.begin().await?;
+        let since = change.note_retry(step.as_str(), retries).await?;
+        let elapsed = begun.elapsed().max(circuit::until(since, change.now));
+        let Some(delay) = settings.retry.delay(retries, elapsed, error.retry_after()) else {
+            return Err(self.call_failed(side, error, retries - 1));
+        };
+        let delay = delay.max(open_until.map_or(Duration::ZERO, |until| circuit::until(change.now, until)));
         metrics::counter!("usher_exchange_retries_total").increment(1);
         let endpoint_id = self.endpoint_id(side);
         tracing::warn!(run.id = %self.run.id, endpoint.id = %endpoint_id, retries, %error, delay_ms = delay.as_millis(), "call is tried again");
@@ -287,24 +373,58 @@ impl Carrier {
             None => String::new(),
         };
         let sentence = bounded_text(&format!("Waiting for {}: {}{asked}.", self.name(side), error), 500);
-        let mut change = self.held.begin().await?;
         change.waiting_to_retry(&sentence).await?;
         if retries == 1 {
             change.note(&sentence).await?;
         }
+        let now = change.now;
         change.commit().await?;
+        self.wait_or_put_aside(step, now, delay).await
+    }
+
+    /// Waits until calls to an endpoint that fails are made again, or puts the run aside until then.
+    async fn wait_for_circuit(&self, side: Side, step: Step, retries: u32, circuit: Circuit) -> Result<(), Stop> {
+        let mut change = self.held.begin().await?;
+        let since = change.note_retry(step.as_str(), retries).await?;
+        if circuit::until(since, change.now) > self.hub.exchange().settings.retry.max_elapsed {
+            let name = self.name(side);
+            let message = format!("{name} can't be reached: its last {} calls failed.", circuit.failures);
+            return Err(self.failed(FailureCode::EndpointUnreachable, &message, true));
+        }
+        let (name, failures) = (self.name(side), circuit.failures);
+        let sentence =
+            format!("Waiting for {name}: its last {failures} calls failed, so it is left alone for a while.");
+        change.waiting_to_retry(&sentence).await?;
+        let now = change.now;
+        change.commit().await?;
+        self.wait_or_put_aside(step, now, circuit::until(now, circuit.open_until)).await
+    }
+
+    async fn wait_or_put_aside(&self, step: Step, now: i64, delay: Duration) -> Result<(), Stop> {
+        if delay >= self.hub.exchange().settings.put_aside && step.can_wait_aside() {
+            return Err(Stop::PutAside(now.saturating_add(i64::try_from(delay.as_millis()).unwrap_or(i64::MAX))));
+        }
         tokio::time::sleep(delay).await;
         Ok(())
     }
 
+    /// Whether others wait, and this run had its turn.
+    pub(super) async fn has_had_its_turn(&self) -> Result<bool, Stop> {
+        if self.begun.elapsed() < self.hub.exchange().settings.turn {
+            return Ok(false);
+        }
+        let waits = runs::another_waits(self.hub.database(), self.hub.now_ms(), &self.run.id).await;
+        waits.map_err(|error| self.store_failed(error))
+    }
+
     /// As [`Self::call`], but "there is no such thing" is an answer.
-    pub(super) async fn call_or_none<T, F, Fut>(&self, side: Side, attempt: F) -> Result<Option<T>, Stop>
+    pub(super) async fn call_or_none<T, F, Fut>(&self, side: Side, step: Step, attempt: F) -> Result<Option<T>, Stop>
     where
         F: Fn() -> Fut,
         Fut: Future<Output = Result<T, CallError>>,
     {
         let attempt = &attempt;
-        self.call(side, || async move {
+        self.call(side, step, || async move {
             match attempt().await {
                 Ok(answer) => Ok(Some(answer)),
                 Err(error) if error.status() == Some(404) => Ok(None),
@@ -314,7 +434,7 @@ impl Carrier {
         .await
     }
 
-    /// Asks about a job until `done` likes its status, or patience runs out.
+    /// Asks about a job until `done` likes its status, or patience runs out. When it takes longer, the run is put aside between two questions.
     pub(super) async fn wait_for_job(
         &self,
         side: Side,
@@ -323,17 +443,18 @@ impl Carrier {
         done: impl Fn(JobStatus) -> bool,
     ) -> Result<Job, Stop> {
         let settings = &self.hub.exchange().settings;
-        let begun = Instant::now();
+        let since = self.run.job_since.unwrap_or_else(|| self.hub.now_ms());
         let mut interval = settings.job_poll;
         loop {
-            let job = self.call(side, || client.job(job_id)).await?;
+            let job = self.call(side, Step::Ask, || client.job(job_id)).await?;
             if job.id != job_id.as_str() {
                 return Err(self.nonsense(side, "it answered the question about a job with another job's id"));
             }
             if done(job.status) {
                 return Ok(job);
             }
-            if begun.elapsed() >= settings.job_patience {
+            let elapsed = circuit::until(since, self.hub.now_ms());
+            if elapsed >= settings.job_patience {
                 let message = format!(
                     "{} has not finished its job within {} minutes.",
                     self.name(side),
@@ -341,8 +462,18 @@ impl Carrier {
                 );
                 return Err(self.failed(FailureCode::EndpointTimeout, &message, true));
             }
+            if self.run.job_since.is_some() || interval >= settings.put_aside {
+                // The longer it has taken, the longer it may take.
+                let pause = (elapsed / 10).clamp(settings.put_aside, LONGEST_BETWEEN_QUESTIONS.max(settings.put_aside));
+                let mut change = self.held.begin().await?;
+                let sentence = format!("Waiting for {}, which is at work on its job.", self.name(side));
+                change.waiting_for_job(&sentence, since).await?;
+                let until = change.now.saturating_add(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX));
+                change.commit().await?;
+                return Err(Stop::PutAside(until));
+            }
             tokio::time::sleep(interval).await;
-            interval = (interval * 2).min(settings.job_poll * 20);
+            interval *= 2;
         }
     }
 

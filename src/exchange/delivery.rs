@@ -3,7 +3,10 @@
 //! Everything here can be repeated after a crash: the job's id is stored before it is announced, a part is always the same stored
 //! bytes, and the consumer answers a repeat as it answered the first. What the rows mean is not known here.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -19,7 +22,7 @@ use model::{
 use tokio::time::Instant;
 
 use super::{
-    carrier::{Carrier, Side, counted},
+    carrier::{Carrier, Side, Step, counted},
     jobs, payload_folder,
     records::{JobTotals, PartRow, RejectStage, job_totals, part_attempted, parts},
     rejects::refused_file,
@@ -88,7 +91,7 @@ impl Carrier {
             let consumer = self.client(Side::Destination).await?;
             let report = StatusReport::complete(totals.parts, totals.rows);
             // A consumer that finished after the first report may refuse the second, sent after a crash: its job tells.
-            let reported = self.call(Side::Destination, || consumer.report(&job_id, &report)).await;
+            let reported = self.call(Side::Destination, Step::Report, || consumer.report(&job_id, &report)).await;
             let refusal = match reported {
                 Ok(_) => None,
                 Err(Stop::Failed(failure)) if failure.code == FailureCode::EndpointFailed => Some(failure),
@@ -97,7 +100,7 @@ impl Carrier {
             let job = match refusal {
                 None => self.wait_for_job(Side::Destination, &consumer, &job_id, JobStatus::is_final).await?,
                 Some(failure) => {
-                    let job = self.call(Side::Destination, || consumer.job(&job_id)).await?;
+                    let job = self.call(Side::Destination, Step::Ask, || consumer.job(&job_id)).await?;
                     if !job.status.is_final() {
                         return Err(Stop::Failed(failure));
                     }
@@ -136,7 +139,7 @@ impl Carrier {
     async fn open_import(&mut self, consumer: &EndpointClient) -> Result<JobId, Stop> {
         let mut open = None;
         if let Some(job_id) = self.run.import_job_id.clone() {
-            let known = self.call_or_none(Side::Destination, || consumer.job(&job_id)).await?;
+            let known = self.call_or_none(Side::Destination, Step::Ask, || consumer.job(&job_id)).await?;
             match known {
                 // Never announced, because the process ended before; or forgotten since. The same id is announced again below: when
                 // parts had been acknowledged under it, they are not there any more, so that all are sent again.
@@ -161,7 +164,7 @@ impl Carrier {
         let job = match open {
             // It knows the job, and is not asked a second time: by now we may know the segment that it made, and the body would differ.
             Some(job) => job,
-            None => self.call(Side::Destination, || consumer.announce(&request)).await?,
+            None => self.call(Side::Destination, Step::Announce, || consumer.announce(&request)).await?,
         };
         if job.id != request.id {
             return Err(
@@ -304,14 +307,24 @@ impl Carrier {
         Ok(())
     }
 
+    /// Sends all parts that are not acknowledged, several at once. Between two parts it lets others go on that wait.
     async fn send_parts(&mut self, consumer: &EndpointClient, job_id: &JobId) -> Result<(), Stop> {
         let (_, open) = self.open_parts().await?;
         let carrier = &*self;
+        let gives_way = AtomicBool::new(false);
         stream::iter(open)
-            .map(|part| async move { carrier.send_part(consumer, job_id, part).await })
+            .map(|part| async {
+                if gives_way.load(Ordering::Acquire) || carrier.has_had_its_turn().await? {
+                    // What is on its way arrives; no other part begins.
+                    gives_way.store(true, Ordering::Release);
+                    return Ok(());
+                }
+                carrier.send_part(consumer, job_id, part).await
+            })
             .buffer_unordered(self.hub.exchange().settings.parts_in_flight)
             .try_collect::<()>()
-            .await
+            .await?;
+        if gives_way.into_inner() { Err(Stop::GiveWay) } else { Ok(()) }
     }
 
     /// How many parts the job that is due has, and those that are not acknowledged.
@@ -335,7 +348,9 @@ impl Carrier {
         let noted = part_attempted(self.hub.database(), &self.run.id, part.number, self.hub.now_ms()).await;
         noted.map_err(|error| self.store_failed(error))?;
         let answer = self
-            .call(Side::Destination, || consumer.put_part(job_id, part.job_number, bytes.clone(), &part.sha256))
+            .call(Side::Destination, Step::Send, || {
+                consumer.put_part(job_id, part.job_number, bytes.clone(), &part.sha256)
+            })
             .await?;
         self.take_result(&folder, &part, &answer).await
     }

@@ -13,7 +13,7 @@ use model::{
 use super::{
     payload_folder,
     rejects::download_header,
-    requests::{Asked, ask_to_approve, ask_to_cancel, ask_to_retry},
+    requests::{Asked, ask_to_approve, ask_to_cancel, ask_to_pause, ask_to_retry},
     views::{self, Newest},
 };
 use crate::{
@@ -87,6 +87,39 @@ impl Hub {
     pub async fn cancel_run(&self, actor: &Actor, run_id: &RunId) -> Result<()> {
         self.may_share(actor)?;
         self.call_off(actor, run_id, &format!("Called off by {}.", actor.user_name)).await
+    }
+
+    /// Lets a run rest until it is resumed. What endpoints send or fetch by themselves is taken meanwhile.
+    pub async fn pause_run(&self, actor: &Actor, run_id: &RunId) -> Result<()> {
+        self.may_share(actor)?;
+        let note = format!("Paused by {}. What was acknowledged stays.", actor.user_name);
+        let asked = ask_to_pause(self.database(), &actor.account_id, run_id, true, &note, self.now_ms()).await;
+        self.answer_to_pause(asked.map_err(internal)?)?;
+        self.exchange().pause(run_id);
+        Ok(())
+    }
+
+    /// Lets a paused run go on: where it stopped when all had been read, else its source is read again.
+    pub async fn resume_run(&self, actor: &Actor, run_id: &RunId) -> Result<()> {
+        self.may_share(actor)?;
+        let note = format!("Resumed by {}.", actor.user_name);
+        let asked = ask_to_pause(self.database(), &actor.account_id, run_id, false, &note, self.now_ms()).await;
+        self.answer_to_pause(asked.map_err(internal)?)?;
+        self.wake_workers();
+        Ok(())
+    }
+
+    fn answer_to_pause(&self, asked: Asked) -> Result<()> {
+        match asked {
+            Asked::Taken => Ok(()),
+            Asked::NoSuchRun => Err(HubError::not_found("run")),
+            Asked::Forbidden(state) => {
+                let state = state.label().to_lowercase();
+                Err(HubError::Conflict {
+                    message: format!("Only a run that is under way can rest; this one is not ({state})."),
+                })
+            }
+        }
     }
 
     /// Lets a held run go on. The reason is kept in its timeline.

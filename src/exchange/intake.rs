@@ -19,7 +19,7 @@ use model::{
 use tokio::sync::mpsc;
 
 use super::{
-    carrier::{Carrier, Side, counted},
+    carrier::{Carrier, Side, Step, counted},
     cutting::Limits,
     hosted::upload_path,
     jobs,
@@ -237,7 +237,7 @@ impl Carrier {
 
     async fn export(&self, producer: &EndpointClient, job_id: &JobId) -> Result<Job, Stop> {
         let request = self.export_request(job_id);
-        let job = self.call(Side::Source, || producer.announce(&request)).await?;
+        let job = self.call(Side::Source, Step::Announce, || producer.announce(&request)).await?;
         if job.id != request.id {
             return Err(self.nonsense(Side::Source, "it answered the announcement with another job's id"));
         }
@@ -377,7 +377,7 @@ impl Carrier {
         let listed: Vec<Option<JobPart>> = parts.iter().cloned().map(Some).collect();
         for part in if listed.is_empty() { whole.as_slice() } else { listed.as_slice() } {
             let number = part.as_ref().map(|part| part.number);
-            let mut data = self.call(Side::Source, || producer.data(job_id, number)).await?;
+            let mut data = self.call(Side::Source, Step::Fetch, || producer.data(job_id, number)).await?;
             let listed = part.as_ref().and_then(|part| part.sha256.as_deref());
             let expectation = Expectation {
                 number,
@@ -407,7 +407,9 @@ impl Carrier {
                         };
                         tracing::warn!(run.id = %self.run.id, %error, bytes, "the data broke off and is resumed");
                         tokio::time::sleep(delay).await;
-                        let rest = self.call(Side::Source, || producer.data_from(job_id, number, &etag, bytes)).await?;
+                        let rest = self
+                            .call(Side::Source, Step::Fetch, || producer.data_from(job_id, number, &etag, bytes))
+                            .await?;
                         data = rest.ok_or_else(|| self.broke_off(&error, number, bytes))?;
                         metrics::counter!("usher_exchange_resumed_total").increment(1);
                         resumed_at = bytes;
@@ -638,7 +640,8 @@ impl Carrier {
         match self.movement(Side::Destination).await? {
             Movement::Push => {
                 let consumer = self.client(Side::Destination).await?;
-                let segments = self.call(Side::Destination, || consumer.segments(outbound::Side::Consumer)).await?;
+                let segments =
+                    self.call(Side::Destination, Step::List, || consumer.segments(outbound::Side::Consumer)).await?;
                 Ok(segments.into_iter().find(|segment| segment.id == *id).and_then(|segment| segment.size))
             }
             // It can't be asked: what the last run left there is the best that is known.

@@ -5,6 +5,7 @@
 //! connection of its own (that is `outbound`), and moves a run's state only through `model::run::RunState::step`.
 
 mod carrier;
+mod circuit;
 mod cutting;
 mod delivery;
 mod desk;

@@ -10,7 +10,7 @@ use model::{
 use serde::{Deserialize, Serialize};
 use sqlx::{Any, Transaction};
 
-use super::repair::Repairs;
+use super::{repair::Repairs, runs::to_integer};
 use crate::store::{StoreError, identity::new_id};
 
 /// Everything that a worker needs to know of the share to carry a run out.
@@ -34,6 +34,9 @@ pub struct RunPlan {
     pub mapping: Mapping,
     /// How the destination's segment is changed.
     pub mode: Mode,
+    /// How many members the audience was last said to have.
+    #[serde(default)]
+    pub expected_rows: Option<u64>,
     /// How much the segment may shrink before a person is asked.
     pub shrink_limit: ShrinkLimit,
     /// What is done with rows of the same person.
@@ -80,8 +83,8 @@ pub(super) async fn enqueue_as(
         [&plan.audience_name, &plan.source_name, &plan.destination.endpoint_name, segment].join("\n").to_lowercase();
     sqlx::query(
         "insert into run (id, account_id, share_id, mapping_version, plan, audience_name, source_name, destination_name,
-            destination_segment, mode, search, state, created_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+            destination_segment, mode, search, state, created_at, turn_at, source_endpoint_id, destination_endpoint_id, expected_rows)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, $14, $15, $16)",
     )
     .bind(id.as_str())
     .bind(run.account_id.as_str())
@@ -96,6 +99,9 @@ pub(super) async fn enqueue_as(
     .bind(search)
     .bind(RunState::Queued.as_str())
     .bind(now_ms)
+    .bind(plan.source_endpoint_id.as_str())
+    .bind(plan.destination.endpoint_id.as_str())
+    .bind(plan.expected_rows.map(to_integer))
     .execute(&mut **transaction)
     .await?;
     sqlx::query("insert into run_event (run_id, ordinal, at, message) values ($1, 1, $2, $3)")

@@ -262,7 +262,7 @@ impl Change {
         sqlx::query(
             "update run set rows_sent = rows_sent + $2, rows_acknowledged = rows_acknowledged + $3,
                 rows_refused = rows_refused + $4, bytes_sent = bytes_sent + $5, parts_acknowledged = parts_acknowledged + 1,
-                waiting = null where id = $1",
+                waiting = null, retry_step = null, retry_count = 0, retry_since = null where id = $1",
         )
         .bind(self.run_id.as_str())
         .bind(to_integer(part.rows))

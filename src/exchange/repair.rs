@@ -175,7 +175,12 @@ impl Hub {
             account_id: actor.account_id.clone(),
             share_id: parent.share_id.clone(),
             mapping_version: parent.mapping_version,
-            plan: RunPlan { repairs: Some(repairs), is_pre_flight: false, ..parent.plan },
+            plan: RunPlan {
+                expected_rows: Some(repairs.most_rows),
+                repairs: Some(repairs),
+                is_pre_flight: false,
+                ..parent.plan
+            },
         };
         let mut transaction = self.database().begin().await.map_err(internal)?;
         // As when a share is shared: its row makes two who ask at once come one after the other.

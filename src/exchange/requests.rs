@@ -77,6 +77,42 @@ pub(crate) async fn ask_to_cancel(
     Ok(Asked::Taken)
 }
 
+/// Asks that a run rest, or that it go on. What was not acknowledged when it stops is done again afterwards.
+pub(crate) async fn ask_to_pause(
+    database: &Database,
+    account_id: &AccountId,
+    run_id: &RunId,
+    paused: bool,
+    note_text: &str,
+    now: i64,
+) -> Result<Asked, StoreError> {
+    let mut transaction = database.begin().await?;
+    let row = sqlx::query(
+        "update run set version = version + 1 where account_id = $1 and id = $2 returning state, paused, cancel_requested",
+    )
+    .bind(account_id.as_str())
+    .bind(run_id.as_str())
+    .fetch_optional(&mut *transaction)
+    .await?;
+    let Some(row) = row else { return Ok(Asked::NoSuchRun) };
+    let state = state_of(&row)?;
+    if !state.is_workable() || row.try_get::<i64, _>("cancel_requested")? != 0 {
+        return Ok(Asked::Forbidden(state));
+    }
+    if (row.try_get::<i64, _>("paused")? != 0) == paused {
+        return Ok(Asked::Taken);
+    }
+    sqlx::query("update run set paused = $2 where id = $1")
+        .bind(run_id.as_str())
+        .bind(i64::from(paused))
+        .execute(&mut *transaction)
+        .await?;
+    note(&mut transaction, run_id, now, note_text).await?;
+    super::jobs::wake_run(&mut transaction, run_id).await?;
+    transaction.commit().await?;
+    Ok(Asked::Taken)
+}
+
 /// Lets a held run go on to its destination.
 pub(crate) async fn ask_to_approve(
     database: &Database,

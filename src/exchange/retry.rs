@@ -56,17 +56,28 @@ impl RetryPolicy {
         }
     }
 
+    /// How long an endpoint is left alone after so many calls, of whichever run, have failed one after the other.
+    pub fn rest(&self, failures: u32) -> Duration {
+        self.varied(self.grown(failures))
+    }
+
+    fn grown(&self, retry: u32) -> f64 {
+        let exponent = i32::try_from(retry.saturating_sub(1)).unwrap_or(i32::MAX);
+        (self.base.as_secs_f64() * self.factor.powi(exponent)).min(self.max_delay.as_secs_f64())
+    }
+
+    fn varied(&self, seconds: f64) -> Duration {
+        let varied = seconds * (1.0 + self.jitter * rand::rng().random_range(-1.0..=1.0));
+        Duration::try_from_secs_f64(varied).unwrap_or(self.max_delay)
+    }
+
     /// How long to wait before repeat number `retry` (from 1), or none when the call is to be given up. `elapsed` is the time since
     /// the first attempt began, `asked` what the endpoint asked for.
     pub fn delay(&self, retry: u32, elapsed: Duration, asked: Option<Duration>) -> Option<Duration> {
         if retry > self.max_retries {
             return None;
         }
-        let exponent = i32::try_from(retry.saturating_sub(1)).unwrap_or(i32::MAX);
-        let grown = self.base.as_secs_f64() * self.factor.powi(exponent);
-        let own = grown.min(self.max_delay.as_secs_f64());
-        let varied = own * (1.0 + self.jitter * rand::rng().random_range(-1.0..=1.0));
-        let mut delay = Duration::try_from_secs_f64(varied).unwrap_or(self.max_delay);
+        let mut delay = self.varied(self.grown(retry));
         if let Some(asked) = asked {
             // Never sooner than asked for, within reason; and never at once, whatever it says.
             delay = asked.min(self.max_retry_after).max(self.base);

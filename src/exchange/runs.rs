@@ -64,6 +64,11 @@ pub(crate) struct RunRow {
     pub(crate) ledger_id: Option<LedgerId>,
     /// The ledger does not know yet what this run did.
     pub(crate) ledger_open: bool,
+    /// The call that was tried again when the run was put aside, and how often.
+    pub(crate) retry_step: Option<String>,
+    pub(crate) retry_count: u32,
+    /// Since when an endpoint is at work on a job, when the run was put aside for it.
+    pub(crate) job_since: Option<i64>,
     pub(crate) created_at: i64,
     pub(crate) started_at: Option<i64>,
 }
@@ -142,6 +147,9 @@ impl RunRow {
                 .map(|id| id.parse().map_err(|_| corrupt("ledger")))
                 .transpose()?,
             ledger_open: row.try_get::<i64, _>("ledger_open")? != 0,
+            retry_step: row.try_get("retry_step")?,
+            retry_count: small("retry_count")?,
+            job_since: row.try_get("job_since")?,
             created_at: row.try_get("created_at")?,
             started_at: row.try_get("started_at")?,
         })
@@ -154,27 +162,52 @@ pub(crate) struct Claim {
     pub(crate) held: Held,
 }
 
-/// Claims the oldest run that nobody works on, or whose worker has let its lease run out. None when there is none.
+/// Which runs a claim may pick.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Pick {
+    /// Only those that expect at most so many rows; any when none.
+    pub(crate) most_rows: Option<u64>,
+    /// None of an endpoint from or to which so many runs move data already. Two processes that claim at the same moment may go one beyond.
+    pub(crate) runs_per_endpoint: u32,
+}
+
+/// Claims a run that nobody works on, or whose worker has let its lease run out. The account for which the fewest runs are under way comes first, and
+/// among its runs the one whose turn was longest ago. None when there is none.
 pub(crate) async fn claim(
     database: &Database,
     clock: &Arc<dyn Clock>,
     owner: &str,
     lease: Duration,
+    pick: Pick,
 ) -> Result<Option<Claim>, StoreError> {
     let now = clock.now_ms();
     let text = format!(
-        "update run set lease_owner = $1, lease_expires_at = $2, fencing = fencing + 1, version = version + 1,
+        "with busy as (
+            select account_id, source_endpoint_id, destination_endpoint_id from run
+            where state in ({states}) and lease_expires_at > $3 and lease_owner is not null)
+         update run set lease_owner = $1, lease_expires_at = $2, fencing = fencing + 1, version = version + 1,
             started_at = coalesce(started_at, $3)
          where lease_expires_at <= $3 and id = (
-            select id from run where state in ({}) and lease_expires_at <= $3 order by created_at, id limit 1 {})
+            select candidate.id from run candidate
+            where candidate.state in ({states}) and candidate.lease_expires_at <= $3
+                and (candidate.paused = 0 or candidate.cancel_requested = 1)
+                and ($4 < 0 or candidate.expected_rows <= $4)
+                and (select count(*) from busy where candidate.source_endpoint_id
+                    in (busy.source_endpoint_id, busy.destination_endpoint_id)) < $5
+                and (select count(*) from busy where candidate.destination_endpoint_id
+                    in (busy.source_endpoint_id, busy.destination_endpoint_id)) < $5
+            order by (select count(*) from busy where busy.account_id = candidate.account_id),
+                candidate.turn_at, candidate.created_at, candidate.id limit 1 {skip_locked})
          returning *",
-        super::states_sql(RunState::is_workable),
-        database.dialect().skip_locked(),
+        states = super::states_sql(RunState::is_workable),
+        skip_locked = database.dialect().skip_locked(),
     );
     let row = sqlx::query(AssertSqlSafe(text))
         .bind(owner)
         .bind(now.saturating_add(milliseconds(lease)))
         .bind(now)
+        .bind(pick.most_rows.map_or(-1, to_integer))
+        .bind(i64::from(pick.runs_per_endpoint))
         .fetch_optional(database.writer())
         .await?;
     let Some(row) = row else { return Ok(None) };
@@ -187,6 +220,17 @@ pub(crate) async fn claim(
         fencing: row.try_get("fencing")?,
     };
     Ok(Some(Claim { run, held }))
+}
+
+/// Whether a run could be worked on that nobody works on, beside this one.
+pub(crate) async fn another_waits(database: &Database, now: i64, run_id: &RunId) -> Result<bool, StoreError> {
+    let text = format!(
+        "select count(*) as many from run
+         where state in ({}) and lease_expires_at <= $1 and paused = 0 and lease_owner is null and id <> $2",
+        super::states_sql(RunState::is_workable)
+    );
+    let row = sqlx::query(AssertSqlSafe(text)).bind(now).bind(run_id.as_str()).fetch_one(database.reader()).await?;
+    Ok(row.try_get::<i64, _>("many")? > 0)
 }
 
 fn milliseconds(duration: Duration) -> i64 {
@@ -226,11 +270,11 @@ impl Held {
         })
     }
 
-    /// Renews the lease; says whether a person called the run off.
-    pub(crate) async fn renew(&self, lease: Duration) -> Result<bool, HeldError> {
+    /// Renews the lease; says what a person asked for meanwhile.
+    pub(crate) async fn renew(&self, lease: Duration) -> Result<Renewed, HeldError> {
         let row = sqlx::query(
             "update run set lease_expires_at = $1 where id = $2 and lease_owner = $3 and fencing = $4
-             returning cancel_requested",
+             returning cancel_requested, paused",
         )
         .bind(self.clock.now_ms().saturating_add(milliseconds(lease)))
         .bind(self.run_id.as_str())
@@ -239,18 +283,25 @@ impl Held {
         .fetch_optional(self.database.writer())
         .await?
         .ok_or(HeldError::Lost)?;
-        Ok(row.try_get::<i64, _>("cancel_requested")? != 0)
+        Ok(Renewed {
+            called_off: row.try_get::<i64, _>("cancel_requested")? != 0,
+            paused: row.try_get::<i64, _>("paused")? != 0,
+        })
     }
 
-    /// Gives the run back, so that any worker can take it up at once. No error when it was lost already.
-    pub(crate) async fn release(&self) -> Result<(), StoreError> {
+    /// Gives the run back, so that any worker can take it up at once; behind the others that wait when it had its `turn`. No error when it was lost
+    /// already.
+    pub(crate) async fn release(&self, had_its_turn: bool) -> Result<(), StoreError> {
         sqlx::query(
-            "update run set lease_owner = null, lease_expires_at = 0, version = version + 1
+            "update run set lease_owner = null, lease_expires_at = 0, version = version + 1,
+                turn_at = case when $4 = 1 then $5 else turn_at end
              where id = $1 and lease_owner = $2 and fencing = $3",
         )
         .bind(self.run_id.as_str())
         .bind(self.owner.as_str())
         .bind(self.fencing)
+        .bind(i64::from(had_its_turn))
+        .bind(self.clock.now_ms())
         .execute(self.database.writer())
         .await?;
         Ok(())
@@ -286,6 +337,13 @@ impl Held {
         change.set_reading_counts(counts).await?;
         change.commit().await
     }
+}
+
+/// What a person asked of a run since its lease was renewed last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Renewed {
+    pub(crate) called_off: bool,
+    pub(crate) paused: bool,
 }
 
 /// Columns of text that change one at a time.
@@ -338,14 +396,19 @@ impl Change {
             return Err(HeldError::Canceled);
         }
         let ended = next.is_final().then_some(self.now);
-        sqlx::query("update run set state = $2, waiting = null, finished_at = $3 where id = $1")
-            .bind(self.run_id.as_str())
-            .bind(next.as_str())
-            .bind(ended)
-            .execute(&mut *self.transaction)
-            .await?;
+        sqlx::query(
+            "update run set state = $2, waiting = null, finished_at = $3, job_since = null,
+                retry_step = null, retry_count = 0, retry_since = null where id = $1",
+        )
+        .bind(self.run_id.as_str())
+        .bind(next.as_str())
+        .bind(ended)
+        .execute(&mut *self.transaction)
+        .await?;
         if !next.is_workable() {
-            sqlx::query("update run set lease_owner = null, lease_expires_at = 0, cancel_requested = 0 where id = $1")
+            sqlx::query(
+                "update run set lease_owner = null, lease_expires_at = 0, cancel_requested = 0, paused = 0 where id = $1",
+            )
                 .bind(self.run_id.as_str())
                 .execute(&mut *self.transaction)
                 .await?;
@@ -380,11 +443,48 @@ impl Change {
         Ok(())
     }
 
-    /// Says what is waited for, and that a call is tried again.
+    /// Says what is waited for, and that something is tried again.
     pub(crate) async fn waiting_to_retry(&mut self, sentence: &str) -> Result<(), HeldError> {
         sqlx::query("update run set waiting = $2, retries = retries + 1 where id = $1")
             .bind(self.run_id.as_str())
             .bind(sentence)
+            .execute(&mut *self.transaction)
+            .await?;
+        Ok(())
+    }
+
+    /// Notes that a call failed for the `count`th time, so that this is known when the run was put aside. Gives since when calls fail.
+    pub(crate) async fn note_retry(&mut self, step: &str, count: u32) -> Result<i64, HeldError> {
+        let row = sqlx::query(
+            "update run set retry_step = $2, retry_count = $3, retry_since = coalesce(retry_since, $4) where id = $1
+             returning retry_since",
+        )
+        .bind(self.run_id.as_str())
+        .bind(step)
+        .bind(i64::from(count))
+        .bind(self.now)
+        .fetch_one(&mut *self.transaction)
+        .await?;
+        Ok(row.try_get("retry_since")?)
+    }
+
+    /// A call that failed has succeeded.
+    pub(crate) async fn forget_retries(&mut self) -> Result<(), HeldError> {
+        sqlx::query(
+            "update run set waiting = null, retry_step = null, retry_count = 0, retry_since = null where id = $1",
+        )
+        .bind(self.run_id.as_str())
+        .execute(&mut *self.transaction)
+        .await?;
+        Ok(())
+    }
+
+    /// Notes that an endpoint is at work on a job, and since when.
+    pub(crate) async fn waiting_for_job(&mut self, sentence: &str, since: i64) -> Result<(), HeldError> {
+        sqlx::query("update run set waiting = $2, job_since = coalesce(job_since, $3) where id = $1")
+            .bind(self.run_id.as_str())
+            .bind(sentence)
+            .bind(since)
             .execute(&mut *self.transaction)
             .await?;
         Ok(())

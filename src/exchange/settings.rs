@@ -26,13 +26,23 @@ const UPLOADS_AT_ONCE: usize = 3;
 pub struct ExchangeSettings {
     /// Runs that this process carries out at once.
     pub worker_slots: usize,
+    /// Runs that it carries out beside them, as long as they are small: they do not wait until large ones are done.
+    pub small_run_slots: usize,
+    /// A run is small when its audience was last said to have no more members.
+    pub small_run_rows: u64,
+    /// Runs that move data from or to one endpoint at once.
+    pub runs_per_endpoint: u32,
+    /// After this time a run that delivers lets another one go on that waits.
+    pub turn: Duration,
+    /// A run that has to wait for at least so long is put aside meanwhile, so that others get its place.
+    pub put_aside: Duration,
     /// How long a run stays claimed by a worker that gives no sign of life. Renewed at a third of it.
     pub lease: Duration,
     /// How calls to endpoints are tried again.
     pub retry: RetryPolicy,
     /// How often an idle worker looks for runs that another process asked for, or whose lease ran out.
     pub idle_poll: Duration,
-    /// How soon a job of an endpoint is asked about again at first; later asks come more rarely, at most 20 times this.
+    /// How soon a job of an endpoint is asked about again at first; each later ask comes after twice the time, see `put_aside`.
     pub job_poll: Duration,
     /// How long an endpoint may take to prepare an export, or to finish an import.
     pub job_patience: Duration,
@@ -54,10 +64,15 @@ impl Default for ExchangeSettings {
     fn default() -> Self {
         Self {
             worker_slots: 2,
+            small_run_slots: 2,
+            small_run_rows: 50_000,
+            runs_per_endpoint: 4,
+            turn: Duration::from_secs(20),
+            put_aside: Duration::from_secs(5),
             lease: Duration::from_secs(30),
             retry: RetryPolicy::default(),
             idle_poll: Duration::from_secs(1),
-            job_poll: Duration::from_millis(250),
+            job_poll: Duration::from_millis(20),
             job_patience: Duration::from_secs(3600),
             parts_in_flight: 2,
             part_rows: PART_ROWS,
@@ -88,8 +103,8 @@ pub struct Workshop {
     pub(crate) uploads: Semaphore,
     /// When the next rows may go to an endpoint that declares how many it takes in a second.
     paces: Mutex<HashMap<EndpointId, Instant>>,
-    /// Calls off a run that is carried out in this process.
-    under_way: Mutex<HashMap<RunId, CancellationToken>>,
+    /// How to interrupt a run that is carried out in this process.
+    under_way: Mutex<HashMap<RunId, Interrupts>>,
 }
 
 impl Workshop {
@@ -115,11 +130,11 @@ impl Workshop {
         start
     }
 
-    /// Registers a run as carried out here; the token tells that it was called off.
-    pub(crate) fn take_up(&self, run_id: &RunId) -> CancellationToken {
-        let token = CancellationToken::new();
-        self.lock().insert(run_id.clone(), token.clone());
-        token
+    /// Registers a run as carried out here; what is given tells that a person interrupts it.
+    pub(crate) fn take_up(&self, run_id: &RunId) -> Interrupts {
+        let interrupts = Interrupts::default();
+        self.lock().insert(run_id.clone(), interrupts.clone());
+        interrupts
     }
 
     pub(crate) fn put_down(&self, run_id: &RunId) {
@@ -128,14 +143,30 @@ impl Workshop {
 
     /// Tells the worker, when it is one of this process; others see it when they renew their lease.
     pub(crate) fn call_off(&self, run_id: &RunId) {
-        if let Some(token) = self.lock().get(run_id) {
-            token.cancel();
+        if let Some(interrupts) = self.lock().get(run_id) {
+            interrupts.called_off.cancel();
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<RunId, CancellationToken>> {
+    /// The same for a pause.
+    pub(crate) fn pause(&self, run_id: &RunId) {
+        if let Some(interrupts) = self.lock().get(run_id) {
+            interrupts.paused.cancel();
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<RunId, Interrupts>> {
         self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What a person asked of a run that a worker carries out.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Interrupts {
+    /// To end it.
+    pub(crate) called_off: CancellationToken,
+    /// To let it rest.
+    pub(crate) paused: CancellationToken,
 }
 
 #[cfg(test)]

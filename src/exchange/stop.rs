@@ -13,12 +13,25 @@ pub(super) enum Stop {
     HandBack,
     /// It waits for an endpoint that sends or fetches by itself; nobody need work on it meanwhile.
     Parked,
+    /// It has to wait until a moment, in milliseconds since 1970, for an endpoint that fails or is busy; others get its place meanwhile.
+    PutAside(i64),
+    /// Others wait, and it has had its turn.
+    GiveWay,
+    /// A person paused the run; nobody works on it until it is resumed.
+    Paused,
     /// A person called the run off.
     Canceled,
     /// The run can't go on.
     Failed(Failure),
     /// What was being read is of no use; it may be read again from the start. The failure is what a person is told when it may not.
     ReadAgain(Failure),
+}
+
+impl Stop {
+    /// Whether there is something to write down and to tell the endpoints.
+    pub(super) fn ends_the_run(&self) -> bool {
+        matches!(self, Self::Canceled | Self::Failed(_) | Self::ReadAgain(_))
+    }
 }
 
 impl From<HeldError> for Stop {

@@ -206,6 +206,7 @@ pub(crate) async fn run(
     let finished_at: Option<i64> = row.try_get("finished_at")?;
     Ok(Some(RunView {
         version: from_integer(row.try_get("version")?),
+        paused: row.try_get::<i64, _>("paused")? != 0,
         waiting: row.try_get("waiting")?,
         failure: failure.filter(|_| summary.state == RunState::Failed),
         hold: hold.filter(|_| summary.state == RunState::Held),

@@ -10,7 +10,8 @@ use tokio_util::sync::CancellationToken;
 use super::{
     carrier::Carrier,
     records,
-    runs::{self, Claim, Held, HeldError},
+    runs::{self, Claim, Held, HeldError, Pick},
+    settings::Interrupts,
     stop::Stop,
 };
 use crate::{hub::Hub, store::StoreError};
@@ -27,18 +28,26 @@ impl Hub {
         let owner = uuid::Uuid::now_v7().simple().to_string();
         let settings = &self.exchange().settings;
         let mut slots = JoinSet::new();
+        let mut small_slots = JoinSet::new();
+        let any = Pick { most_rows: None, runs_per_endpoint: settings.runs_per_endpoint };
+        let small = Pick { most_rows: Some(settings.small_run_rows), ..any };
         let mut next_sweep = Instant::now();
         tracing::info!(worker = owner, slots = settings.worker_slots, "worker started");
         while !stop.is_cancelled() {
             // Listening begins before looking, so that what is asked for in between is not missed.
             let woken = self.exchange().wake.notified();
-            while slots.len() < settings.worker_slots.max(1) {
-                match runs::claim(self.database(), self.clock(), &owner, settings.lease).await {
-                    Ok(Some(claim)) => drop(slots.spawn(carry_out(self.clone(), claim, stop.clone()))),
-                    Ok(None) => break,
-                    Err(error) => {
-                        tracing::error!(%error, "runs could not be claimed");
-                        break;
+            // Small runs first where there is room only for them, so that large ones find the other places free.
+            for (slots, most, pick) in
+                [(&mut small_slots, settings.small_run_slots, small), (&mut slots, settings.worker_slots.max(1), any)]
+            {
+                while slots.len() < most {
+                    match runs::claim(self.database(), self.clock(), &owner, settings.lease, pick).await {
+                        Ok(Some(claim)) => drop(slots.spawn(carry_out(self.clone(), claim, stop.clone()))),
+                        Ok(None) => break,
+                        Err(error) => {
+                            tracing::error!(%error, "runs could not be claimed");
+                            break;
+                        }
                     }
                 }
             }
@@ -56,10 +65,13 @@ impl Hub {
                 () = woken => {}
                 () = tokio::time::sleep(settings.idle_poll) => {}
                 Some(ended) = slots.join_next(), if !slots.is_empty() => report_panic(ended),
+                Some(ended) = small_slots.join_next(), if !small_slots.is_empty() => report_panic(ended),
             }
         }
-        while let Some(ended) = slots.join_next().await {
-            report_panic(ended);
+        for mut slots in [slots, small_slots] {
+            while let Some(ended) = slots.join_next().await {
+                report_panic(ended);
+            }
         }
         tracing::info!(worker = owner, "worker stopped");
     }
@@ -128,41 +140,45 @@ fn report_panic(ended: Result<(), tokio::task::JoinError>) {
 
 async fn carry_out(hub: Hub, claim: Claim, stop: CancellationToken) {
     let run_id = claim.run.id.clone();
-    let called_off = hub.exchange().take_up(&run_id);
+    let interrupts = hub.exchange().take_up(&run_id);
     let held = claim.held.clone();
     tracing::info!(run.id = %run_id, state = claim.run.state.as_str(), "run taken up");
     let mut carrier = Carrier::new(hub.clone(), claim);
     // Everything that the run does stops at its next await when one of these comes first: what was not recorded did not happen.
     let outcome = tokio::select! {
         biased;
-        lost = keep_lease(&held, hub.exchange().settings.lease, &called_off) => Err(lost),
+        lost = keep_lease(&held, hub.exchange().settings.lease, &interrupts) => Err(lost),
         () = stop.cancelled() => Err(Stop::HandBack),
-        () = called_off.cancelled() => Err(Stop::Canceled),
+        () = interrupts.called_off.cancelled() => Err(Stop::Canceled),
+        () = interrupts.paused.cancelled() => Err(Stop::Paused),
         outcome = carrier.carry_out() => outcome,
     };
     let ended = match outcome {
         Ok(()) => Ok(()),
         Err(stop_reason) => {
             // Ending takes a while when an endpoint has to be told; the lease is kept meanwhile.
-            let never = CancellationToken::new();
+            let never = Interrupts::default();
             tokio::select! {
                 biased;
                 lost = keep_lease(&held, hub.exchange().settings.lease, &never) => Err(lost),
-                () = stop.cancelled(), if !matches!(stop_reason, Stop::HandBack | Stop::Parked) => Err(Stop::HandBack),
+                () = stop.cancelled(), if stop_reason.ends_the_run() => Err(Stop::HandBack),
                 ended = carrier.end(stop_reason) => ended,
             }
         }
     };
     match ended {
         Ok(()) | Err(Stop::Lost) => {}
-        Err(Stop::Parked) => {
-            let until = hub.now_ms().saturating_add(LOOK_AGAIN_MS);
+        Err(aside @ (Stop::Parked | Stop::PutAside(_))) => {
+            let until = match aside {
+                Stop::PutAside(until) => until,
+                _ => hub.now_ms().saturating_add(LOOK_AGAIN_MS),
+            };
             if let Err(error) = held.park(until, carrier.woken()).await {
                 tracing::warn!(run.id = %run_id, %error, "the run could not be put aside; its lease will run out");
             }
         }
-        Err(_) => {
-            if let Err(error) = held.release().await {
+        Err(other) => {
+            if let Err(error) = held.release(matches!(other, Stop::GiveWay)).await {
                 tracing::warn!(run.id = %run_id, %error, "the run could not be handed back; its lease will run out");
             }
         }
@@ -175,17 +191,19 @@ async fn carry_out(hub: Hub, claim: Claim, stop: CancellationToken) {
     hub.exchange().wake.notify_one();
 }
 
-/// Renews the lease until it is lost; then says so. Rings `called_off` when a person called the run off from another process.
-async fn keep_lease(held: &Held, lease: Duration, called_off: &CancellationToken) -> Stop {
+/// Renews the lease until it is lost; then says so. Interrupts the run when a person asked for that in another process.
+async fn keep_lease(held: &Held, lease: Duration, interrupts: &Interrupts) -> Stop {
     let interval = (lease / 3).min(LONGEST_RENEWAL);
     let mut renewed = Instant::now();
     loop {
         tokio::time::sleep(interval).await;
         match held.renew(lease).await {
-            Ok(canceled) => {
+            Ok(asked) => {
                 renewed = Instant::now();
-                if canceled {
-                    called_off.cancel();
+                if asked.called_off {
+                    interrupts.called_off.cancel();
+                } else if asked.paused {
+                    interrupts.paused.cancel();
                 }
             }
             Err(HeldError::Lost) => {

@@ -77,6 +77,7 @@ impl Hub {
                 audience_id: row.audience_id,
                 audience_name: audience.summary.name,
                 source_fields: audience.fields,
+                expected_rows: audience.summary.size,
                 mode: destination.mode,
                 shrink_limit: share.shrink_limit,
                 duplicates: share.duplicates,

@@ -16,13 +16,15 @@ use crate::{
         enqueue,
         records::{self, PartRow, RejectStage},
         requests::{Asked, ask_to_cancel, ask_to_retry},
-        runs::{self, HeldError, claim},
+        runs::{self, HeldError, Pick, claim},
         views,
     },
     store::{Clock, Database, ManualClock, new_id, testing::scratch_databases},
 };
 
 const LEASE: Duration = Duration::from_secs(30);
+/// Any run.
+const ANY: Pick = Pick { most_rows: None, runs_per_endpoint: u32::MAX };
 const START: i64 = 1_790_000_000_000;
 
 struct Bench {
@@ -48,7 +50,7 @@ impl Bench {
     }
 
     async fn claim(&self, owner: &str) -> Option<runs::Claim> {
-        claim(&self.database, &self.clock, owner, LEASE).await.expect("claims")
+        claim(&self.database, &self.clock, owner, LEASE, ANY).await.expect("claims")
     }
 }
 
@@ -102,13 +104,13 @@ async fn an_expired_lease_is_taken_over_and_the_old_worker_is_shut_out() {
         let second = bench.claim("second").await.expect("the lease ran out");
         assert!(matches!(first.held.renew(LEASE).await, Err(HeldError::Lost)));
         assert!(matches!(first.held.begin().await.err(), Some(HeldError::Lost)));
-        first.held.release().await.expect("is no error");
+        first.held.release(false).await.expect("is no error");
         assert!(bench.claim("third").await.is_none(), "the old worker's release does nothing");
         // The same owner again is not the same lease.
         bench.manual.advance(LEASE);
         let third = bench.claim("second").await.expect("the lease ran out");
         assert!(matches!(second.held.begin().await.err(), Some(HeldError::Lost)));
-        third.held.release().await.expect("releases");
+        third.held.release(false).await.expect("releases");
         assert!(bench.claim("fourth").await.is_some(), "what is given back can be taken at once");
     }
 }
@@ -225,7 +227,7 @@ async fn what_people_ask_of_a_run_depends_on_its_state_and_their_account() {
             ask_to_cancel(database, account, &held_id, "Called off by Ann.", now).await.expect("asks"),
             Asked::Taken
         );
-        assert!(held.renew(LEASE).await.expect("renews"), "the worker is told");
+        assert!(held.renew(LEASE).await.expect("renews").called_off, "the worker is told");
         let mut change = held.begin().await.expect("begins");
         assert!(matches!(change.step(RunEvent::ExportAsked).await, Err(HeldError::Canceled)));
         assert_eq!(change.step(RunEvent::Cancel).await.expect("steps"), RunState::Canceled);

@@ -28,6 +28,7 @@ pub(super) fn as_is(name: &str) -> Link {
 
 pub(super) fn plan(source: &EndpointId, destination: &EndpointId, mode: Mode) -> RunPlan {
     RunPlan {
+        expected_rows: None,
         source_endpoint_id: source.clone(),
         source_name: "Harbor CRM".to_owned(),
         segment_id: "customers".to_owned(),

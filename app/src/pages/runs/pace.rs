@@ -30,7 +30,7 @@ pub(super) struct Pace {
 fn done(run: &RunView) -> Option<(u64, Option<u64>)> {
     let counts = &run.summary.counts;
     match run.summary.state {
-        _ if run.waiting.is_some() => None,
+        _ if run.paused || run.waiting.is_some() => None,
         RunState::Reading => Some((counts.read, counts.declared)),
         RunState::Delivering => Some((counts.acknowledged + counts.refused, Some(counts.valid))),
         _ => None,
@@ -135,6 +135,7 @@ mod tests {
                 finished_at: None,
             },
             version: 1,
+            paused: false,
             waiting: None,
             failure: None,
             hold: None,

@@ -49,6 +49,23 @@ pub async fn cancel_run(run_id: String) -> Result<(), AppError> {
     Ok(())
 }
 
+/// Lets it rest, or go on.
+#[server(endpoint = "pause_run")]
+pub async fn pause_run(run_id: String, pause: bool) -> Result<(), AppError> {
+    let actor = crate::session::actor().await?;
+    let done = async {
+        let id = crate::pages::parse_id(&run_id, "run")?;
+        if pause {
+            crate::session::hub().pause_run(&actor, &id).await
+        } else {
+            crate::session::hub().resume_run(&actor, &id).await
+        }
+    };
+    crate::session::answer(done.await).await?;
+    leptos_axum::redirect(&format!("/runs/{run_id}"));
+    Ok(())
+}
+
 /// Tries it again.
 #[server(endpoint = "retry_run")]
 pub async fn retry_run(run_id: String) -> Result<(), AppError> {
@@ -65,6 +82,7 @@ pub fn RunPage() -> impl IntoView {
     let id = address_part("id");
     let retry = ServerAction::<RetryRun>::new();
     let cancel = ServerAction::<CancelRun>::new();
+    let pause = ServerAction::<PauseRun>::new();
     let decide = ServerAction::<DecideRun>::new();
     let refused = Signal::derive(move || decide.value().with(|value| value.as_ref()?.as_ref().err()?.hub().cloned()));
     let form = Form::new(move || format!("/runs/{}", id.get()), refused);
@@ -72,7 +90,7 @@ pub fn RunPage() -> impl IntoView {
         move || {
             // A decision that was refused changes nothing, and what was typed stays.
             let decided = decide.value().with(|value| matches!(value, Some(Ok(()))));
-            (id.get(), retry.version().get(), cancel.version().get(), decided)
+            (id.get(), retry.version().get(), cancel.version().get(), pause.version().get(), decided)
         },
         |(id, ..)| run(id),
     );
@@ -81,7 +99,7 @@ pub fn RunPage() -> impl IntoView {
             {move || Suspend::new(async move {
                 let state = form.state().await;
                 match found.await {
-                    Ok(first) => view! { <Content first retry cancel decide form=state /> }.into_any(),
+                    Ok(first) => view! { <Content first retry cancel pause decide form=state /> }.into_any(),
                     Err(error) => view! { <PageHead title="Run" /><Trouble error /> }.into_any(),
                 }
             })}
@@ -103,6 +121,9 @@ fn percent(run: &RunView) -> Option<u8> {
 
 /// What is going on, as a sentence.
 fn going_on(run: &RunView) -> String {
+    if run.paused {
+        return "Paused. It goes on when somebody resumes it.".to_owned();
+    }
     if let Some(waiting) = &run.waiting {
         return waiting.clone();
     }
@@ -178,6 +199,7 @@ fn Content(
     first: RunView,
     retry: ServerAction<RetryRun>,
     cancel: ServerAction<CancelRun>,
+    pause: ServerAction<PauseRun>,
     decide: ServerAction<DecideRun>,
     form: FormState,
 ) -> impl IntoView {
@@ -204,6 +226,8 @@ fn Content(
             .or_else(|| retry.value().with(|value| value.as_ref().and_then(|value| value.as_ref().err().cloned())));
         let failed = failed
             .or_else(|| cancel.value().with(|value| value.as_ref().and_then(|value| value.as_ref().err().cloned())));
+        let failed = failed
+            .or_else(|| pause.value().with(|value| value.as_ref().and_then(|value| value.as_ref().err().cloned())));
         failed.map(|error| view! { <Trouble error /> })
     };
     let repair_form = form.clone();
@@ -211,6 +235,8 @@ fn Content(
     let hold = Memo::new(move |_| view.with(|view| view.hold));
     let summary_held = summary.clone();
     let (run_to_retry, run_to_cancel, run_to_cancel_plain) = (id.clone(), id.clone(), id.clone());
+    let (run_to_pause, run_to_resume) = (id.clone(), id.clone());
+    let paused = Memo::new(move |_| view.with(|view| view.paused));
     let share_href = format!("/shares/{}", summary.share_id);
     let review_again = format!("/shares/{}/review", summary.share_id);
     let review_href = format!("/shares/{}/review", summary.share_id);
@@ -233,6 +259,20 @@ fn Content(
                         // What has to be changed first would only fail again.
                         <div hidden=move || retryable.get() != Some(false)>
                             <ButtonLink href=review_href kind=ButtonKind::Primary>"Share again"</ButtonLink>
+                        </div>
+                        <div hidden=move || !state.get().is_workable() || paused.get()>
+                            <ActionForm action=pause>
+                                <input type="hidden" name="run_id" value=run_to_pause />
+                                <input type="hidden" name="pause" value="true" />
+                                <SubmitButton pending=pause.pending()>"Pause"</SubmitButton>
+                            </ActionForm>
+                        </div>
+                        <div hidden=move || !paused.get()>
+                            <ActionForm action=pause>
+                                <input type="hidden" name="run_id" value=run_to_resume />
+                                <input type="hidden" name="pause" value="false" />
+                                <SubmitButton kind=ButtonKind::Primary pending=pause.pending()>"Resume"</SubmitButton>
+                            </ActionForm>
                         </div>
                         <div class="needs-program" hidden=move || !state.get().is_workable()>
                             <button type="button" class="button danger" on:click=move |_| asking.set(true)>"Cancel"</button>
