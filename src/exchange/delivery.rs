@@ -311,15 +311,20 @@ impl Carrier {
     async fn send_parts(&mut self, consumer: &EndpointClient, job_id: &JobId) -> Result<(), Stop> {
         let (_, open) = self.open_parts().await?;
         let carrier = &*self;
-        let gives_way = AtomicBool::new(false);
+        // At least one part goes in each turn, so that two long runs do not only make way for each other.
+        let (has_sent, gives_way) = (AtomicBool::new(false), AtomicBool::new(false));
         stream::iter(open)
             .map(|part| async {
-                if gives_way.load(Ordering::Acquire) || carrier.has_had_its_turn().await? {
+                if gives_way.load(Ordering::Acquire)
+                    || has_sent.load(Ordering::Acquire) && carrier.has_had_its_turn().await?
+                {
                     // What is on its way arrives; no other part begins.
                     gives_way.store(true, Ordering::Release);
                     return Ok(());
                 }
-                carrier.send_part(consumer, job_id, part).await
+                carrier.send_part(consumer, job_id, part).await?;
+                has_sent.store(true, Ordering::Release);
+                Ok::<(), Stop>(())
             })
             .buffer_unordered(self.hub.exchange().settings.parts_in_flight)
             .try_collect::<()>()

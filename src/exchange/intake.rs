@@ -181,20 +181,14 @@ impl Carrier {
     }
 
     async fn take_in_fetched(&mut self) -> Result<(), Stop> {
-        self.abandon_export(JobStatus::Canceled, "Read again under a new job.").await;
-        let job_id: JobId = new_id(JobId::PREFIX);
-        let mut change = self.held.begin().await?;
-        change.forget_reading().await?;
-        change.set_text(Column::ExportJob, Some(job_id.as_str())).await?;
-        let event = if self.run.state == RunState::Queued { RunEvent::ExportAsked } else { RunEvent::ReadAgain };
-        let state = change.step(event).await?;
-        change.commit().await?;
-        self.run.state = state;
-        self.run.export_job_id = Some(job_id.clone());
-        self.run.parts = 0;
+        let job_id = match self.run.export_job_id.clone().filter(|_| self.run.state == RunState::Exporting) {
+            // It was asked for before the run was put aside, or its worker vanished.
+            Some(job_id) => job_id,
+            None => self.ask_for_export().await?,
+        };
+        // Of an earlier reading.
         let left = self.hub.payloads().remove_below(&payload_folder(&self.run.id)).await;
         left.map_err(|error| self.payload_failed(error))?;
-
         let producer = self.client(Side::Source).await?;
         let job = self.export(&producer, &job_id).await?;
         let expected = self.expected(&job)?;
@@ -211,6 +205,22 @@ impl Carrier {
         self.read_whole(&expected, &progress, whole).await?;
         self.tell(Side::Source, &job_id, JobStatus::Complete, "").await;
         Ok(())
+    }
+
+    /// Begins to read from the start, under a new job; nothing is known of it outside yet.
+    async fn ask_for_export(&mut self) -> Result<JobId, Stop> {
+        self.abandon_export(JobStatus::Canceled, "Read again under a new job.").await;
+        let job_id: JobId = new_id(JobId::PREFIX);
+        let mut change = self.held.begin().await?;
+        change.forget_reading().await?;
+        change.set_text(Column::ExportJob, Some(job_id.as_str())).await?;
+        let event = if self.run.state == RunState::Queued { RunEvent::ExportAsked } else { RunEvent::ReadAgain };
+        let state = change.step(event).await?;
+        change.commit().await?;
+        self.run.state = state;
+        self.run.export_job_id = Some(job_id.clone());
+        self.run.parts = 0;
+        Ok(job_id)
     }
 
     fn export_request(&self, job_id: &JobId) -> JobRequest {

@@ -13,7 +13,7 @@ use model::{
 use super::plans::new_run;
 use crate::{
     exchange::{
-        enqueue,
+        NewRun, RetryPolicy, circuit, enqueue,
         records::{self, PartRow, RejectStage},
         requests::{Asked, ask_to_cancel, ask_to_retry},
         runs::{self, HeldError, Pick, claim},
@@ -42,15 +42,116 @@ impl Bench {
     }
 
     async fn enqueue(&self) -> RunId {
+        self.enqueue_run(new_run(&self.account_id, Mode::Add)).await
+    }
+
+    async fn enqueue_run(&self, run: NewRun) -> RunId {
         let mut transaction = self.database.begin().await.expect("begins");
-        let run = new_run(&self.account_id, Mode::Add);
         let id = enqueue(&mut transaction, self.clock.now_ms(), run).await.expect("enqueues");
         transaction.commit().await.expect("commits");
         id
     }
 
     async fn claim(&self, owner: &str) -> Option<runs::Claim> {
-        claim(&self.database, &self.clock, owner, LEASE, ANY).await.expect("claims")
+        self.claim_one_of(owner, ANY).await
+    }
+
+    async fn claim_one_of(&self, owner: &str, pick: Pick) -> Option<runs::Claim> {
+        claim(&self.database, &self.clock, owner, LEASE, pick).await.expect("claims")
+    }
+}
+
+#[tokio::test]
+async fn accounts_take_turns_and_so_do_the_runs_of_one() {
+    for scratch in scratch_databases().await {
+        let bench = Bench::new(scratch.url()).await;
+        let mut mine = Vec::new();
+        for _ in 0..3 {
+            mine.push(bench.enqueue().await);
+            bench.manual.advance(Duration::from_millis(1));
+        }
+        let theirs = bench.enqueue_run(new_run(&new_id("acc_"), Mode::Add)).await;
+        let first = bench.claim("worker").await.expect("there is one");
+        assert_eq!(first.run.id, mine[0]);
+        assert_eq!(
+            bench.claim("worker").await.expect("there is one").run.id,
+            theirs,
+            "nothing of theirs was under way"
+        );
+        let second = bench.claim("worker").await.expect("there is one");
+        assert_eq!(second.run.id, mine[1]);
+        // Who has had a turn comes behind those who wait.
+        bench.manual.advance(Duration::from_millis(1));
+        assert!(runs::another_waits(&bench.database, bench.clock.now_ms(), &mine[0]).await.expect("is known"));
+        first.held.release(true).await.expect("gives way");
+        assert_eq!(bench.claim("worker").await.expect("there is one").run.id, mine[2]);
+        assert_eq!(bench.claim("worker").await.expect("there is one").run.id, mine[0]);
+        assert!(!runs::another_waits(&bench.database, bench.clock.now_ms(), &mine[0]).await.expect("is known"));
+    }
+}
+
+#[tokio::test]
+async fn an_endpoint_has_only_so_many_runs_at_once_whichever_side_it_is_on() {
+    for scratch in scratch_databases().await {
+        let bench = Bench::new(scratch.url()).await;
+        let one = new_run(&bench.account_id, Mode::Add);
+        let mut other = new_run(&bench.account_id, Mode::Add);
+        other.plan.destination.endpoint_id = one.plan.source_endpoint_id.clone();
+        let (one, other) = (bench.enqueue_run(one).await, bench.enqueue_run(other).await);
+        let single = Pick { runs_per_endpoint: 1, ..ANY };
+        let first = bench.claim_one_of("worker", single).await.expect("there is one");
+        assert!([&one, &other].contains(&&first.run.id));
+        assert!(bench.claim_one_of("worker", single).await.is_none(), "its endpoint is at work");
+        first.held.park(bench.clock.now_ms() + 1000, first.run.woken).await.expect("is put aside");
+        let second = bench.claim_one_of("worker", single).await.expect("who is put aside takes no place");
+        assert_ne!(second.run.id, first.run.id);
+    }
+}
+
+#[tokio::test]
+async fn small_runs_have_places_of_their_own() {
+    for scratch in scratch_databases().await {
+        let bench = Bench::new(scratch.url()).await;
+        let small = Pick { most_rows: Some(1000), ..ANY };
+        let mut ids = Vec::new();
+        for expected_rows in [None, Some(1001), Some(1000)] {
+            let mut run = new_run(&bench.account_id, Mode::Add);
+            run.plan.expected_rows = expected_rows;
+            ids.push(bench.enqueue_run(run).await);
+            bench.manual.advance(Duration::from_millis(1));
+        }
+        assert_eq!(bench.claim_one_of("worker", small).await.expect("there is one").run.id, ids[2]);
+        assert!(bench.claim_one_of("worker", small).await.is_none(), "the others are large, or nobody knows");
+        assert_eq!(bench.claim("worker").await.expect("there is one").run.id, ids[0]);
+    }
+}
+
+#[tokio::test]
+async fn a_circuit_opens_when_calls_keep_failing_and_who_waits_goes_on_when_it_closes() {
+    for scratch in scratch_databases().await {
+        let bench = Bench::new(scratch.url()).await;
+        bench.enqueue().await;
+        let claim = bench.claim("worker").await.expect("there is one");
+        let endpoint_id = claim.run.plan.destination.endpoint_id.clone();
+        let policy = RetryPolicy { jitter: 0.0, ..RetryPolicy::default() };
+        let fails = async || circuit::failed(&bench.database, &endpoint_id, START, &policy).await.expect("is noted");
+        for _ in 0..4 {
+            assert_eq!(fails().await, None);
+        }
+        assert_eq!(fails().await, Some(START + 16_000));
+        assert_eq!(fails().await, Some(START + 32_000), "it is left alone for longer each time");
+        let seen = circuit::look(&bench.database, &endpoint_id).await.expect("is known").expect("calls failed");
+        assert_eq!((seen.failures, seen.open_until), (6, START + 32_000));
+
+        let mut change = claim.held.begin().await.expect("begins");
+        assert_eq!(change.note_retry("send", 6).await.expect("is noted"), START);
+        change.commit().await.expect("commits");
+        claim.held.park(START + 32_000, claim.run.woken).await.expect("is put aside");
+        assert!(bench.claim("worker").await.is_none(), "it waits");
+        circuit::close(&bench.database, &endpoint_id).await.expect("closes");
+        assert_eq!(circuit::look(&bench.database, &endpoint_id).await.expect("is known"), None);
+        let again = bench.claim("worker").await.expect("it need not wait any longer").run;
+        assert_eq!((again.retry_step.as_deref(), again.retry_count), (Some("send"), 6));
     }
 }
 

@@ -3,6 +3,7 @@
 mod both_databases;
 mod checking;
 mod consumer;
+mod control;
 mod faulty_destination;
 mod faulty_source;
 mod holding;

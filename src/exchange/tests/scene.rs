@@ -112,7 +112,7 @@ impl Scene {
         Self::in_folder(folder, database_url.to_owned(), manner, temper, settings(Duration::from_secs(10))).await
     }
 
-    async fn with_settings(manner: Manner, temper: Temper, settings: ExchangeSettings) -> Self {
+    pub(super) async fn with_settings(manner: Manner, temper: Temper, settings: ExchangeSettings) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let database_url = format!("sqlite:{}/usher.db", folder.path().display());
         Self::in_folder(folder, database_url, manner, temper, settings).await
@@ -151,6 +151,14 @@ impl Scene {
         };
         scene.work();
         scene
+    }
+
+    /// Another consumer, and the plan of a run to it.
+    pub(super) async fn another_consumer(&self, name: &str, mode: Mode) -> (Consumer, Served, RunPlan) {
+        let consumer = Consumer::new(Temper::default());
+        let served = consumer.serve().await;
+        let id = connect(&self.hub, &self.actor, name, &served.url()).await;
+        (consumer, served, plans::plan(&self.producer_id, &id, mode))
     }
 
     fn work(&mut self) {
