@@ -15,17 +15,20 @@ use model::{
 use sqlx::SqlitePool;
 use tokio::process::Child;
 
-use crate::installation::{Endpoints, Installation, PATIENCE, Process, demo_actor};
+use crate::{
+    faults::FaultyNetwork,
+    installation::{Endpoints, Installation, PATIENCE, Process, demo_actor, free_address},
+};
 
 const PEOPLE: u32 = 2_000;
 const FOLDER: &str = "agents";
 
-struct Scene {
+pub struct Scene {
     installation: Installation,
-    _usher: Process,
-    _endpoints: Endpoints,
-    hub: Hub,
-    actor: Actor,
+    usher: Process,
+    endpoints: Endpoints,
+    pub hub: Hub,
+    pub actor: Actor,
     /// The producing agent, as Usher knows it.
     harbor: EndpointActor,
     /// Beacon's database where it is served, and where its agent fetches.
@@ -35,9 +38,9 @@ struct Scene {
 
 /// Who gives and who takes.
 #[derive(Debug, Clone, Copy)]
-struct Way {
-    source: &'static str,
-    destination: &'static str,
+pub struct Way {
+    pub source: &'static str,
+    pub destination: &'static str,
 }
 
 impl Scene {
@@ -46,7 +49,50 @@ impl Scene {
         let installation = Installation::new().with("USHER_PART_ROWS", "100").with("USHER_LEASE_SECONDS", "1");
         let usher = installation.serve().await;
         let endpoints = installation.endpoints(PEOPLE).await;
-        installation.make_demo(&endpoints).await;
+        let urls = [usher.url.clone(), endpoints.harbor.url.clone(), endpoints.beacon.url.clone()];
+        Self::with(installation, usher, endpoints, urls).await
+    }
+
+    /// The same for tests that disturb it: Usher stays at its address when it is started again, and is not easily discouraged.
+    async fn steadfast() -> (Installation, Process, Endpoints) {
+        let address = free_address();
+        let settings = [
+            ("USHER_LISTEN", address.as_str()),
+            ("USHER_PART_ROWS", "50"),
+            ("USHER_LEASE_SECONDS", "1"),
+            ("USHER_RETRY_MAX_DELAY_MS", "200"),
+            ("USHER_RETRY_MAX_RETRIES", "1000"),
+            ("USHER_REQUESTS_PER_MINUTE", "1000000"),
+        ];
+        let installation =
+            settings.iter().fold(Installation::new(), |installation, (name, value)| installation.with(name, value));
+        let usher = installation.serve().await;
+        let endpoints = installation.endpoints(PEOPLE).await;
+        (installation, usher, endpoints)
+    }
+
+    /// For tests that kill its programs.
+    pub async fn disturbed() -> Self {
+        let (installation, usher, endpoints) = Self::steadfast().await;
+        let urls = [usher.url.clone(), endpoints.harbor.url.clone(), endpoints.beacon.url.clone()];
+        Self::with(installation, usher, endpoints, urls).await
+    }
+
+    /// Each program is reached through a network of its own.
+    pub async fn over_faulty_networks(seed: u64) -> (Self, [FaultyNetwork; 3]) {
+        let (installation, usher, endpoints) = Self::steadfast().await;
+        let networks = [
+            FaultyNetwork::before(&usher.url, seed).await,
+            FaultyNetwork::before(&endpoints.harbor.url, seed + 100).await,
+            FaultyNetwork::before(&endpoints.beacon.url, seed + 200).await,
+        ];
+        let urls = networks.each_ref().map(|network| network.url.clone());
+        (Self::with(installation, usher, endpoints, urls).await, networks)
+    }
+
+    /// `urls` are those at which Usher, Harbor and Beacon are reached.
+    async fn with(installation: Installation, usher: Process, endpoints: Endpoints, urls: [String; 3]) -> Self {
+        installation.make_demo_at(&urls[1], &urls[2]).await;
         let hub = installation.hub().await;
         let actor = demo_actor(&hub).await;
         let mut keys = Vec::new();
@@ -60,21 +106,39 @@ impl Scene {
             let id: EndpointId = hub.connect_endpoint(&actor, form).await.unwrap();
             keys.push(hub.renew_endpoint_key(&actor, &id).await.unwrap().0);
         }
-        installation.agents(&usher, FOLDER, PEOPLE, [("harbor", &keys[0]), ("beacon", &keys[1])]).await;
+        installation.agents(&urls[0], FOLDER, PEOPLE, [("harbor", &keys[0]), ("beacon", &keys[1])]).await;
         let harbor = hub.endpoint_of_key(&keys[0]).await.unwrap().expect("it was just made");
         let open = async |path: &str| {
             SqlitePool::connect(&format!("sqlite:{}", installation.path(path).display())).await.unwrap()
         };
         let (served, fetching) = (open("demo/beacon.db").await, open("agents/beacon.db").await);
-        Self { installation, _usher: usher, _endpoints: endpoints, hub, actor, harbor, served, fetching }
+        Self { installation, usher, endpoints, hub, actor, harbor, served, fetching }
     }
 
-    fn start(&self, name: &str) -> Child {
+    /// Kills Usher and starts it again.
+    pub async fn restart_usher(&mut self) {
+        self.usher.crash().await;
+        self.usher = self.installation.serve().await;
+    }
+
+    /// The same for an endpoint that is served.
+    pub async fn restart_endpoint(&mut self, name: &str) {
+        let endpoint = if name == "harbor" { &mut self.endpoints.harbor } else { &mut self.endpoints.beacon };
+        endpoint.crash().await;
+        *endpoint = self.installation.serve_endpoint(name).await;
+    }
+
+    /// The consumer's own.
+    pub fn database(&self, destination: &str) -> &SqlitePool {
+        if destination == "Beacon Mail" { &self.served } else { &self.fetching }
+    }
+
+    pub fn start(&self, name: &str) -> Child {
         self.installation.agent(FOLDER, name, false).spawn().unwrap()
     }
 
     /// Lets an agent do what there is to do.
-    async fn once(&self, name: &str) -> Option<i32> {
+    pub async fn once(&self, name: &str) -> Option<i32> {
         let ended = tokio::time::timeout(PATIENCE, self.installation.agent(FOLDER, name, true).status()).await;
         ended.expect("it ends").unwrap().code()
     }
@@ -85,12 +149,12 @@ impl Scene {
         page.items.into_iter().find(|audience| audience.endpoint_name == endpoint).map(|audience| audience.id)
     }
 
-    async fn share(&self, way: Way, segment: &str, mode: Mode) -> RunId {
+    pub async fn share(&self, way: Way, segment: &str, mode: Mode) -> RunId {
         let share = self.prepare(way, segment, mode).await;
         self.hub.share_now(&self.actor, &share).await.unwrap()
     }
 
-    async fn prepare(&self, way: Way, segment: &str, mode: Mode) -> ShareId {
+    pub async fn prepare(&self, way: Way, segment: &str, mode: Mode) -> ShareId {
         let audience = self.everybody_of(way.source).await.expect("it has declared its audiences");
         let share = self.hub.start_share(&self.actor, &audience).await.unwrap();
         let choices = self.hub.destinations(&self.actor, &share).await.unwrap();
@@ -109,7 +173,7 @@ impl Scene {
         share
     }
 
-    async fn until(&self, run: &RunId, what: &str, reached: impl Fn(&RunView) -> bool) -> RunView {
+    pub async fn until(&self, run: &RunId, what: &str, reached: impl Fn(&RunView) -> bool) -> RunView {
         let mut view = self.hub.run(&self.actor, run).await.unwrap();
         let waiting = async {
             while !reached(&view) {
@@ -136,7 +200,7 @@ impl Scene {
         tokio::time::timeout(PATIENCE, waiting).await.expect("a job is made for it")
     }
 
-    async fn receipt(&self, run: &RunId) -> Receipt {
+    pub async fn receipt(&self, run: &RunId) -> Receipt {
         let end = self.until(run, "it ends", |view| view.summary.state.is_final()).await;
         assert_eq!(end.summary.state, RunState::CompleteWithRejects, "{end:#?}");
         let receipt = self.hub.receipt(&self.actor, run).await.unwrap();
@@ -145,21 +209,20 @@ impl Scene {
     }
 
     async fn members(&self, destination: &str, segment: &str) -> Vec<String> {
-        let database = if destination == "Beacon Mail" { &self.served } else { &self.fetching };
         sqlx::query_scalar(
             "select person_key from list_members join lists on lists.id = segment_id where lists.name = $1 order by person_key",
         )
         .bind(segment)
-        .fetch_all(database)
+        .fetch_all(self.database(destination))
         .await
         .unwrap()
     }
 }
 
-const SERVED: Way = Way { source: "Harbor CRM", destination: "Beacon Mail" };
-const SENDING: Way = Way { source: "Harbor agent", destination: "Beacon Mail" };
-const FETCHING: Way = Way { source: "Harbor CRM", destination: "Beacon agent" };
-const BOTH: Way = Way { source: "Harbor agent", destination: "Beacon agent" };
+pub const SERVED: Way = Way { source: "Harbor CRM", destination: "Beacon Mail" };
+pub const SENDING: Way = Way { source: "Harbor agent", destination: "Beacon Mail" };
+pub const FETCHING: Way = Way { source: "Harbor CRM", destination: "Beacon agent" };
+pub const BOTH: Way = Way { source: "Harbor agent", destination: "Beacon agent" };
 
 #[tokio::test]
 async fn the_same_people_arrive_whichever_way_each_side_moves_data() {

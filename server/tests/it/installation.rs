@@ -101,7 +101,7 @@ impl Installation {
     }
 
     /// Makes the demo's databases once more in a folder of this name, with configurations for agents that call this Usher with these keys.
-    pub async fn agents(&self, usher: &Process, folder: &str, people: u32, keys: [(&str, &str); 2]) {
+    pub async fn agents(&self, usher_url: &str, folder: &str, people: u32, keys: [(&str, &str); 2]) {
         let folder = self.path(folder);
         let mut make = toolkit();
         make.arg("demo").arg("--folder").arg(&folder).args(["--people", &people.to_string()]);
@@ -113,7 +113,7 @@ impl Installation {
             let lines =
                 served.lines().filter(|line| !line.starts_with("listen") && !line.starts_with("authentication_key"));
             let text: Vec<&str> = lines.collect();
-            let usher = format!("[usher]\nurl = \"{}\"\nendpoint_key = \"{key}\"\n", usher.url);
+            let usher = format!("[usher]\nurl = \"{}\"\nendpoint_key = \"{key}\"\n", usher_url);
             std::fs::write(&path, format!("{}\n\n{usher}", text.join("\n"))).unwrap();
         }
     }
@@ -131,8 +131,12 @@ impl Installation {
 
     /// Runs `usher demo`; what it printed.
     pub async fn make_demo(&self, endpoints: &Endpoints) -> String {
-        let mut demo =
-            self.usher(&["demo", "--harbor-url", &endpoints.harbor.url, "--beacon-url", &endpoints.beacon.url]);
+        self.make_demo_at(&endpoints.harbor.url, &endpoints.beacon.url).await
+    }
+
+    /// The same with the endpoints at other addresses than their own.
+    pub async fn make_demo_at(&self, harbor_url: &str, beacon_url: &str) -> String {
+        let mut demo = self.usher(&["demo", "--harbor-url", harbor_url, "--beacon-url", beacon_url]);
         demo.env("USHER_DEMO_HARBOR_KEY", HARBOR_KEY).env("USHER_DEMO_BEACON_KEY", BEACON_KEY);
         let made = demo.output().await.unwrap();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
@@ -169,7 +173,7 @@ pub const DEMO_PASSWORD: &str = "northwind-demo-only";
 
 /// An address that nobody listens on. Its port is none of those that the system gives away, so that it stays free while a program that
 /// was killed is started again.
-fn free_address() -> String {
+pub fn free_address() -> String {
     loop {
         let address = format!("127.0.0.1:{}", rand::random_range(20_000..32_000));
         if std::net::TcpListener::bind(&address).is_ok() {

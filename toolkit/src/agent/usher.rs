@@ -223,17 +223,30 @@ impl Usher {
     }
 
     async fn json<T: DeserializeOwned>(&self, request: impl Fn() -> RequestBuilder) -> Result<T, CallError> {
-        let response = self.send(request).await?;
-        response.json().await.map_err(|error| self.unreachable(format!("its answer can't be read ({error})")))
+        let body = self.send_and_read(request, Response::bytes).await?;
+        serde_json::from_slice(&body).map_err(|error| self.unreachable(format!("its answer can't be read ({error})")))
     }
 
-    /// Sends a request until it is answered: each of the contract's can be repeated without harm.
+    /// Sends a request until it is answered; the answer's body is still to be read.
     async fn send(&self, request: impl Fn() -> RequestBuilder) -> Result<Response, CallError> {
+        self.send_and_read(request, async |response| Ok(response)).await
+    }
+
+    /// Sends a request until it is answered and the answer was read: each of the contract's can be repeated without harm.
+    async fn send_and_read<T>(
+        &self,
+        request: impl Fn() -> RequestBuilder,
+        read: impl AsyncFn(Response) -> Result<T, reqwest::Error>,
+    ) -> Result<T, CallError> {
         let mut tried = 0;
         loop {
             tried += 1;
             let (what, after) = match request().send().await {
-                Ok(response) if response.status().is_success() => return Ok(response),
+                Ok(response) if response.status().is_success() => match read(response).await {
+                    Ok(answer) => return Ok(answer),
+                    // It broke off on its way.
+                    Err(error) => (plain(&error), None),
+                },
                 Ok(response) => match refusal(response).await {
                     Ok((what, after)) => (what, after),
                     Err(error) => return Err(error),
