@@ -1,5 +1,5 @@
-//! The Toolkit's agents: a PUSH producer and a PULL consumer as real processes, beside the demo's served ones. Whichever way data moves, the
-//! same people arrive.
+//! The Toolkit's agents: a PUSH producer and a PULL consumer as real processes, beside the demo's served ones. Whichever way data moves, and
+//! whichever database it comes from or goes into, the same people arrive.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use model::{
     suggestion::suggest,
     view::{Actor, AudienceQuery, ChooseDestination, Connect, DestinationSegment, RunView},
 };
-use sqlx::SqlitePool;
+use sqlx::AnyPool;
 use tokio::process::Child;
 
 use crate::installation::{Endpoints, Installation, PATIENCE, Process, demo_actor};
@@ -29,8 +29,16 @@ struct Scene {
     /// The producing agent, as Usher knows it.
     harbor: EndpointActor,
     /// Beacon's database where it is served, and where its agent fetches.
-    served: SqlitePool,
-    fetching: SqlitePool,
+    served: AnyPool,
+    fetching: AnyPool,
+}
+
+/// Which of the endpoints have their people in PostgreSQL; all others have them in SQLite.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum InPostgres {
+    None,
+    Served,
+    Agents,
 }
 
 /// Who gives and who takes.
@@ -42,10 +50,14 @@ struct Way {
 
 impl Scene {
     /// Usher with the demo, and the demo once more as agents, which have not started yet.
-    async fn new() -> Self {
+    async fn new(in_postgres: InPostgres) -> Self {
         let installation = Installation::new().with("USHER_PART_ROWS", "100").with("USHER_LEASE_SECONDS", "1");
         let usher = installation.serve().await;
-        let endpoints = installation.endpoints(PEOPLE).await;
+        installation.make_endpoints(PEOPLE).await;
+        if in_postgres == InPostgres::Served {
+            installation.move_to_postgres("demo").await;
+        }
+        let endpoints = installation.serve_endpoints().await;
         installation.make_demo(&endpoints).await;
         let hub = installation.hub().await;
         let actor = demo_actor(&hub).await;
@@ -61,11 +73,12 @@ impl Scene {
             keys.push(hub.renew_endpoint_key(&actor, &id).await.unwrap().0);
         }
         installation.agents(&usher, FOLDER, PEOPLE, [("harbor", &keys[0]), ("beacon", &keys[1])]).await;
+        if in_postgres == InPostgres::Agents {
+            installation.move_to_postgres(FOLDER).await;
+        }
         let harbor = hub.endpoint_of_key(&keys[0]).await.unwrap().expect("it was just made");
-        let open = async |path: &str| {
-            SqlitePool::connect(&format!("sqlite:{}", installation.path(path).display())).await.unwrap()
-        };
-        let (served, fetching) = (open("demo/beacon.db").await, open("agents/beacon.db").await);
+        let (served, fetching) =
+            (installation.store("demo", "beacon").await, installation.store(FOLDER, "beacon").await);
         Self { installation, _usher: usher, _endpoints: endpoints, hub, actor, harbor, served, fetching }
     }
 
@@ -161,9 +174,26 @@ const SENDING: Way = Way { source: "Harbor agent", destination: "Beacon Mail" };
 const FETCHING: Way = Way { source: "Harbor CRM", destination: "Beacon agent" };
 const BOTH: Way = Way { source: "Harbor agent", destination: "Beacon agent" };
 
-#[tokio::test]
-async fn the_same_people_arrive_whichever_way_each_side_moves_data() {
-    let scene = Scene::new().await;
+/// Runs a test with these endpoints in PostgreSQL.
+macro_rules! wherever_people_are {
+    ($(async fn $name:ident($where:ident: InPostgres) in $($variant:ident = $module:ident),+ $body:block)*) => {
+        $(mod $name {
+            use super::*;
+
+            async fn test($where: InPostgres) $body
+
+            $(#[tokio::test]
+            async fn $module() {
+                test(InPostgres::$variant).await;
+            })+
+        })*
+    };
+}
+
+wherever_people_are! {
+async fn the_same_people_arrive_whichever_way_each_side_moves_data(in_postgres: InPostgres)
+in None = all_in_sqlite, Served = served_from_postgres, Agents = agents_over_postgres {
+    let scene = Scene::new(in_postgres).await;
     assert_eq!(
         (scene.once("harbor").await, scene.once("beacon").await),
         (Some(0), Some(0)),
@@ -185,9 +215,9 @@ async fn the_same_people_arrive_whichever_way_each_side_moves_data() {
     }
 }
 
-#[tokio::test]
-async fn a_mirror_removes_who_left_whichever_way_each_side_moves_data() {
-    let scene = Scene::new().await;
+async fn a_mirror_removes_who_left_whichever_way_each_side_moves_data(in_postgres: InPostgres)
+in None = all_in_sqlite, Served = served_from_postgres, Agents = agents_over_postgres {
+    let scene = Scene::new(in_postgres).await;
     assert_eq!((scene.once("harbor").await, scene.once("beacon").await), (Some(0), Some(0)));
     let _agents = [scene.start("harbor"), scene.start("beacon")];
     let mut shares = Vec::new();
@@ -198,8 +228,7 @@ async fn a_mirror_removes_who_left_whichever_way_each_side_moves_data() {
         shares.push((number, way, share));
     }
     for folder in ["demo", FOLDER] {
-        let url = format!("sqlite:{}", scene.installation.path(&format!("{folder}/harbor.db")).display());
-        let harbor = SqlitePool::connect(&url).await.unwrap();
+        let harbor = scene.installation.store(folder, "harbor").await;
         for change in [
             "delete from people where customer_id in (select customer_id from people order by customer_id limit 300)",
             "update people set first_name = 'Renamed' where customer_id in \
@@ -225,9 +254,9 @@ async fn a_mirror_removes_who_left_whichever_way_each_side_moves_data() {
     }
 }
 
-#[tokio::test]
-async fn agents_that_are_killed_again_and_again_finish_and_double_nobody() {
-    let scene = Scene::new().await;
+async fn agents_that_are_killed_again_and_again_finish_and_double_nobody(in_postgres: InPostgres)
+in None = over_sqlite, Agents = over_postgres {
+    let scene = Scene::new(in_postgres).await;
     assert_eq!((scene.once("harbor").await, scene.once("beacon").await), (Some(0), Some(0)));
     let run = scene.share(SERVED, "Undisturbed", Mode::Add).await;
     let undisturbed = scene.receipt(&run).await.sha256;
@@ -261,9 +290,11 @@ async fn agents_that_are_killed_again_and_again_finish_and_double_nobody() {
     assert_eq!(scene.members("Beacon agent", "Disturbed").await, expected);
 }
 
+}
+
 #[tokio::test]
 async fn an_agent_says_by_its_exit_code_what_stopped_it() {
-    let scene = Scene::new().await;
+    let scene = Scene::new(InPostgres::None).await;
     let config = scene.installation.path(FOLDER).join("harbor.toml");
     let good = std::fs::read_to_string(&config).unwrap();
     std::fs::write(&config, good.replace("usher_key_", "usher_key_0")).unwrap();
@@ -278,8 +309,7 @@ async fn an_agent_says_by_its_exit_code_what_stopped_it() {
     assert_eq!(served.code(), Some(0));
     scene.share(BOTH, "Never", Mode::Add).await;
     scene.export().await;
-    let harbor = format!("sqlite:{}", scene.installation.path("agents/harbor.db").display());
-    let harbor = SqlitePool::connect(&harbor).await.unwrap();
+    let harbor = scene.installation.store(FOLDER, "harbor").await;
     let table: String = sqlx::query_scalar("select name from sqlite_master where type = 'table' order by name limit 1")
         .fetch_one(&harbor)
         .await

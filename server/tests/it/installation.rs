@@ -16,6 +16,7 @@ use model::{
     view::{Actor, AudienceQuery, ChooseDestination, DestinationSegment, SignIn},
 };
 use reqwest::{Client, Response, redirect::Policy};
+use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, Connection, Executor, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
@@ -83,6 +84,12 @@ impl Installation {
 
     /// The demo's two applications, served on free ports.
     pub async fn endpoints(&self, people: u32) -> Endpoints {
+        self.make_endpoints(people).await;
+        self.serve_endpoints().await
+    }
+
+    /// Makes the demo's two applications.
+    pub async fn make_endpoints(&self, people: u32) {
         let folder = self.path("demo");
         let mut make = toolkit();
         make.arg("demo").arg("--folder").arg(&folder).args(["--people", &people.to_string()]);
@@ -90,7 +97,48 @@ impl Installation {
         make.args(["--beacon-listen", &free_address(), "--beacon-key", BEACON_KEY]);
         let made = make.output().await.unwrap();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    }
+
+    /// Serves the demo's two applications, once they were made.
+    pub async fn serve_endpoints(&self) -> Endpoints {
         Endpoints { harbor: self.serve_endpoint("harbor").await, beacon: self.serve_endpoint("beacon").await }
+    }
+
+    /// Moves the databases of the demo's two applications in a folder into PostgreSQL, each into one of its own.
+    pub async fn move_to_postgres(&self, folder: &str) {
+        sqlx::any::install_default_drivers();
+        let server = std::env::var("USHER_TEST_POSTGRES_URL").expect(
+            "USHER_TEST_POSTGRES_URL: `make test` starts a PostgreSQL and sets it; for one test, name a server of your own",
+        );
+        let (base, _) = server.rsplit_once('/').unwrap();
+        for name in ["harbor", "beacon"] {
+            let path = self.path(folder).join(name);
+            let database = format!("usher_test_{name}_{:x}", rand::random::<u64>());
+            let create = format!("create database {database} template template0 encoding 'UTF8' locale 'C'");
+            let mut connection = AnyConnection::connect(&server).await.unwrap();
+            connection.execute(AssertSqlSafe(create)).await.unwrap();
+            let address = format!("{base}/{database}");
+            copy_tables(&format!("sqlite:{}", path.with_extension("db").display()), &address).await;
+            std::fs::write(path.with_extension("address"), address).unwrap();
+            std::fs::remove_file(path.with_extension("db")).unwrap();
+            let text = std::fs::read_to_string(path.with_extension("toml")).unwrap();
+            let text = text
+                .replace(&format!("database = \"sqlite:{name}.db\""), &format!("database_file = \"{name}.address\""))
+                .replace("strftime('%Y-%m-%dT%H:%M:%SZ', 'now', '-1 year')", "(now() - interval '1 year')::text")
+                .replace("strftime('%m-%d', 'now')", "to_char(now(), 'MM-DD')");
+            std::fs::write(path.with_extension("toml"), text).unwrap();
+        }
+    }
+
+    /// The database of one of the demo's two applications in a folder, wherever it stands.
+    pub async fn store(&self, folder: &str, name: &str) -> AnyPool {
+        sqlx::any::install_default_drivers();
+        let path = self.path(folder).join(name);
+        let address = match std::fs::read_to_string(path.with_extension("address")) {
+            Ok(address) => address,
+            Err(_) => format!("sqlite:{}", path.with_extension("db").display()),
+        };
+        AnyPool::connect(&address).await.unwrap()
     }
 
     /// One of the two, once they were made; after it has ended it is served again at the same address.
@@ -153,6 +201,32 @@ impl Installation {
             exchange: ExchangeSettings::default(),
         };
         Hub::open(settings, Arc::new(SystemClock)).await.unwrap()
+    }
+}
+
+/// Copies all tables of one database into another, with their primary keys; numbers as numbers, all else as text.
+async fn copy_tables(from: &str, to: &str) {
+    let mut from = SqliteConnection::connect(from).await.unwrap();
+    let mut to = PgConnection::connect(to).await.unwrap();
+    let tables: Vec<String> =
+        sqlx::query_scalar("select name from sqlite_schema where type = 'table'").fetch_all(&mut from).await.unwrap();
+    for table in tables {
+        let columns: Vec<(String, String, i64)> =
+            sqlx::query_as("select name, type, pk from pragma_table_info($1) order by cid")
+                .bind(&table)
+                .fetch_all(&mut from)
+                .await
+                .unwrap();
+        let type_of = |type_: &str| if type_ == "REAL" { "float8" } else { "text" };
+        let defined = columns.iter().map(|(name, type_, _)| format!("{name} {}, ", type_of(type_))).collect::<String>();
+        let key = columns.iter().filter(|(_, _, place)| *place > 0).map(|(name, ..)| name.as_str()).collect::<Vec<_>>();
+        let create = format!("create table {table} ({defined}primary key ({}))", key.join(", "));
+        to.execute(AssertSqlSafe(create)).await.unwrap();
+        let pairs = columns.iter().map(|(name, ..)| format!("'{name}', {name}")).collect::<Vec<_>>().join(", ");
+        let read = format!("select json_group_array(json_object({pairs})) from {table}");
+        let rows: String = sqlx::query_scalar(AssertSqlSafe(read)).fetch_one(&mut from).await.unwrap();
+        let write = format!("insert into {table} select * from json_populate_recordset(null::{table}, $1::json)");
+        sqlx::query(AssertSqlSafe(write)).bind(rows).execute(&mut to).await.unwrap();
     }
 }
 
