@@ -12,4 +12,5 @@ mod health;
 mod installation;
 mod restarts;
 mod runs;
+mod schemathesis;
 mod sessions;
