@@ -14,12 +14,17 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 use crate::database::Identifier;
+use crate::database::postgres::ServerConfig;
 use crate::folder::Folder;
 
 /// Where the authentication key is looked for when the file does not say.
 pub const KEY_VARIABLE: &str = "USHER_TOOLKIT_AUTHENTICATION_KEY";
 /// Where the key for Usher is looked for when the file does not say.
 const ENDPOINT_KEY_VARIABLE: &str = "USHER_ENDPOINT_KEY";
+/// Where the database is looked for when the file does not say.
+pub const DATABASE_VARIABLE: &str = "USHER_TOOLKIT_DATABASE";
+/// Where the Toolkit's own tables stand in a PostgreSQL database when the file does not say.
+const USUAL_SCHEMA: &str = "usher";
 
 /// Why a configuration is not taken.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +54,16 @@ pub enum ConfigError {
         source: rusqlite::Error,
         /// What to do.
         remedy: &'static str,
+    },
+    /// A PostgreSQL database that cannot be used as it is.
+    #[error("cannot use the database {address}: {problem}. {remedy}")]
+    Server {
+        /// The server and the database, without a password.
+        address: String,
+        /// What the server says.
+        problem: String,
+        /// What to do.
+        remedy: String,
     },
     /// A folder that cannot be used as it is.
     #[error("cannot use the folder {}: {source}. Check the path and its permissions.", path.display())]
@@ -142,13 +157,22 @@ impl std::fmt::Debug for EndpointKey {
     }
 }
 
+/// A database.
+#[derive(Debug, Clone)]
+pub enum DatabaseConfig {
+    /// An SQLite file.
+    Sqlite(PathBuf),
+    /// A database of a PostgreSQL server.
+    Postgres(ServerConfig),
+}
+
 /// The audiences that are offered, and where their rows lie. Ids are unique.
 #[derive(Debug)]
 pub enum ProducerConfig {
     /// In a database.
     Database {
-        /// The SQLite file.
-        path: PathBuf,
+        /// Which.
+        database: DatabaseConfig,
         /// At least one.
         segments: Vec<SegmentConfig<Select>>,
     },
@@ -207,8 +231,8 @@ pub struct ConsumerConfig {
 pub enum PlaceConfig {
     /// In tables of a database.
     Database {
-        /// The SQLite file.
-        path: PathBuf,
+        /// Which.
+        database: DatabaseConfig,
         /// Its tables.
         tables: TableNames,
     },
@@ -244,6 +268,8 @@ struct RawConfig {
     name: String,
     description: Option<String>,
     database: Option<String>,
+    database_file: Option<PathBuf>,
+    schema: Option<String>,
     folder: Option<PathBuf>,
     delimiter: Option<String>,
     state: PathBuf,
@@ -343,14 +369,22 @@ pub fn load(path: &Path) -> Result<Config, ConfigError> {
     let raw: RawConfig = toml::from_str(&text)
         .map_err(|source| ConfigError::Syntax { path: path.to_owned(), source: Box::new(source) })?;
     let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-    check(raw, &folder, std::env::var(KEY_VARIABLE).ok())
+    let variable = |name| std::env::var(name).ok();
+    check(raw, &folder, Environment { key: variable(KEY_VARIABLE), database: variable(DATABASE_VARIABLE) })
 }
 
-fn check(raw: RawConfig, folder: &Path, key_of_environment: Option<String>) -> Result<Config, ConfigError> {
+/// What the environment says where the file does not.
+#[derive(Default)]
+struct Environment {
+    key: Option<String>,
+    database: Option<String>,
+}
+
+fn check(raw: RawConfig, folder: &Path, environment: Environment) -> Result<Config, ConfigError> {
     if raw.name.trim().is_empty() {
         return Err(wrong("name", "is empty", "Write the name that people know the application by."));
     }
-    let store = store(&raw, folder)?;
+    let store = store(&raw, folder, environment.database)?;
     if raw.state.as_os_str().is_empty() {
         return Err(wrong("state", "is empty", "Write the path of a folder; it is made when it is not there."));
     }
@@ -362,7 +396,7 @@ fn check(raw: RawConfig, folder: &Path, key_of_environment: Option<String>) -> R
         ));
     }
     let config = Config {
-        meeting: meeting(&raw, folder, key_of_environment)?,
+        meeting: meeting(&raw, folder, environment.key)?,
         state: folder.join(&raw.state),
         name: raw.name,
         description: raw.description,
@@ -374,11 +408,11 @@ fn check(raw: RawConfig, folder: &Path, key_of_environment: Option<String>) -> R
 
 /// Where all rows of an endpoint lie.
 enum Store {
-    Database(PathBuf),
+    Database(DatabaseConfig),
     Folder(Folder),
 }
 
-fn store(raw: &RawConfig, base: &Path) -> Result<Store, ConfigError> {
+fn store(raw: &RawConfig, base: &Path, of_environment: Option<String>) -> Result<Store, ConfigError> {
     let delimiter = match raw.delimiter.as_deref() {
         None => b',',
         Some(text) => match text.as_bytes() {
@@ -386,33 +420,70 @@ fn store(raw: &RawConfig, base: &Path) -> Result<Store, ConfigError> {
             _ => return Err(wrong("delimiter", format!("is {text:?}"), "Use \",\", \";\", \"\\t\" or \"|\".")),
         },
     };
-    match (&raw.database, &raw.folder) {
-        (Some(_), Some(_)) => {
-            Err(wrong("database", "and `folder` are both there", "Keep the one that has the people."))
+    let (key, address) = match (&raw.database, &raw.database_file, &raw.folder) {
+        (Some(_), Some(_), _) => {
+            return Err(wrong("database", "and `database_file` are both there", "Keep one of the two."));
         }
-        (None, None) => Err(wrong(
-            "database",
-            "and `folder` are both missing",
-            "Write `database = \"sqlite:FILE\"` for a database, or `folder` and the path of a folder of CSV files.",
-        )),
-        (Some(_), None) if raw.delimiter.is_some() => {
-            Err(wrong("delimiter", "is for a folder of CSV files", "Leave it out with `database`."))
+        (Some(_), None, Some(_)) => {
+            return Err(wrong("database", "and `folder` are both there", "Keep the one that has the people."));
         }
-        (Some(database), None) => {
-            let path = database.strip_prefix("sqlite:").filter(|path| !path.is_empty()).ok_or_else(|| {
-                wrong(
+        (None, Some(_), Some(_)) => {
+            return Err(wrong("database_file", "and `folder` are both there", "Keep the one that has the people."));
+        }
+        (None, None, Some(folder)) if folder.as_os_str().is_empty() => {
+            return Err(wrong("folder", "is empty", "Write the path of a folder of CSV files."));
+        }
+        (None, None, Some(folder)) => {
+            only_for("a PostgreSQL database", "schema".to_owned(), raw.schema.as_ref())?;
+            return Ok(Store::Folder(Folder::new(base.join(folder), delimiter)));
+        }
+        (Some(address), None, None) => ("database", address.clone()),
+        (None, Some(file), None) => ("database_file", secret(&base.join(file))?),
+        (None, None, None) => match of_environment {
+            Some(address) => (DATABASE_VARIABLE, address),
+            None => {
+                return Err(wrong(
                     "database",
-                    "is not a database that can be served",
-                    "Write \"sqlite:\" and the path of an SQLite file.",
-                )
-            })?;
-            Ok(Store::Database(base.join(path)))
-        }
-        (None, Some(folder)) if folder.as_os_str().is_empty() => {
-            Err(wrong("folder", "is empty", "Write the path of a folder of CSV files."))
-        }
-        (None, Some(folder)) => Ok(Store::Folder(Folder::new(base.join(folder), delimiter))),
+                    "and `folder` are both missing",
+                    format!(
+                        "Write `database = \"sqlite:FILE\"`, a PostgreSQL database as `database`, `database_file` or \
+                         {DATABASE_VARIABLE} in the environment, or `folder` and the path of a folder of CSV files."
+                    ),
+                ));
+            }
+        },
+    };
+    if raw.delimiter.is_some() {
+        return Err(wrong("delimiter", "is for a folder of CSV files", "Leave it out with a database."));
     }
+    database(raw, base, key, &address).map(Store::Database)
+}
+
+fn database(raw: &RawConfig, base: &Path, key: &str, address: &str) -> Result<DatabaseConfig, ConfigError> {
+    if ServerConfig::is_address(address) {
+        let schema = raw.schema.as_deref().unwrap_or(USUAL_SCHEMA);
+        let schema = identifier("schema", schema)?;
+        let server = ServerConfig::parse(address, schema.as_str(), base).map_err(|problem| {
+            wrong(key, problem, "Write for instance \"postgres://USER@SERVER/DATABASE?sslmode=verify-full\".")
+        })?;
+        return Ok(DatabaseConfig::Postgres(server));
+    }
+    only_for("a PostgreSQL database", "schema".to_owned(), raw.schema.as_ref())?;
+    match address.strip_prefix("sqlite:") {
+        Some(path) if !path.is_empty() => Ok(DatabaseConfig::Sqlite(base.join(path))),
+        _ => Err(wrong(
+            key,
+            "is not a database that can be served",
+            "Write \"sqlite:\" and the path of an SQLite file, or \"postgres://USER@SERVER/DATABASE\".",
+        )),
+    }
+}
+
+/// What stands in a file, without the white space around it.
+fn secret(path: &Path) -> Result<String, ConfigError> {
+    let text =
+        std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+    Ok(text.trim().to_owned())
 }
 
 /// Refuses a key that says nothing about where the rows lie.
@@ -466,12 +537,7 @@ fn calling(raw: &RawUsher, folder: &Path) -> Result<UsherConfig, ConfigError> {
             ));
         }
         (Some(key), None, _) => ("usher.endpoint_key", key.clone()),
-        (None, Some(file), _) => {
-            let path = folder.join(file);
-            let text = std::fs::read_to_string(&path)
-                .map_err(|source| ConfigError::Unreadable { path: path.clone(), source })?;
-            ("usher.endpoint_key_file", text.trim().to_owned())
-        }
+        (None, Some(file), _) => ("usher.endpoint_key_file", secret(&folder.join(file))?),
         (None, None, Some(key)) => (ENDPOINT_KEY_VARIABLE, key),
         (None, None, None) => {
             let remedy = format!(
@@ -501,12 +567,7 @@ fn authentication_key(
             ));
         }
         (Some(key), None, _) => ("authentication_key", key.clone()),
-        (None, Some(file), _) => {
-            let path = folder.join(file);
-            let text = std::fs::read_to_string(&path)
-                .map_err(|source| ConfigError::Unreadable { path: path.clone(), source })?;
-            ("authentication_key_file", text.trim().to_owned())
-        }
+        (None, Some(file), _) => ("authentication_key_file", secret(&folder.join(file))?),
         (None, None, Some(key)) => (KEY_VARIABLE, key),
         (None, None, None) => {
             return Err(wrong(
@@ -531,8 +592,12 @@ fn producer(raw: RawProducer, store: &Store) -> Result<ProducerConfig, ConfigErr
         Store::Database(_) if raw.segments.is_empty() => {
             Err(wrong("producer.segments", "is empty", "Write at least one [[producer.segments]]."))
         }
-        Store::Database(path) => {
-            Ok(ProducerConfig::Database { path: path.clone(), segments: segments(raw.segments, &shared, select)? })
+        Store::Database(database) => {
+            let select = |segment: &RawSegment, at: &dyn Fn(&str) -> String| select(segment, at, database);
+            Ok(ProducerConfig::Database {
+                database: database.clone(),
+                segments: segments(raw.segments, &shared, select)?,
+            })
         }
         Store::Folder(folder) => Ok(ProducerConfig::Folder {
             folder: folder.clone(),
@@ -583,10 +648,10 @@ pub fn is_legal_id(id: &str) -> bool {
     (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
-fn select(segment: &RawSegment, at: &dyn Fn(&str) -> String) -> Result<Select, ConfigError> {
+fn select(segment: &RawSegment, at: &dyn Fn(&str) -> String, database: &DatabaseConfig) -> Result<Select, ConfigError> {
     only_for("a folder of CSV files", at("file"), segment.file.as_ref())?;
     let query = match (&segment.table, &segment.query) {
-        (Some(table), None) => format!("select * from {}", identifier(&at("table"), table)?.quoted()),
+        (Some(table), None) => format!("select * from {}", table_name(&at("table"), table, database)?.quoted()),
         (None, Some(query)) => {
             let query = query.trim().trim_end_matches(';').trim_end().to_owned();
             if query.is_empty() {
@@ -620,9 +685,9 @@ fn file(segment: &RawSegment, at: &dyn Fn(&str) -> String) -> Result<PathBuf, Co
 }
 
 /// The names of the three tables of a consumer.
-fn tables(raw: &RawConsumer) -> Result<TableNames, ConfigError> {
+fn tables(raw: &RawConsumer, database: &DatabaseConfig) -> Result<TableNames, ConfigError> {
     let table = |key: &str, name: &Option<String>| match name {
-        Some(name) => own_table(key, name),
+        Some(name) => own_table(key, name, database),
         None => Err(wrong(key, "is missing", "Write the name of a table; it is made when it is not there.")),
     };
     let people = table("consumer.table", &raw.table)?;
@@ -641,7 +706,9 @@ fn tables(raw: &RawConsumer) -> Result<TableNames, ConfigError> {
 
 fn consumer(raw: RawConsumer, store: &Store) -> Result<ConsumerConfig, ConfigError> {
     let place = match store {
-        Store::Database(path) => PlaceConfig::Database { path: path.clone(), tables: tables(&raw)? },
+        Store::Database(database) => {
+            PlaceConfig::Database { database: database.clone(), tables: tables(&raw, database)? }
+        }
         Store::Folder(folder) => {
             for (key, value) in
                 [("table", &raw.table), ("segments_table", &raw.segments_table), ("members_table", &raw.members_table)]
@@ -738,9 +805,18 @@ fn identifier(key: &str, name: &str) -> Result<Identifier, ConfigError> {
         .map_err(|problem| wrong(key, "is not a name of a table or column", format!("Mend it: {problem}.")))
 }
 
+/// The name of a table; in PostgreSQL it may have a schema before it.
+fn table_name(key: &str, name: &str, database: &DatabaseConfig) -> Result<Identifier, ConfigError> {
+    match database {
+        DatabaseConfig::Sqlite(_) => identifier(key, name),
+        DatabaseConfig::Postgres(_) => Identifier::parse_qualified(name)
+            .map_err(|problem| wrong(key, "is not a name of a table", format!("Mend it: {problem}."))),
+    }
+}
+
 /// A table that the Toolkit writes to: neither SQLite's nor the Toolkit's own records.
-fn own_table(key: &str, name: &str) -> Result<Identifier, ConfigError> {
-    let table = identifier(key, name)?;
+fn own_table(key: &str, name: &str, database: &DatabaseConfig) -> Result<Identifier, ConfigError> {
+    let table = table_name(key, name, database)?;
     let lower = table.as_str().to_lowercase();
     if lower.starts_with("sqlite_") || lower.starts_with("usher_") {
         return Err(wrong(key, "starts with \"sqlite_\" or \"usher_\"", "Those names are taken; choose another."));
@@ -855,12 +931,12 @@ mod tests {
     fn read(text: &str) -> Result<Config, ConfigError> {
         let raw = toml::from_str(text)
             .map_err(|source| ConfigError::Syntax { path: "crm.toml".into(), source: Box::new(source) })?;
-        check(raw, Path::new("/etc/usher"), None)
+        check(raw, Path::new("/etc/usher"), Environment::default())
     }
 
-    fn selects(config: Config) -> (PathBuf, Vec<SegmentConfig<Select>>) {
+    fn selects(config: Config) -> (DatabaseConfig, Vec<SegmentConfig<Select>>) {
         match config.producer.unwrap() {
-            ProducerConfig::Database { path, segments } => (path, segments),
+            ProducerConfig::Database { database, segments } => (database, segments),
             ProducerConfig::Folder { .. } => panic!("it is a database"),
         }
     }
@@ -875,8 +951,8 @@ mod tests {
             read(&format!("{HEAD}[[producer.segments]]\nid = \"all\"\nname = \"All\"\ntable = \"peo\\\"ple\"\n"))
                 .unwrap();
         assert_eq!(config.state, Path::new("/etc/usher/state"));
-        let (path, segments) = selects(config);
-        assert_eq!(path, Path::new("/etc/usher/crm.db"));
+        let (database, segments) = selects(config);
+        assert!(matches!(database, DatabaseConfig::Sqlite(path) if path == Path::new("/etc/usher/crm.db")));
         assert_eq!(segments[0].rows.query, "select * from \"peo\"\"ple\"");
         assert!(segments[0].fields.is_none());
     }
@@ -937,6 +1013,42 @@ mod tests {
         for (text, expected) in cases {
             let error = error(&text);
             assert!(error.contains(expected), "expected {expected:?} in {error:?}");
+        }
+    }
+
+    #[test]
+    fn a_server_stands_in_the_file_or_beside_it() {
+        let segment = "[[producer.segments]]\nid = \"all\"\nname = \"All\"\ntable = \"crm.people\"\n";
+        let at = |place: &str| format!("{}{segment}", HEAD.replace("database = \"sqlite:crm.db\"\n", place));
+        let address_of = |config: Config| {
+            let (DatabaseConfig::Postgres(server), segments) = selects(config) else { panic!("it is a server") };
+            assert_eq!(segments[0].rows.query, "select * from \"crm\".\"people\"");
+            (server.address(), server.schema().to_owned())
+        };
+        let config = read(&at("database = \"postgres://u:secret@db/crm\"\nschema = \"other\"\n")).unwrap();
+        assert_eq!(address_of(config), ("db:5432/crm".to_owned(), "other".to_owned()));
+
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("url"), "postgresql://u:secret@db:1/crm\n").unwrap();
+        let raw = toml::from_str(&at("database_file = \"url\"\n")).unwrap();
+        let config = check(raw, folder.path(), Environment::default()).unwrap();
+        assert_eq!(address_of(config), ("db:1/crm".to_owned(), "usher".to_owned()));
+
+        let database = Some("postgres://u:secret@db:2/crm".to_owned());
+        let raw = toml::from_str(&at("")).unwrap();
+        let config = check(raw, folder.path(), Environment { database, key: None }).unwrap();
+        assert!(!format!("{config:?}").contains("secret"));
+        assert_eq!(address_of(config), ("db:2/crm".to_owned(), "usher".to_owned()));
+
+        for (place, expected) in [
+            ("database = \"sqlite:a\"\ndatabase_file = \"b\"\n", "`database` and `database_file` are both there"),
+            ("database_file = \"b\"\nfolder = \"c\"\n", "`database_file` and `folder` are both there"),
+            ("database = \"sqlite:a\"\nschema = \"b\"\n", "`schema` is for a PostgreSQL database"),
+            ("database = \"postgres://u:secret@db/crm?sslmode=maybe\"\n", "`database` has an `sslmode`"),
+            ("database = \"postgres://u:secret@db/crm\"\ndelimiter = \";\"\n", "`delimiter` is for a folder"),
+        ] {
+            let error = error(&at(place));
+            assert!(error.contains(expected) && !error.contains("secret"), "expected {expected:?} in {error:?}");
         }
     }
 

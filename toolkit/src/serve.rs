@@ -28,9 +28,54 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// # Errors
 /// When the configuration or the database cannot be used, or the address is taken.
 pub fn serve(path: &Path) -> anyhow::Result<()> {
-    let config = config::load(path)?;
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(run(config))
+    let mut config = config::load(path)?;
+    if let Meeting::Calling(_) = &config.meeting {
+        anyhow::bail!("The configuration has [usher], and no `listen`: start `usher-toolkit agent` with it.");
+    }
+    let sides = Sides::open(&mut config)?;
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(run(config, &sides))
 }
+
+/// What is served. Opening and closing a database waits for it, so both happen outside of the asynchronous runtime: this is opened before
+/// it is made and dropped after it has ended.
+pub struct Sides {
+    /// What offers audiences.
+    pub producer: Option<Arc<Producer>>,
+    /// What takes them.
+    pub consumer: Option<Arc<Consumer>>,
+}
+
+impl Sides {
+    /// Opens what a configuration has, and the state folder.
+    ///
+    /// # Errors
+    /// When something cannot be used as it is configured.
+    pub fn open(config: &mut Config) -> anyhow::Result<Self> {
+        std::fs::create_dir_all(&config.state).with_context(|| {
+            format!("`state`: cannot make the folder {}. Check the path and its permissions.", config.state.display())
+        })?;
+        // The consumer first: it makes the database or folder when it is not there, and the producer may read the same one.
+        let consumer = config.consumer.take().map(|consumer| Consumer::open(consumer, &config.state)).transpose()?;
+        let producer = config.producer.take().map(Producer::open).transpose()?;
+        Ok(Self { producer: producer.map(Arc::new), consumer: consumer.map(Arc::new) })
+    }
+
+    /// The producer with its exports, which go on from now.
+    ///
+    /// # Errors
+    /// When the state folder cannot be used.
+    pub fn offering(&self, config: &Config, stop: &CancellationToken) -> anyhow::Result<Option<Offering>> {
+        let Some(producer) = &self.producer else { return Ok(None) };
+        let state = State::open(&config.state).with_context(|| {
+            format!("`state`: cannot use the folder {}. Check its permissions.", config.state.display())
+        })?;
+        let exports = Exports::start(producer.clone(), state, stop.clone()).context("cannot read state.db")?;
+        Ok(Some((producer.clone(), exports)))
+    }
+}
+
+/// A producer and its exports.
+pub type Offering = (Arc<Producer>, Exports);
 
 /// Says what a configuration would serve, without serving it.
 ///
@@ -54,46 +99,27 @@ pub fn check(path: &Path) -> anyhow::Result<()> {
             }
         }
     }
-    if let Some(consumer) = &config.consumer {
+    if let Some(consumer) = config.consumer {
         let place = match &consumer.place {
             PlaceConfig::Database { tables, .. } => format!("table \"{}\"", tables.people),
             PlaceConfig::Folder(folder) => format!("folder {}", folder.path().display()),
         };
-        writeln!(out, "Takes {} fields into the {place}, by \"{}\".", consumer.fields.len(), consumer.key)?;
+        let (fields, key) = (consumer.fields.len(), consumer.key.clone());
+        Consumer::check(consumer)?;
+        writeln!(out, "Takes {fields} fields into the {place}, by \"{key}\".")?;
     }
     Ok(())
 }
 
-async fn run(mut config: Config) -> anyhow::Result<()> {
-    let (listen, key) = match &config.meeting {
-        Meeting::Served { listen, key } => (*listen, key.clone()),
-        Meeting::Calling(_) => {
-            anyhow::bail!("The configuration has [usher], and no `listen`: start `usher-toolkit agent` with it.")
-        }
-    };
+async fn run(config: Config, sides: &Sides) -> anyhow::Result<()> {
+    let Meeting::Served { listen, key } = &config.meeting else { return Ok(()) };
+    let (listen, key) = (*listen, key.clone());
     // Before anything is announced, so that no signal is missed.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    std::fs::create_dir_all(&config.state).with_context(|| {
-        format!("`state`: cannot make the folder {}. Check the path and its permissions.", config.state.display())
-    })?;
-    // The consumer first: it makes the database or folder when it is not there, and the producer may read the same one.
-    let consumer = match config.consumer.take() {
-        Some(consumer) => Some(Arc::new(Consumer::open(consumer, &config.state)?)),
-        None => None,
-    };
     let stop = CancellationToken::new();
-    let offering = match config.producer.take() {
-        Some(producer) => {
-            let producer = Arc::new(Producer::open(producer)?);
-            let state = State::open(&config.state).with_context(|| {
-                format!("`state`: cannot use the folder {}. Check its permissions.", config.state.display())
-            })?;
-            let exports = Exports::start(producer.clone(), state, stop.clone()).context("cannot read state.db")?;
-            Some((producer, exports))
-        }
-        None => None,
-    };
+    let offering = sides.offering(&config, &stop)?;
+    let consumer = sides.consumer.clone();
     let listener = TcpListener::bind(listen)
         .await
         .with_context(|| format!("`listen`: cannot listen on {listen}. Is another program there already?"))?;

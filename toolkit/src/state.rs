@@ -11,7 +11,7 @@ use model::contract::{Job, JobCategory, JobCounts, JobPart, JobRequest, JobStatu
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use sha2::{Digest, Sha256};
 
-use crate::database;
+use crate::database::sqlite;
 use crate::fault::Fault;
 
 /// Now, in milliseconds since 1970.
@@ -120,7 +120,7 @@ impl State {
                 std::fs::remove_file(path)?;
             }
         }
-        let connection = database::open_writer(&folder.join("state.db"))?;
+        let connection = sqlite::open_writer(&folder.join("state.db"))?;
         connection.execute_batch(TABLES)?;
         Ok(Self { connection: Mutex::new(connection), exports })
     }

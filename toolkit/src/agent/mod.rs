@@ -24,9 +24,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{self, Config, Meeting};
 use crate::consumer::Consumer;
 use crate::fault::Fault;
-use crate::producer::Producer;
-use crate::producer::exports::Exports;
-use crate::state::State;
+use crate::serve::{Offering, Sides};
 use usher::{CallError, Usher};
 
 /// How often the list of audiences is compared, because their sizes change.
@@ -73,18 +71,26 @@ impl From<tokio::task::JoinError> for JobError {
 struct Agent {
     usher: Usher,
     endpoint_id: String,
-    offering: Option<(Arc<Producer>, Exports)>,
+    offering: Option<Offering>,
     consumer: Option<Arc<Consumer>>,
 }
 
 /// Calls Usher until it is told to stop, or, with `once`, until there is nothing left to do. The exit codes are in docs/TOOLKIT.md.
 pub fn run(path: &Path, once: bool) -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
+    let mut config = match config::load(path) {
+        Ok(config) => config,
         Err(error) => return failed(End::Configuration, &error.to_string()),
     };
-    match config::load(path) {
-        Ok(config) => runtime.block_on(work(config, once)),
+    if let Meeting::Served { .. } = &config.meeting {
+        let message = "The configuration has `listen`, and no [usher]: start `usher-toolkit serve` with it.";
+        return failed(End::Configuration, message);
+    }
+    let sides = match Sides::open(&mut config) {
+        Ok(sides) => sides,
+        Err(error) => return failed(End::Configuration, &format!("{error:#}")),
+    };
+    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(work(config, &sides, once)),
         Err(error) => failed(End::Configuration, &error.to_string()),
     }
 }
@@ -94,11 +100,8 @@ fn failed(end: End, message: &str) -> ExitCode {
     end.into()
 }
 
-async fn work(mut config: Config, once: bool) -> ExitCode {
-    let Meeting::Calling(usher) = &config.meeting else {
-        let message = "The configuration has `listen`, and no [usher]: start `usher-toolkit serve` with it.";
-        return failed(End::Configuration, message);
-    };
+async fn work(config: Config, sides: &Sides, once: bool) -> ExitCode {
+    let Meeting::Calling(usher) = &config.meeting else { return End::Configuration.into() };
     let usher = match Usher::new(usher) {
         Ok(usher) => usher,
         Err(error) => return failed(End::Configuration, &error.to_string()),
@@ -108,12 +111,12 @@ async fn work(mut config: Config, once: bool) -> ExitCode {
         (Err(error), _) | (_, Err(error)) => return failed(End::Configuration, &error.to_string()),
     };
     let stop = CancellationToken::new();
-    let (offering, consumer) = match open(&mut config, &stop) {
-        Ok(open) => open,
+    let offering = match sides.offering(&config, &stop) {
+        Ok(offering) => offering,
         Err(error) => return failed(End::Configuration, &format!("{error:#}")),
     };
     let exports = offering.as_ref().map(|(_, exports)| exports.clone());
-    let mut agent = Agent { usher, endpoint_id: String::new(), offering, consumer };
+    let mut agent = Agent { usher, endpoint_id: String::new(), offering, consumer: sides.consumer.clone() };
     let description = agent.description(&config);
     // Whatever it is in the middle of can be gone on with, or is repeated without doubling anything.
     let end = tokio::select! {
@@ -126,26 +129,6 @@ async fn work(mut config: Config, once: bool) -> ExitCode {
         exports.stop().await;
     }
     end.into()
-}
-
-type Sides = (Option<(Arc<Producer>, Exports)>, Option<Arc<Consumer>>);
-
-fn open(config: &mut Config, stop: &CancellationToken) -> anyhow::Result<Sides> {
-    std::fs::create_dir_all(&config.state)?;
-    // The consumer first: it makes the database or folder when it is not there, and the producer may read the same one.
-    let consumer = match config.consumer.take() {
-        Some(consumer) => Some(Arc::new(Consumer::open(consumer, &config.state)?)),
-        None => None,
-    };
-    let offering = match config.producer.take() {
-        Some(producer) => {
-            let producer = Arc::new(Producer::open(producer)?);
-            let exports = Exports::start(producer.clone(), State::open(&config.state)?, stop.clone())?;
-            Some((producer, exports))
-        }
-        None => None,
-    };
-    Ok((offering, consumer))
 }
 
 impl Agent {

@@ -2,7 +2,8 @@
 //!
 //! What goes for every consumer is here: which jobs are taken, how a repeat is recognised, when a job ends and with what totals. Where
 //! the people are kept is for the [`Place`]: [`tables`] of a database, or [`folder`]s of files. The records of jobs and parts
-//! ([`records`]) stand in one SQLite file in either case, so a crash at any moment leaves a part whole with its record, or not at all.
+//! ([`records`]) stand in the same database, or in an SQLite file beside the folder, so a crash at any moment leaves a part whole with
+//! its record, or not at all.
 //! Reading a part's bytes is in [`parts`]. Every function here blocks; callers use blocking threads.
 
 mod folder;
@@ -11,18 +12,16 @@ mod records;
 mod tables;
 
 use std::path::Path;
-use std::sync::Mutex;
 use std::time::Duration;
 
-use model::contract::{Job, JobCounts, JobMode, JobRequest, JobStatus, PartResult, Segment, StatusReport};
+use model::contract::{Job, JobCounts, JobMode, JobRequest, JobStatus, PartResult, Refusal, Segment, StatusReport};
 use model::field::{Field, FieldKind};
-use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
-use crate::config::{ConfigError, ConsumerConfig, PlaceConfig};
-use crate::database::{open_reader, open_writer};
+use crate::config::{ConfigError, ConsumerConfig, DatabaseConfig, PlaceConfig};
+use crate::database::{Database, Transaction};
 use crate::fault::{Code, Fault};
 use crate::producer::exports::{job_differs, no_such_job};
-use crate::state::{lock, now_ms, status_word};
+use crate::state::{now_ms, status_word};
 use parts::{Read, Target};
 use records::{Import, find_import, recorded};
 
@@ -36,9 +35,8 @@ const RECORD_LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 pub struct Consumer {
     config: ConsumerConfig,
     place: Box<dyn Place>,
-    /// Of the file with the records.
-    writer: Mutex<Connection>,
-    reader: Mutex<Connection>,
+    /// With the records.
+    database: Database,
 }
 
 /// Where people are kept. What it does within a transaction holds when that is committed; what it cannot undo it does in such a way that
@@ -48,37 +46,42 @@ trait Place: std::fmt::Debug + Send + Sync {
     fn ping(&self) -> Result<(), Fault>;
 
     /// At most `limit` segments whose id comes after `after`, by id.
-    fn segments(&self, records: &Connection, after: &str, limit: usize) -> Result<Vec<Kept>, Fault>;
+    fn segments(&self, transaction: &mut Transaction<'_>, after: &str, limit: usize) -> Result<Vec<Kept>, Fault>;
 
     /// The segment of this id.
-    fn segment(&self, records: &Connection, id: &str) -> Result<Option<Kept>, Fault>;
+    fn segment(&self, transaction: &mut Transaction<'_>, id: &str) -> Result<Option<Kept>, Fault>;
 
     /// Whether there is a segment of this id.
-    fn has_segment(&self, transaction: &Transaction<'_>, id: &str) -> Result<bool, Fault>;
+    fn has_segment(&self, transaction: &mut Transaction<'_>, id: &str) -> Result<bool, Fault>;
 
     /// Whether there is a segment of this name.
-    fn has_name(&self, transaction: &Transaction<'_>, name: &str) -> Result<bool, Fault>;
+    fn has_name(&self, transaction: &mut Transaction<'_>, name: &str) -> Result<bool, Fault>;
 
     /// Whether anybody is in a segment.
-    fn has_members(&self, transaction: &Transaction<'_>, id: &str) -> Result<bool, Fault>;
+    fn has_members(&self, transaction: &mut Transaction<'_>, id: &str) -> Result<bool, Fault>;
 
     /// Makes a segment with nobody in it, for a job that is announced in the same transaction.
-    fn add_segment(&self, transaction: &Transaction<'_>, name: &str) -> Result<String, Fault>;
+    fn add_segment(&self, transaction: &mut Transaction<'_>, name: &str) -> Result<String, Fault>;
 
     /// Takes away a segment with nobody in it.
-    fn remove_segment(&self, transaction: &Transaction<'_>, id: &str) -> Result<(), Fault>;
+    fn remove_segment(&self, transaction: &mut Transaction<'_>, id: &str) -> Result<(), Fault>;
 
     /// Makes ready for the parts of a job.
-    fn expect(&self, transaction: &Transaction<'_>, target: &Target<'_>) -> Result<(), Fault>;
+    fn expect(&self, transaction: &mut Transaction<'_>, target: &Target<'_>) -> Result<(), Fault>;
 
-    /// Keeps the rows of one part.
-    fn keep(&self, transaction: &Transaction<'_>, target: &Target<'_>, read: &Read<'_>) -> Result<(), Fault>;
+    /// Keeps the rows of one part. Those that cannot be kept are refused; nothing of them stays.
+    fn keep(
+        &self,
+        transaction: &mut Transaction<'_>,
+        target: &Target<'_>,
+        read: &Read<'_>,
+    ) -> Result<Vec<Refusal>, Fault>;
 
     /// All parts have come.
-    fn complete(&self, transaction: &Transaction<'_>, target: &Target<'_>) -> Result<(), Fault>;
+    fn complete(&self, transaction: &mut Transaction<'_>, target: &Target<'_>) -> Result<(), Fault>;
 
     /// No more parts will come. A replacement is dropped; people who were added or removed stay so.
-    fn call_off(&self, transaction: &Transaction<'_>, target: &Target<'_>) -> Result<(), Fault>;
+    fn call_off(&self, transaction: &mut Transaction<'_>, target: &Target<'_>) -> Result<(), Fault>;
 
     /// The transaction in which a job ended was committed.
     fn ended(&self, job_id: &str);
@@ -98,24 +101,29 @@ impl Consumer {
     ///
     /// # Errors
     /// When it cannot be made, opened or used as it is.
-    pub fn open(config: ConsumerConfig, state: &Path) -> Result<Self, ConfigError> {
-        let path = match &config.place {
-            PlaceConfig::Database { path, .. } => path.clone(),
-            PlaceConfig::Folder(_) => state.join("imports.db"),
+    pub fn open(mut config: ConsumerConfig, state: &Path) -> Result<Self, ConfigError> {
+        let database = match &config.place {
+            PlaceConfig::Database { database: DatabaseConfig::Sqlite(path), .. } => Database::sqlite(path)?,
+            PlaceConfig::Database { database: DatabaseConfig::Postgres(server), .. } => Database::server(server)?,
+            PlaceConfig::Folder(_) => Database::sqlite(&state.join("imports.db"))?,
         };
-        let unusable = |source| ConfigError::Database {
-            path: path.clone(),
-            source,
-            remedy: "A consumer needs an SQLite file that can be read and written, or a folder where it can be made.",
-        };
-        let mut writer = open_writer(&path).map_err(unusable)?;
-        writer.execute_batch(records::TABLES).map_err(unusable)?;
         let place: Box<dyn Place> = match &config.place {
-            PlaceConfig::Database { tables, .. } => Box::new(tables::Tables::prepare(&mut writer, &config, tables)?),
-            PlaceConfig::Folder(folder) => Box::new(folder::Segments::open(folder.clone(), state, &config, &writer)?),
+            PlaceConfig::Database { .. } => Box::new(tables::Tables::prepare(&database, &mut config)?),
+            PlaceConfig::Folder(folder) => Box::new(folder::Segments::open(folder.clone(), state, &config, &database)?),
         };
-        let reader = open_reader(&path).map_err(unusable)?;
-        Ok(Self { config, place, writer: Mutex::new(writer), reader: Mutex::new(reader) })
+        Ok(Self { config, place, database })
+    }
+
+    /// Whether a server could be used: what would be made is made and taken back.
+    ///
+    /// # Errors
+    /// When it could not.
+    pub fn check(mut config: ConsumerConfig) -> Result<(), ConfigError> {
+        if let PlaceConfig::Database { database: DatabaseConfig::Postgres(server), .. } = &config.place {
+            let database = Database::server(server)?;
+            tables::Tables::try_out(&database, &mut config)?;
+        }
+        Ok(())
     }
 
     /// What is configured.
@@ -128,7 +136,7 @@ impl Consumer {
     /// # Errors
     /// When they cannot.
     pub fn ping(&self) -> Result<(), Fault> {
-        lock(&self.reader).query_row("select count(*) from usher_jobs where false", [], |_| Ok(()))?;
+        self.database.read(|transaction| transaction.exists("select 1 from usher_jobs where false", &[]))?;
         self.place.ping()
     }
 
@@ -137,7 +145,7 @@ impl Consumer {
     /// # Errors
     /// When they cannot be read.
     pub fn segments(&self, after: &str, limit: usize) -> Result<Vec<Segment>, Fault> {
-        let kept = self.place.segments(&lock(&self.reader), after, limit)?;
+        let kept = self.database.read(|transaction| self.place.segments(transaction, after, limit))?;
         Ok(kept.into_iter().map(|kept| self.describe(kept)).collect())
     }
 
@@ -146,7 +154,7 @@ impl Consumer {
     /// # Errors
     /// When it cannot be read.
     pub fn segment(&self, id: &str) -> Result<Option<Segment>, Fault> {
-        let kept = self.place.segment(&lock(&self.reader), id)?;
+        let kept = self.database.read(|transaction| self.place.segment(transaction, id))?;
         Ok(kept.map(|kept| self.describe(kept)))
     }
 
@@ -168,7 +176,7 @@ impl Consumer {
     /// # Errors
     /// When the records cannot be read.
     pub fn job(&self, job_id: &str) -> Result<Option<Job>, Fault> {
-        Ok(find_import(&lock(&self.reader), job_id)?.map(|import| import.to_job()))
+        Ok(self.database.read(|transaction| find_import(transaction, job_id))?.map(|import| import.to_job()))
     }
 
     fn target<'a>(&'a self, request: &'a JobRequest, segment_id: &'a str, mode: JobMode) -> Target<'a> {
@@ -180,46 +188,46 @@ impl Consumer {
     /// # Errors
     /// When the endpoint does not take such a job, its segment is not there (or is there already), or its id is another job's.
     pub fn announce(&self, request: JobRequest) -> Result<Job, Fault> {
-        let mut writer = lock(&self.writer);
-        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        if let Some(import) = find_import(&transaction, &request.id)? {
-            return if import.request == request { Ok(import.to_job()) } else { Err(job_differs(&request.id)) };
-        }
-        let mode = self.check_request(&request)?;
-        let (segment_id, made_segment) = match &request.segment.id {
-            Some(id) if self.place.has_segment(&transaction, id)? => (id.clone(), false),
-            Some(_) => {
-                return Err(Fault::new(
-                    Code::NO_SUCH_SEGMENT,
-                    "This endpoint has no segment of this id; GET v1/segments lists them.",
-                ));
+        self.database.write(|transaction| {
+            if let Some(import) = find_import(transaction, &request.id)? {
+                return if import.request == request { Ok(import.to_job()) } else { Err(job_differs(&request.id)) };
             }
-            None if self.place.has_name(&transaction, &request.segment.name)? => {
-                return Err(Fault::new(
-                    Code::SEGMENT_EXISTS,
-                    "A segment of this name is there already. Choose it, or another name.",
-                ));
-            }
-            None => (self.place.add_segment(&transaction, &request.segment.name)?, true),
-        };
-        self.place.expect(&transaction, &self.target(&request, &segment_id, mode))?;
-        let now = now_ms();
-        transaction.execute(
-            "insert into usher_jobs (id, request, status, segment_id, made_segment, created_at, changed_at)
-             values (?1, ?2, 'WAITING_TO_RECEIVE_DATA', ?3, ?4, ?5, ?5)",
-            params![request.id, serde_json::to_string(&request)?, segment_id, made_segment, now],
-        )?;
-        transaction.commit()?;
-        tracing::info!(job.id = request.id, segment.id = segment_id, ?mode, made_segment, "an import was announced");
-        let import = Import {
-            request,
-            status: JobStatus::WaitingToReceiveData,
-            segment_id,
-            made_segment,
-            parts: 0,
-            counts: JobCounts::default(),
-        };
-        Ok(import.to_job())
+            let mode = self.check_request(&request)?;
+            let (segment_id, made_segment) = match &request.segment.id {
+                Some(id) if self.place.has_segment(transaction, id)? => (id.clone(), false),
+                Some(_) => {
+                    return Err(Fault::new(
+                        Code::NO_SUCH_SEGMENT,
+                        "This endpoint has no segment of this id; GET v1/segments lists them.",
+                    ));
+                }
+                None if self.place.has_name(transaction, &request.segment.name)? => {
+                    return Err(Fault::new(
+                        Code::SEGMENT_EXISTS,
+                        "A segment of this name is there already. Choose it, or another name.",
+                    ));
+                }
+                None => (self.place.add_segment(transaction, &request.segment.name)?, true),
+            };
+            self.place.expect(transaction, &self.target(&request, &segment_id, mode))?;
+            let import = Import {
+                request: request.clone(),
+                status: JobStatus::WaitingToReceiveData,
+                segment_id,
+                made_segment,
+                parts: 0,
+                counts: JobCounts::default(),
+            };
+            records::add_import(transaction, &import)?;
+            tracing::info!(
+                job.id = request.id,
+                segment.id = import.segment_id,
+                ?mode,
+                made_segment,
+                "an import was announced"
+            );
+            Ok(import.to_job())
+        })
     }
 
     /// Whether this endpoint takes such a job at all.
@@ -299,34 +307,31 @@ impl Consumer {
     /// When there is no such job, it has ended, the number came with other content, or the data is not what was announced; nothing of
     /// the part is kept then.
     pub fn take_part(&self, job_id: &str, number: u32, data: &[u8], sha256: &str) -> Result<PartResult, Fault> {
-        let import = {
-            let connection = lock(&self.reader);
-            let import = find_import(&connection, job_id)?.ok_or_else(|| no_such_job(job_id))?;
-            if let Some(answer) = recorded(&connection, &import, number, sha256)? {
-                return Ok(answer);
-            }
-            import
+        let known = self.database.read(|transaction| {
+            let import = find_import(transaction, job_id)?.ok_or_else(|| no_such_job(job_id))?;
+            Ok(match recorded(transaction, &import, number, sha256)? {
+                Some(answer) => Err(answer),
+                None => Ok(import),
+            })
+        })?;
+        let import = match known {
+            Ok(import) => import,
+            Err(answer) => return Ok(answer),
         };
         let target = self.target(&import.request, &import.segment_id, import.mode()?);
         let read = parts::read(&target, number, data)?;
 
-        let mut writer = lock(&self.writer);
-        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        // Once more, because since then the same part may have come, or the job may have ended.
-        let now_known = find_import(&transaction, job_id)?.ok_or_else(|| no_such_job(job_id))?;
-        if let Some(answer) = recorded(&transaction, &now_known, number, sha256)? {
-            return Ok(answer);
-        }
-        self.place.keep(&transaction, &target, &read)?;
-        let result = read.result;
-        let now = now_ms();
-        transaction.execute(
-            "insert into usher_parts (job_id, part, sha256, received, accepted, answer, taken_at) values (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            params![job_id, number, sha256, result.received, result.accepted, serde_json::to_string(&result)?, now],
-        )?;
-        transaction.execute("update usher_jobs set changed_at = ?2 where id = ?1", params![job_id, now])?;
-        transaction.commit()?;
-        Ok(result)
+        self.database.write(|transaction| {
+            // Once more, because since then the same part may have come, or the job may have ended.
+            let now_known = find_import(transaction, job_id)?.ok_or_else(|| no_such_job(job_id))?;
+            if let Some(answer) = recorded(transaction, &now_known, number, sha256)? {
+                return Ok(answer);
+            }
+            let refusals = self.place.keep(transaction, &target, &read)?;
+            let result = read.refusing(refusals);
+            records::add_part(transaction, job_id, sha256, &result)?;
+            Ok(result)
+        })
     }
 
     /// The sending side says that all was sent, or calls the job off. A repeat is answered as the first.
@@ -334,40 +339,42 @@ impl Consumer {
     /// # Errors
     /// When there is no such job, its status does not allow it, or the totals differ from what was taken; nothing is applied then.
     pub fn report(&self, job_id: &str, report: &StatusReport) -> Result<Job, Fault> {
-        let mut writer = lock(&self.writer);
-        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut import = find_import(&transaction, job_id)?.ok_or_else(|| no_such_job(job_id))?;
-        import.status = match (report.status, import.status) {
-            (JobStatus::Complete, JobStatus::Complete | JobStatus::CompleteWithRejects)
-            | (JobStatus::Canceled | JobStatus::Failed, JobStatus::Canceled | JobStatus::Failed | JobStatus::Expired) =>
-            {
-                return Ok(import.to_job());
-            }
-            (JobStatus::Complete | JobStatus::Canceled | JobStatus::Failed, status) if status.is_final() => {
-                let word = status_word(status)?;
-                return Err(Fault::new(Code::WRONG_STATUS, format!("The job is {word} already.")));
-            }
-            (JobStatus::Complete, _) => self.complete(&transaction, &import, report)?,
-            (status @ (JobStatus::Canceled | JobStatus::Failed), _) => {
-                self.call_off(&transaction, &import)?;
-                status
-            }
-            _ => return Err(Fault::new(Code::WRONG_STATUS, "An import can be reported COMPLETE, CANCELED or FAILED.")),
-        };
-        transaction.execute(
-            "update usher_jobs set status = ?2, reason = ?3, changed_at = ?4 where id = ?1",
-            params![job_id, status_word(import.status)?, report.reason, now_ms()],
-        )?;
-        transaction.commit()?;
-        self.place.ended(job_id);
-        let JobCounts { rows, accepted, refused } = import.counts;
-        tracing::info!(job.id = job_id, status = ?import.status, parts = import.parts, rows, accepted, refused, "an import ended");
+        let (import, has_ended) = self.database.write(|transaction| {
+            let mut import = find_import(transaction, job_id)?.ok_or_else(|| no_such_job(job_id))?;
+            import.status = match (report.status, import.status) {
+                (JobStatus::Complete, JobStatus::Complete | JobStatus::CompleteWithRejects)
+                | (
+                    JobStatus::Canceled | JobStatus::Failed,
+                    JobStatus::Canceled | JobStatus::Failed | JobStatus::Expired,
+                ) => return Ok((import, false)),
+                (JobStatus::Complete | JobStatus::Canceled | JobStatus::Failed, status) if status.is_final() => {
+                    let word = status_word(status)?;
+                    return Err(Fault::new(Code::WRONG_STATUS, format!("The job is {word} already.")));
+                }
+                (JobStatus::Complete, _) => self.complete(transaction, &import, report)?,
+                (status @ (JobStatus::Canceled | JobStatus::Failed), _) => {
+                    self.call_off(transaction, &import)?;
+                    status
+                }
+                _ => {
+                    let detail = "An import can be reported COMPLETE, CANCELED or FAILED.";
+                    return Err(Fault::new(Code::WRONG_STATUS, detail));
+                }
+            };
+            records::end_import(transaction, job_id, import.status, report.reason.as_deref())?;
+            Ok((import, true))
+        })?;
+        if has_ended {
+            self.place.ended(job_id);
+            let JobCounts { rows, accepted, refused } = import.counts;
+            tracing::info!(job.id = job_id, status = ?import.status, parts = import.parts, rows, accepted, refused, "an import ended");
+        }
         Ok(import.to_job())
     }
 
     fn complete(
         &self,
-        transaction: &Transaction<'_>,
+        transaction: &mut Transaction<'_>,
         import: &Import,
         report: &StatusReport,
     ) -> Result<JobStatus, Fault> {
@@ -397,18 +404,16 @@ impl Consumer {
     }
 
     /// Drops what was staged, and the segment if this job made it and nobody is in it or comes into it.
-    fn call_off(&self, transaction: &Transaction<'_>, import: &Import) -> Result<(), Fault> {
+    fn call_off(&self, transaction: &mut Transaction<'_>, import: &Import) -> Result<(), Fault> {
         let target = self.target(&import.request, &import.segment_id, import.mode()?);
         self.place.call_off(transaction, &target)?;
         if !import.made_segment || self.place.has_members(transaction, &import.segment_id)? {
             return Ok(());
         }
-        let is_awaited: bool = transaction.query_row(
-            "select exists (select 1 from usher_jobs where segment_id = ?1 and id <> ?2 and status = 'WAITING_TO_RECEIVE_DATA')",
-            params![import.segment_id, import.request.id],
-            |row| row.get(0),
-        )?;
-        if is_awaited { Ok(()) } else { self.place.remove_segment(transaction, &import.segment_id) }
+        if records::is_awaited(transaction, &import.segment_id, &import.request.id)? {
+            return Ok(());
+        }
+        self.place.remove_segment(transaction, &import.segment_id)
     }
 
     /// Gives up jobs that have rested too long, and forgets old ones.
@@ -417,40 +422,31 @@ impl Consumer {
     /// When the records cannot be changed.
     pub fn sweep(&self) -> Result<(), Fault> {
         let now = now_ms();
-        let resting: Vec<String> = lock(&self.reader)
-            .prepare("select id from usher_jobs where status = 'WAITING_TO_RECEIVE_DATA' and changed_at < ?1")?
-            .query_map([now - JOB_LIFETIME.as_millis() as i64], |row| row.get(0))?
-            .collect::<rusqlite::Result<_>>()?;
+        let rested_since = now - JOB_LIFETIME.as_millis() as i64;
+        let resting = self.database.read(|transaction| records::resting_since(transaction, rested_since))?;
         for job_id in resting {
             // One that cannot be given up does not keep the others.
             if let Err(fault) = self.give_up(&job_id) {
                 tracing::error!(job.id = job_id, error = %fault, source = ?fault.source, "an import could not be given up");
             }
         }
-        let mut writer = lock(&self.writer);
-        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let old = now - RECORD_LIFETIME.as_millis() as i64;
-        let ended = "select id from usher_jobs where status <> 'WAITING_TO_RECEIVE_DATA' and changed_at < ?1";
-        transaction.execute(&format!("delete from usher_parts where job_id in ({ended})"), [old])?;
-        transaction.execute(&format!("delete from usher_jobs where id in ({ended})"), [old])?;
-        transaction.commit()?;
-        Ok(())
+        self.database.write(|transaction| records::forget_ended_before(transaction, old))
     }
 
     fn give_up(&self, job_id: &str) -> Result<(), Fault> {
-        let mut writer = lock(&self.writer);
-        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let Some(import) = find_import(&transaction, job_id)?.filter(|import| !import.status.is_final()) else {
-            return Ok(());
-        };
-        tracing::warn!(job.id = job_id, "an import has rested too long and is given up");
-        self.call_off(&transaction, &import)?;
-        transaction.execute(
-            "update usher_jobs set status = 'EXPIRED', changed_at = ?2 where id = ?1",
-            params![job_id, now_ms()],
-        )?;
-        transaction.commit()?;
-        self.place.ended(job_id);
+        let has_ended = self.database.write(|transaction| {
+            let Some(import) = find_import(transaction, job_id)?.filter(|import| !import.status.is_final()) else {
+                return Ok::<_, Fault>(false);
+            };
+            tracing::warn!(job.id = job_id, "an import has rested too long and is given up");
+            self.call_off(transaction, &import)?;
+            records::end_import(transaction, job_id, JobStatus::Expired, None)?;
+            Ok(true)
+        })?;
+        if has_ended {
+            self.place.ended(job_id);
+        }
         Ok(())
     }
 }
@@ -519,12 +515,12 @@ mod tests {
             let before = consumer(place.path());
             announced(&before, job, mode, csv);
             let report = StatusReport::complete(1, csv.lines().count() as u64 - 1);
-            {
-                let mut writer = lock(&before.writer);
-                let transaction = writer.transaction().unwrap();
-                let import = find_import(&transaction, job).unwrap().unwrap();
-                before.complete(&transaction, &import, &report).unwrap();
-            }
+            let crashed = before.database.write(|transaction| {
+                let import = find_import(transaction, job)?.unwrap();
+                before.complete(transaction, &import, &report)?;
+                Err::<(), _>(Fault::new(Code::INTERNAL, "the power is gone"))
+            });
+            assert!(crashed.is_err());
             drop(before);
             assert_eq!(std::fs::read_to_string(&file).unwrap(), expected);
 

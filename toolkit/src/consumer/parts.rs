@@ -53,6 +53,21 @@ pub struct Read<'a> {
 }
 
 impl<'a> Read<'a> {
+    /// The answer when these rows were refused as they were kept.
+    pub fn refusing(&self, refusals: Vec<Refusal>) -> PartResult {
+        let mut result = self.result.clone();
+        result.accepted -= refusals.len() as u64;
+        result.refusals.extend(refusals);
+        result.refusals.sort_by_key(|refusal| refusal.row);
+        result
+    }
+
+    /// Whether an accepted row is outdone by the next one, which is of the same person.
+    pub fn is_outdone(&self, target: &Target<'_>, index: usize) -> bool {
+        let (row, next) = (self.accepted.get(index), self.accepted.get(index + 1));
+        self.key(target).zip(row.zip(next)).is_some_and(|(key, (row, next))| row.get(key) == next.get(key))
+    }
+
     /// The place of the key in the part's rows.
     pub fn key(&self, target: &Target<'_>) -> Option<usize> {
         self.columns.iter().find(|column| column.field.name == target.config.key.as_str()).map(|column| column.place)

@@ -12,7 +12,7 @@ use model::contract::{JobRequest, Segment};
 use model::field::Field;
 use tokio_util::sync::CancellationToken;
 
-use super::{ExportEnd, ExportFile, ROWS_BETWEEN_LOOKS, Source, no_such_segment, not_utf8};
+use super::{ExportEnd, ExportFile, Source, no_such_segment, not_utf8};
 use crate::config::{ConfigError, SegmentConfig, guess, wrong};
 use crate::fault::{Code, Fault};
 use crate::folder::{CHUNK, Folder, Opened, Scan, Sizes, stem};
@@ -190,30 +190,24 @@ impl Files {
         let mut reader =
             csv::ReaderBuilder::new().delimiter(self.folder.delimiter()).buffer_capacity(CHUNK).from_reader(file);
         let mut out = ExportFile::create(path)?;
-        let mut written = 0;
-        {
-            let mut writer = out.csv();
-            writer.write_record(request.fields.iter().map(|field| field.name.as_str())).map_err(Fault::csv)?;
-            let mut row = csv::ByteRecord::new();
-            while request.limit.is_none_or(|limit| written < limit) {
-                if written % ROWS_BETWEEN_LOOKS == 0 && stop.is_cancelled() {
-                    return Err(ExportEnd::Stopped);
-                }
-                if !reader.read_byte_record(&mut row).map_err(ragged)? {
-                    break;
-                }
-                for (place, field) in places.iter().zip(&request.fields) {
-                    let value = &row[*place];
-                    if std::str::from_utf8(value).is_err() {
-                        return Err(not_utf8(written + 1, &field.name, "file").into());
-                    }
-                    writer.write_field(value).map_err(Fault::csv)?;
-                }
-                writer.write_record(None::<&[u8]>).map_err(Fault::csv)?;
-                written += 1;
+        let columns: Vec<&str> = request.fields.iter().map(|field| field.name.as_str()).collect();
+        let mut rows = out.rows(&columns)?;
+        let mut row = csv::ByteRecord::new();
+        while request.limit.is_none_or(|limit| rows.written() < limit) {
+            rows.look(stop)?;
+            if !reader.read_byte_record(&mut row).map_err(ragged)? {
+                break;
             }
-            writer.flush()?;
+            for (place, field) in places.iter().zip(&request.fields) {
+                let value = &row[*place];
+                if std::str::from_utf8(value).is_err() {
+                    return Err(not_utf8(rows.written() + 1, &field.name, "file").into());
+                }
+                rows.value(value)?;
+            }
+            rows.end_row()?;
         }
+        let written = rows.end()?;
         Ok(out.finish(written)?)
     }
 }

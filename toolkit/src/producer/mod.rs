@@ -76,7 +76,7 @@ impl Producer {
     /// When the database or folder cannot be read, or a segment is not in it as it is configured.
     pub fn open(config: ProducerConfig) -> Result<Self, ConfigError> {
         let source: Box<dyn Source> = match config {
-            ProducerConfig::Database { path, segments } => Box::new(queries::Queries::open(path, segments)?),
+            ProducerConfig::Database { database, segments } => Box::new(queries::Queries::open(database, segments)?),
             ProducerConfig::Folder { folder, segments, fields } => {
                 Box::new(files::Files::open(folder, segments, fields)?)
             }
@@ -200,12 +200,14 @@ impl ExportFile {
         Ok(Self { digesting: Digesting { inner, hasher: Sha256::new(), bytes: 0 } })
     }
 
-    /// For rows.
-    fn csv(&mut self) -> csv::Writer<&mut Digesting<BufWriter<File>>> {
-        csv::WriterBuilder::new()
+    /// Begins with the header; rows come behind it.
+    fn rows(&mut self, columns: &[&str]) -> Result<RowWriter<'_>, Fault> {
+        let mut writer = csv::WriterBuilder::new()
             .terminator(csv::Terminator::CRLF)
             .buffer_capacity(64 * 1024)
-            .from_writer(&mut self.digesting)
+            .from_writer(&mut self.digesting);
+        writer.write_record(columns).map_err(Fault::csv)?;
+        Ok(RowWriter { writer, written: 0 })
     }
 
     /// Brings it to the disk.
@@ -214,6 +216,40 @@ impl ExportFile {
         let file = inner.into_inner().map_err(|error| Fault::from(error.into_error()))?;
         file.sync_all()?;
         Ok(ExportedFile { rows, bytes, sha256: hex::encode(hasher.finalize()) })
+    }
+}
+
+/// The rows of an export, value by value.
+struct RowWriter<'f> {
+    writer: csv::Writer<&'f mut Digesting<BufWriter<File>>>,
+    written: u64,
+}
+
+impl RowWriter<'_> {
+    /// Looks now and then whether to stop; to be called before each row.
+    fn look(&self, stop: &CancellationToken) -> Result<(), ExportEnd> {
+        let is_stopped = self.written % ROWS_BETWEEN_LOOKS == 0 && stop.is_cancelled();
+        if is_stopped { Err(ExportEnd::Stopped) } else { Ok(()) }
+    }
+
+    fn value(&mut self, value: &[u8]) -> Result<(), Fault> {
+        self.writer.write_field(value).map_err(Fault::csv)
+    }
+
+    fn end_row(&mut self) -> Result<(), Fault> {
+        self.written += 1;
+        self.writer.write_record(None::<&[u8]>).map_err(Fault::csv)
+    }
+
+    /// How many rows were written.
+    fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// All rows were written; how many.
+    fn end(mut self) -> Result<u64, Fault> {
+        self.writer.flush()?;
+        Ok(self.written)
     }
 }
 

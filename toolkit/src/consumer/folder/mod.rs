@@ -18,13 +18,13 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use csv::ByteRecord;
-use model::contract::JobMode;
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use model::contract::{JobMode, Refusal};
 use sha2::{Digest, Sha256};
 
 use super::parts::{Read, Target};
-use super::{Kept, Place};
+use super::{Kept, Place, records};
 use crate::config::{ConfigError, ConsumerConfig, wrong};
+use crate::database::{Database, Transaction};
 use crate::fault::{Code, Fault};
 use crate::folder::{Folder, Opened, Sizes, Stamp, file_changed, plain_name, stem};
 use crate::state::{now_ms, rfc3339};
@@ -70,7 +70,7 @@ impl Segments {
         folder: Folder,
         state: &Path,
         config: &ConsumerConfig,
-        records: &Connection,
+        records: &Database,
     ) -> Result<Self, ConfigError> {
         let unusable = |source| ConfigError::Folder { path: folder.path().to_owned(), source };
         std::fs::create_dir_all(folder.path()).map_err(unusable)?;
@@ -92,9 +92,14 @@ impl Segments {
             sizes: Sizes::default(),
             folder: folder.clone(),
         };
-        records.execute_batch(TABLES).map_err(Fault::from).and_then(|()| segments.drop_ended(records)).map_err(
-            |fault| wrong("state", format!("cannot be used ({fault})"), "Check the folder and its permissions."),
-        )?;
+        let prepared = records.write(|records| {
+            records::prepare(records, None)?;
+            records.execute_all(TABLES)?;
+            segments.drop_ended(records)
+        });
+        prepared.map_err(|fault| {
+            wrong("state", format!("cannot be used ({fault})"), "Check the folder and its permissions.")
+        })?;
         // Whether files can be made is better said now than when the first job ends.
         let trial = folder.path().join(format!("{}trial{}", PARTIAL.0, PARTIAL.1));
         File::create(&trial).and_then(|_| std::fs::remove_file(&trial)).map_err(unusable)?;
@@ -102,11 +107,9 @@ impl Segments {
     }
 
     /// Removes what was staged for jobs that have ended.
-    fn drop_ended(&self, records: &Connection) -> Result<(), Fault> {
-        let awaited: HashSet<PathBuf> = records
-            .prepare("select id from usher_jobs where status = 'WAITING_TO_RECEIVE_DATA'")?
-            .query_map([], |row| Ok(self.staged_for(&row.get::<_, String>(0)?)))?
-            .collect::<rusqlite::Result<_>>()?;
+    fn drop_ended(&self, records: &mut Transaction<'_>) -> Result<(), Fault> {
+        let awaited = records::resting_since(records, i64::MAX)?;
+        let awaited: HashSet<PathBuf> = awaited.iter().map(|id| self.staged_for(id)).collect();
         for entry in std::fs::read_dir(&self.staged)? {
             let path = entry?.path();
             if !awaited.contains(&path) {
@@ -145,24 +148,23 @@ impl Segments {
     }
 
     /// The ids and names of segments: those that were made here, and every other file of the folder. By id.
-    fn names(&self, records: &Connection) -> Result<BTreeMap<String, String>, Fault> {
+    fn names(&self, records: &mut Transaction<'_>) -> Result<BTreeMap<String, String>, Fault> {
         let mut names: BTreeMap<String, String> = BTreeMap::new();
         for (id, name) in self.folder.files().map_err(Fault::folder)? {
             names.insert(id, stem(&name).to_owned());
         }
         let sql = format!("select s.id, s.name, {IS_AWAITED} from usher_segments as s");
-        let mut statement = records.prepare_cached(&sql)?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            let (id, is_awaited): (String, bool) = (row.get(0)?, row.get(2)?);
+        for (id, name, is_awaited) in
+            records.query(&sql, &[], |row| Ok((row.text(0)?, row.text(1)?, row.integer(2)? != 0)))?
+        {
             if is_awaited || names.contains_key(&id) {
-                names.insert(id, row.get(1)?);
+                names.insert(id, name);
             }
         }
         Ok(names)
     }
 
-    fn describe(&self, records: &Connection, id: &str, name: &str) -> Result<Option<Kept>, Fault> {
+    fn describe(&self, records: &mut Transaction<'_>, id: &str, name: &str) -> Result<Option<Kept>, Fault> {
         let (id, name) = (id.to_owned(), name.to_owned());
         if let Some(present) = self.present(&id)? {
             let (size, size_is_estimate) = self.sizes.rows(&present.opened, self.folder.delimiter())?;
@@ -176,18 +178,18 @@ impl Segments {
     }
 
     /// Whether a segment was made for a job that is under way.
-    fn is_awaited(&self, records: &Connection, id: &str) -> Result<bool, Fault> {
-        let sql = format!("select exists (select 1 from usher_segments as s where s.id = ?1 and {IS_AWAITED})");
-        Ok(records.query_row(&sql, [id], |row| row.get(0))?)
+    fn is_awaited(&self, records: &mut Transaction<'_>, id: &str) -> Result<bool, Fault> {
+        records.exists(&format!("select 1 from usher_segments as s where s.id = $1 and {IS_AWAITED}"), &[id.into()])
     }
 
     /// Brings the parts of a job into its segment's file.
-    fn apply(&self, transaction: &Transaction<'_>, target: &Target<'_>, is_called_off: bool) -> Result<(), Fault> {
+    fn apply(&self, transaction: &mut Transaction<'_>, target: &Target<'_>, is_called_off: bool) -> Result<(), Fault> {
         let staged = self.staged_for(target.job_id);
-        let parts: Vec<PathBuf> = transaction
-            .prepare_cached("select part from usher_parts where job_id = ?1 and accepted > 0 order by part")?
-            .query_map([target.job_id], |row| Ok(staged.join(part_name(row.get(0)?))))?
-            .collect::<rusqlite::Result<_>>()?;
+        let parts: Vec<PathBuf> = transaction.query(
+            "select part from usher_parts where job_id = $1 and accepted > 0 order by part",
+            &[target.job_id.into()],
+            |row| Ok(staged.join(part_name(row.count(0)?))),
+        )?;
         let present = self.present(target.segment_id)?;
         if present.is_none() && self.has_file(target.segment_id)? {
             let detail = "The segment's file cannot be used any more: it has no header or lacks the key's column. Mend or remove it.";
@@ -401,7 +403,7 @@ impl<'a> Writing<'a> {
     }
 }
 
-fn part_name(number: u32) -> String {
+fn part_name(number: u64) -> String {
     format!("part-{number}.csv")
 }
 
@@ -415,7 +417,7 @@ impl Place for Segments {
         self.folder.ping().map_err(Fault::folder)
     }
 
-    fn segments(&self, records: &Connection, after: &str, limit: usize) -> Result<Vec<Kept>, Fault> {
+    fn segments(&self, records: &mut Transaction<'_>, after: &str, limit: usize) -> Result<Vec<Kept>, Fault> {
         let mut kept = Vec::new();
         for (id, name) in self.names(records)?.iter().filter(|(id, _)| id.as_str() > after) {
             if kept.len() == limit {
@@ -426,9 +428,8 @@ impl Place for Segments {
         Ok(kept)
     }
 
-    fn segment(&self, records: &Connection, id: &str) -> Result<Option<Kept>, Fault> {
-        let made: Option<String> =
-            records.query_row("select name from usher_segments where id = ?1", [id], |row| row.get(0)).optional()?;
+    fn segment(&self, records: &mut Transaction<'_>, id: &str) -> Result<Option<Kept>, Fault> {
+        let made = records.first("select name from usher_segments where id = $1", &[id.into()], |row| row.text(0))?;
         let name = match made {
             Some(name) => Some(name),
             None => self.folder.file_of(id).map_err(Fault::folder)?.map(|name| stem(&name).to_owned()),
@@ -436,29 +437,26 @@ impl Place for Segments {
         name.map_or(Ok(None), |name| self.describe(records, id, &name))
     }
 
-    fn has_segment(&self, transaction: &Transaction<'_>, id: &str) -> Result<bool, Fault> {
+    fn has_segment(&self, transaction: &mut Transaction<'_>, id: &str) -> Result<bool, Fault> {
         Ok(self.present(id)?.is_some() || (!self.has_file(id)? && self.is_awaited(transaction, id)?))
     }
 
-    fn has_name(&self, transaction: &Transaction<'_>, name: &str) -> Result<bool, Fault> {
+    fn has_name(&self, transaction: &mut Transaction<'_>, name: &str) -> Result<bool, Fault> {
         Ok(self.names(transaction)?.values().any(|known| known == name))
     }
 
-    fn has_members(&self, _: &Transaction<'_>, id: &str) -> Result<bool, Fault> {
+    fn has_members(&self, _: &mut Transaction<'_>, id: &str) -> Result<bool, Fault> {
         let Some(present) = self.present(id)? else { return Ok(false) };
         let mut reading = Reading::new(present.opened.file, self.folder.delimiter(), "the segment's file");
         reading.read(&mut ByteRecord::new())
     }
 
-    fn add_segment(&self, transaction: &Transaction<'_>, name: &str) -> Result<String, Fault> {
+    fn add_segment(&self, transaction: &mut Transaction<'_>, name: &str) -> Result<String, Fault> {
         let there = self.names(transaction)?;
         // Whose files were taken away, and nothing is to come.
-        let known: Vec<String> = transaction
-            .prepare_cached("select id from usher_segments")?
-            .query_map([], |row| row.get(0))?
-            .collect::<rusqlite::Result<_>>()?;
+        let known = transaction.query("select id from usher_segments", &[], |row| row.text(0))?;
         for gone in known.iter().filter(|id| !there.contains_key(*id)) {
-            transaction.execute("delete from usher_segments where id = ?1", [gone])?;
+            transaction.execute("delete from usher_segments where id = $1", &[gone.into()])?;
         }
         let plain = plain_name(name);
         let numbered = (2_u32..).map(|number| format!("{plain}-{number}"));
@@ -469,42 +467,39 @@ impl Place for Segments {
         let id = std::iter::once(plain.clone()).chain(numbered).find(is_free);
         let id = id.unwrap_or_else(super::new_segment_id);
         transaction.execute(
-            "insert into usher_segments (id, name, created_at) values (?1, ?2, ?3)",
-            params![id, name, now_ms()],
+            "insert into usher_segments (id, name, created_at) values ($1, $2, $3)",
+            &[(&id).into(), name.into(), now_ms().into()],
         )?;
         Ok(id)
     }
 
-    fn remove_segment(&self, transaction: &Transaction<'_>, id: &str) -> Result<(), Fault> {
-        transaction.execute("delete from usher_segments where id = ?1", [id])?;
+    fn remove_segment(&self, transaction: &mut Transaction<'_>, id: &str) -> Result<(), Fault> {
+        transaction.execute("delete from usher_segments where id = $1", &[id.into()])?;
         if let Some(present) = self.present(id)? {
             std::fs::remove_file(present.opened.path).map_err(Fault::folder)?;
         }
         Ok(())
     }
 
-    fn expect(&self, _: &Transaction<'_>, _: &Target<'_>) -> Result<(), Fault> {
+    fn expect(&self, _: &mut Transaction<'_>, _: &Target<'_>) -> Result<(), Fault> {
         Ok(())
     }
 
     /// Stages the rows, on the disk before the transaction is.
-    fn keep(&self, _: &Transaction<'_>, target: &Target<'_>, read: &Read<'_>) -> Result<(), Fault> {
+    fn keep(&self, _: &mut Transaction<'_>, target: &Target<'_>, read: &Read<'_>) -> Result<Vec<Refusal>, Fault> {
         if read.accepted.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let staged = self.staged_for(target.job_id);
         if !staged.try_exists().map_err(Fault::folder)? {
             std::fs::create_dir_all(&staged).map_err(Fault::folder)?;
             sync_folder_of(&staged)?;
         }
-        let path = staged.join(part_name(read.result.part));
+        let path = staged.join(part_name(read.result.part.into()));
         let partial = path.with_extension("partial");
         let mut writer = merge::run_writer(&partial, read.columns.len())?;
-        let key = read.key(target);
         for (index, record) in read.accepted.iter().enumerate() {
-            let is_outdone =
-                key.zip(read.accepted.get(index + 1)).is_some_and(|(key, next)| next.get(key) == record.get(key));
-            if !is_outdone {
+            if !read.is_outdone(target, index) {
                 let values = read.columns.iter().map(|column| record.get(column.place).unwrap_or_default());
                 writer.write_record(values).map_err(Fault::csv)?;
             }
@@ -513,14 +508,15 @@ impl Place for Segments {
         let file = file.into_inner().map_err(|error| Fault::folder(error.into_error()))?;
         file.sync_all().map_err(Fault::folder)?;
         std::fs::rename(&partial, &path).map_err(Fault::folder)?;
-        sync_folder_of(&path)
+        sync_folder_of(&path)?;
+        Ok(Vec::new())
     }
 
-    fn complete(&self, transaction: &Transaction<'_>, target: &Target<'_>) -> Result<(), Fault> {
+    fn complete(&self, transaction: &mut Transaction<'_>, target: &Target<'_>) -> Result<(), Fault> {
         self.apply(transaction, target, false)
     }
 
-    fn call_off(&self, transaction: &Transaction<'_>, target: &Target<'_>) -> Result<(), Fault> {
+    fn call_off(&self, transaction: &mut Transaction<'_>, target: &Target<'_>) -> Result<(), Fault> {
         match target.mode {
             JobMode::Replace => Ok(()),
             JobMode::Add | JobMode::Remove => self.apply(transaction, target, true),

@@ -1,50 +1,14 @@
-//! Opening SQLite files, and names as SQL takes them.
-//!
-//! Knows nothing of segments, jobs or people. Connections are handed out; whoever gets one decides which thread waits.
+//! Opening SQLite files. What is asked of them does not stand here.
 
 use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
+use super::{Identifier, Value};
+
 /// How long a statement waits for another program that holds the database.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The name of a table or column, legal to stand in SQL in its quoted form.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Identifier(String);
-
-impl Identifier {
-    /// Takes a name of 1 to 128 characters without control characters.
-    ///
-    /// # Errors
-    /// A sentence that says what is wrong with the name.
-    pub fn parse(name: &str) -> Result<Self, String> {
-        if name.is_empty() || name.chars().count() > 128 {
-            return Err("a name has 1 to 128 characters".to_owned());
-        }
-        if name.chars().any(char::is_control) {
-            return Err("a name has no control characters".to_owned());
-        }
-        Ok(Self(name.to_owned()))
-    }
-
-    /// The name as it was given.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The name in double quotes, with its own quotes doubled.
-    pub fn quoted(&self) -> String {
-        format!("\"{}\"", self.0.replace('"', "\"\""))
-    }
-}
-
-impl std::fmt::Display for Identifier {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 /// Opens an existing database for reading only.
 ///
@@ -86,18 +50,19 @@ pub fn table_columns(connection: &Connection, table: &Identifier) -> rusqlite::R
     columns.collect()
 }
 
-#[cfg(test)]
-mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-    use super::*;
-
-    #[test]
-    fn a_name_with_quotes_stays_one_name() {
-        let connection = Connection::open_in_memory().unwrap();
-        let name = Identifier::parse("people\"; drop table x; --").unwrap();
-        connection.execute_batch(&format!("create table {} (\"id\" text primary key)", name.quoted())).unwrap();
-        assert_eq!(table_columns(&connection, &name).unwrap(), [("id".to_owned(), "TEXT".to_owned())]);
-        assert!(Identifier::parse("").is_err());
-        assert!(Identifier::parse("a\0b").is_err());
+/// Gives a statement its values, each to where its number stands.
+///
+/// # Errors
+/// When a value cannot be taken.
+pub fn bind(statement: &mut rusqlite::Statement<'_>, values: &[Value<'_>]) -> rusqlite::Result<()> {
+    for (number, value) in (1..).zip(values) {
+        if let Some(index) = statement.parameter_index(&format!("${number}"))? {
+            match value {
+                Value::Text(text) => statement.raw_bind_parameter(index, text)?,
+                Value::Integer(number) => statement.raw_bind_parameter(index, number)?,
+                Value::Null => statement.raw_bind_parameter(index, rusqlite::types::Null)?,
+            }
+        }
     }
+    Ok(())
 }
