@@ -3,6 +3,10 @@
 //! Details are sentences for people and never carry a row's value, a key or the database's own message; those go to the log, without
 //! values. How a fault becomes an HTTP answer is in [`crate::api`].
 
+/// How many seconds to wait, time after time, before trying again what a database or folder was not available for: in all longer than a
+/// server takes to start.
+pub const PAUSES: [u64; 7] = [1, 1, 2, 5, 10, 20, 40];
+
 /// A stable word for what went wrong, as programs read it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Code {

@@ -10,13 +10,10 @@ use sha2::{Digest, Sha256};
 use super::JobError;
 use super::usher::Usher;
 use crate::consumer::Consumer;
-use crate::fault::Fault;
+use crate::fault::{Fault, PAUSES};
 
 /// Parts that are fetched ahead of the one that is applied.
 const AHEAD: usize = 2;
-/// How often it is tried while the database or folder is not available, and how long to wait between.
-const TRIES: u32 = 5;
-const PAUSE: Duration = Duration::from_secs(1);
 
 /// Does an import job, from wherever it is.
 pub async fn fetch(usher: &Usher, consumer: &Arc<Consumer>, job: &HostedJob) -> Result<(), JobError> {
@@ -94,16 +91,15 @@ async fn blocking<T: Send + 'static>(
     work: impl Fn(&Consumer) -> Result<T, Fault> + Send + Sync + 'static,
 ) -> Result<T, JobError> {
     let work = Arc::new(work);
-    let mut tried = 0;
+    let mut pauses = PAUSES.iter();
     loop {
-        tried += 1;
         let (consumer, work) = (consumer.clone(), work.clone());
-        match tokio::task::spawn_blocking(move || work(&consumer)).await? {
-            Err(fault) if fault.code.status == 503 && tried < TRIES => {
+        match (tokio::task::spawn_blocking(move || work(&consumer)).await?, pauses.next()) {
+            (Err(fault), Some(pause)) if fault.code.status == 503 => {
                 tracing::warn!(error = %fault, source = ?fault.source, "tried again in a moment");
-                tokio::time::sleep(PAUSE).await;
+                tokio::time::sleep(Duration::from_secs(*pause)).await;
             }
-            outcome => return Ok(outcome?),
+            (outcome, _) => return Ok(outcome?),
         }
     }
 }

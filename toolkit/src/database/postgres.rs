@@ -496,7 +496,6 @@ mod tests {
             "postgres://usher:hunter2@hunter2@db/crm",
             "postgres://usher:hunter2@db:hunter2/crm",
             "postgres://usher:hunter2@db/crm?sslmode=hunter2",
-            "postgres://usher:hunter%2@db/crm",
             "postgres://:hunter2@/crm",
             "postgres://db/crm",
         ] {

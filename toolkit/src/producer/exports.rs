@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{ExportEnd, Producer};
 use crate::api::problem;
-use crate::fault::{Code, Fault};
+use crate::fault::{Code, Fault, PAUSES};
 use crate::state::{Export, ExportedFile, State, lock, now_ms};
 
 /// Exports that are made at the same time.
@@ -23,6 +23,8 @@ const AT_ONCE: usize = 2;
 const FILE_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long an ended job is remembered.
 const RECORD_LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// How often to look whether to stop, while waiting.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// The export jobs of a producer. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -99,9 +101,15 @@ impl Exports {
     /// # Errors
     /// When the job asks for what is not there, or its id is that of a different job.
     pub async fn announce(&self, request: JobRequest) -> Result<Job, Fault> {
-        self.inner.producer.check_request(&request)?;
         let (exports, asked) = (self.clone(), request.clone());
-        let is_new = tokio::task::spawn_blocking(move || exports.inner.state.add_export(&asked)).await??;
+        let is_new = tokio::task::spawn_blocking(move || {
+            let Inner { producer, state, .. } = &*exports.inner;
+            producer.check_request(&asked)?;
+            // Better said now, when the asker can ask again, than by an export that fails.
+            producer.ping()?;
+            state.add_export(&asked)
+        })
+        .await??;
         if is_new {
             self.spawn(request.clone());
         }
@@ -218,13 +226,13 @@ impl Exports {
     }
 
     fn make_now(&self, request: &JobRequest, stop: &CancellationToken) -> Result<(), Fault> {
-        let Inner { producer, state, .. } = &*self.inner;
+        let state = &self.inner.state;
         // It may have been called off while it waited for its turn.
         if !matches!(state.export(&request.id)?, Some(export) if export.status == JobStatus::Running) {
             return Ok(());
         }
         let started = std::time::Instant::now();
-        match producer.write(request, &state.file_of(&request.id), stop) {
+        match self.write_patiently(request, stop) {
             Ok(file) => {
                 let duration_ms = started.elapsed().as_millis();
                 tracing::info!(
@@ -243,6 +251,26 @@ impl Exports {
             Err(ExportEnd::Failed(fault)) => {
                 tracing::warn!(job.id = request.id, error = %fault, source = ?fault.source, "an export failed");
                 state.fail_export(&request.id, &problem::of(&fault))
+            }
+        }
+    }
+}
+
+impl Exports {
+    /// Writes an export, and begins again for some time when only time is missing: nobody could ask for it once more.
+    fn write_patiently(&self, request: &JobRequest, stop: &CancellationToken) -> Result<ExportedFile, ExportEnd> {
+        let Inner { producer, state, .. } = &*self.inner;
+        let mut pauses = PAUSES.iter();
+        loop {
+            match (producer.write(request, &state.file_of(&request.id), stop), pauses.next()) {
+                (Err(ExportEnd::Failed(fault)), Some(pause)) if fault.code == Code::DATABASE_UNAVAILABLE => {
+                    tracing::warn!(job.id = request.id, error = %fault, source = ?fault.source, "an export is begun again in a moment");
+                    let until = std::time::Instant::now() + Duration::from_secs(*pause);
+                    while std::time::Instant::now() < until && !stop.is_cancelled() {
+                        std::thread::sleep(LOOK);
+                    }
+                }
+                (outcome, _) => return outcome,
             }
         }
     }

@@ -1,10 +1,10 @@
-//! A database, or a folder of files, that takes audiences.
+//! A database, a server, or a folder of files, that takes audiences.
 
 use model::contract::{EndpointDescription, JobCounts, JobMode, JobStatus, Movement, Page, Segment};
 use model::field::FieldForm;
 use reqwest::StatusCode;
 
-use crate::program::{Folder, Program, export, import, refused};
+use crate::program::{Folder, Program, Server, export, import, refused};
 
 const TABLES: &str = r#"
 [consumer]
@@ -32,6 +32,7 @@ type = "date"
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Kept {
     InDatabase,
+    InServer,
     InFiles,
 }
 
@@ -40,11 +41,17 @@ impl Kept {
         self.contacts_and("")
     }
 
-    fn contacts_and(self, sections: &str) -> Folder {
+    pub fn contacts_and(self, sections: &str) -> Folder {
         match self {
             Self::InDatabase => Folder::new(&format!("{TABLES}{FIELDS}{sections}")),
+            Self::InServer => Folder::of_server(&format!("{TABLES}{FIELDS}{sections}")),
             Self::InFiles => Folder::of_files(&format!("[consumer]\n{FIELDS}{sections}")),
         }
+    }
+
+    /// Whether people are rows of tables.
+    pub fn in_tables(self) -> bool {
+        self != Self::InFiles
     }
 
     /// Who is in the segment of this name, by key.
@@ -55,7 +62,7 @@ impl Kept {
     /// What those in the segment have in one column, by key.
     pub fn values(self, folder: &Folder, segment: &str, column: &str) -> Vec<String> {
         match self {
-            Self::InDatabase => {
+            Self::InDatabase | Self::InServer => {
                 let rows = folder.rows(&format!(
                     "select coalesce(c.{column}, '') from list_members as m join lists as l on l.id = m.segment_id
                      join contacts as c on c.email = m.person_key where l.name = '{segment}' order by c.email"
@@ -83,6 +90,7 @@ impl Kept {
     pub fn assert_nothing_staged(self, folder: &Folder) {
         match self {
             Self::InDatabase => assert_eq!(folder.number("select count(*) from usher_staged_rows"), 0),
+            Self::InServer => assert_eq!(folder.server().staged(), None),
             Self::InFiles => {
                 assert_eq!(std::fs::read_dir(folder.path("state/imports")).unwrap().count(), 0);
                 let mut files = std::fs::read_dir(folder.path("files")).unwrap();
@@ -100,7 +108,15 @@ pub fn file_of(folder: &Folder, segment: &str) -> Option<std::path::PathBuf> {
     Some(folder.path("files").join(format!("{id}.csv"))).filter(|path| path.exists())
 }
 
-/// Runs a test over a database and over files.
+impl Server {
+    /// The table of the replacement that is staged, if there is one.
+    pub fn staged(&self) -> Option<String> {
+        let tables = self.rows("select oid::regclass::text from pg_class where relname like 'usher_staged_%'");
+        tables.into_iter().next().and_then(|row| row[0].clone())
+    }
+}
+
+/// Runs a test over a database, a server and files.
 macro_rules! wherever_people_are_kept {
     ($(async fn $name:ident($kept:ident: Kept) $body:block)*) => {
         $(mod $name {
@@ -114,6 +130,11 @@ macro_rules! wherever_people_are_kept {
             }
 
             #[tokio::test]
+            async fn in_a_server() {
+                test(Kept::InServer).await;
+            }
+
+            #[tokio::test]
             async fn in_files() {
                 test(Kept::InFiles).await;
             }
@@ -121,6 +142,27 @@ macro_rules! wherever_people_are_kept {
     };
 }
 pub(crate) use wherever_people_are_kept;
+
+/// Runs a test over a database and a server.
+macro_rules! wherever_people_are_in_tables {
+    ($(async fn $name:ident($kept:ident: Kept) $body:block)*) => {
+        $(mod $name {
+            use super::*;
+
+            async fn test($kept: Kept) $body
+
+            #[tokio::test]
+            async fn in_a_database() {
+                test(Kept::InDatabase).await;
+            }
+
+            #[tokio::test]
+            async fn in_a_server() {
+                test(Kept::InServer).await;
+            }
+        })*
+    };
+}
 
 async fn listed(program: &Program) -> usize {
     let page: Page<Segment> = program.get("/v1/segments?limit=500").await.json().await.unwrap();
@@ -185,7 +227,7 @@ async fn a_column_that_did_not_come_keeps_its_value(kept: Kept) {
     program.reported("job_2", JobStatus::Complete, 1, 1).await;
     let row = ["phone", "first_name", "born"].map(|column| kept.values(&folder, "S", column).remove(0));
     assert_eq!(row, ["912345678", "", ""]);
-    if kept == Kept::InDatabase {
+    if kept.in_tables() {
         assert_eq!(folder.number("select count(*) from contacts where first_name = '' and born is null"), 1);
     }
 }
@@ -259,7 +301,7 @@ async fn people_are_removed_by_key_and_no_person_is_changed(kept: Kept) {
     assert_eq!(kept.members(&folder, "S"), ["b@x.org"]);
     assert_eq!(kept.members(&folder, "Other"), ["a@x.org"]);
     assert_eq!(kept.values(&folder, "S", "first_name"), [""]);
-    if kept == Kept::InDatabase {
+    if kept.in_tables() {
         let unchanged = folder.number("select count(*) from contacts where first_name is null");
         assert_eq!(unchanged, 3, "they stay in the database as they were");
     }
@@ -285,7 +327,7 @@ async fn a_replaced_segment_is_as_it_was_until_the_new_one_is_whole(kept: Kept) 
     let program = folder.start();
     let id = segment(&program, "S", "email\na@x.org\nb@x.org\n").await;
     let since = || match kept {
-        Kept::InDatabase => folder.rows("select added_at from list_members where person_key = 'b@x.org'"),
+        Kept::InDatabase | Kept::InServer => folder.rows("select added_at from list_members where person_key = 'b@x.org'"),
         Kept::InFiles => Vec::new(),
     };
     let stayed_since = since();
@@ -293,7 +335,7 @@ async fn a_replaced_segment_is_as_it_was_until_the_new_one_is_whole(kept: Kept) 
     program.sent_part("job_2", 2, "email,first_name\nc@x.org,Later\nd@x.org,Dora\n").await;
     program.sent_part("job_2", 1, "email,first_name\nb@x.org,Bo\nc@x.org,Earlier\nbad,\n").await;
     assert_eq!(kept.members(&folder, "S"), ["a@x.org", "b@x.org"]);
-    if kept == Kept::InDatabase {
+    if kept.in_tables() {
         assert_eq!(folder.number("select count(*) from contacts"), 2, "not even the people are there yet");
     }
 
@@ -308,7 +350,7 @@ async fn a_replaced_segment_is_as_it_was_until_the_new_one_is_whole(kept: Kept) 
     assert_eq!(kept.values(&folder, "S", "first_name"), ["Bo", "Later", "Dora"]);
     assert_eq!(since(), stayed_since);
     kept.assert_nothing_staged(&folder);
-    if kept == Kept::InDatabase {
+    if kept.in_tables() {
         assert_eq!(folder.number("select count(*) from contacts"), 4);
     }
 }
@@ -374,18 +416,16 @@ async fn segments_are_listed_page_by_page(kept: Kept) {
 }
 }
 
-#[tokio::test]
-async fn an_application_s_own_tables_are_used_as_they_are() {
-    let folder = Kept::InDatabase.contacts();
-    folder
-        .database()
-        .execute_batch(
-            "create table contacts (number integer primary key, email varchar(200) unique, phone text, first_name text,
+wherever_people_are_in_tables! {
+async fn an_application_s_own_tables_are_used_as_they_are(kept: Kept) {
+    let folder = kept.contacts();
+    let number = if kept == Kept::InServer { "serial primary key" } else { "integer primary key" };
+    folder.change(&format!(
+            "create table contacts (number {number}, email varchar(200) unique, phone text, first_name text,
                 note text default 'kept', born text);
              insert into contacts (email) values ('old@x.org');
              create table lists (id text primary key, name text, created_at text, updated_at text, colour text default 'red');",
-        )
-        .unwrap();
+        ));
     let program = folder.start();
     segment(&program, "S", "email,first_name\nold@x.org,Olga\nnew@x.org,Nina\n").await;
     let rows = folder.rows("select email, first_name, note from contacts order by number");
@@ -394,11 +434,10 @@ async fn an_application_s_own_tables_are_used_as_they_are() {
         rows,
         [[text("old@x.org"), text("Olga"), text("kept")], [text("new@x.org"), text("Nina"), text("kept")]]
     );
-    assert_eq!(Kept::InDatabase.members(&folder, "S"), ["new@x.org", "old@x.org"]);
+    assert_eq!(kept.members(&folder, "S"), ["new@x.org", "old@x.org"]);
 }
 
-#[test]
-fn tables_that_cannot_be_used_are_named_with_the_remedy() {
+async fn tables_that_cannot_be_used_are_named_with_the_remedy(kept: Kept) {
     for (tables, expected) in [
         (
             "create table contacts (email text, phone text, first_name text, note text, born text)",
@@ -414,16 +453,15 @@ fn tables_that_cannot_be_used_are_named_with_the_remedy() {
             "primary key on (segment_id, person_key)",
         ),
     ] {
-        let folder = Kept::InDatabase.contacts();
-        folder.database().execute_batch(tables).unwrap();
+        let folder = kept.contacts();
+        folder.change(tables);
         let error = folder.start_error();
         assert!(error.contains(expected), "expected {expected:?} in {error}");
     }
 }
 
-#[tokio::test]
-async fn one_database_can_have_both_sides() {
-    let folder = Kept::InDatabase.contacts_and(
+async fn one_database_can_have_both_sides(kept: Kept) {
+    let folder = kept.contacts_and(
         "[producer]\n[[producer.segments]]\nid = \"everyone\"\nname = \"Everyone\"\ntable = \"contacts\"\nkey = \"email\"\n",
     );
     // The producer's table must be there when the program starts; the consumer makes it first.
@@ -441,4 +479,5 @@ async fn one_database_can_have_both_sides() {
     assert_eq!(program.get("/v1/jobs/job_1/data").await.text().await.unwrap(), "first_name,email\r\nAna,a@x.org\r\n");
     refused(program.announce(&export("job_S", "everyone", &["email"])).await, 409, "job_differs").await;
     refused(program.announce(&import("job_1", JobMode::Add, Err("T"), &["email"])).await, 409, "job_differs").await;
+}
 }

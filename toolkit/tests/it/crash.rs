@@ -19,7 +19,10 @@ fn part(number: u32) -> String {
 fn kept_rows(kept: Kept, folder: &Folder, mode: JobMode) -> i64 {
     match (kept, mode) {
         (Kept::InDatabase, JobMode::Replace) => folder.number("select count(*) from usher_staged_rows"),
-        (Kept::InDatabase, _) => folder.number("select count(*) from list_members") - 1,
+        (Kept::InServer, JobMode::Replace) => {
+            folder.server().staged().map_or(0, |table| folder.number(&format!("select count(*) from {table}")))
+        }
+        (Kept::InDatabase | Kept::InServer, _) => folder.number("select count(*) from list_members") - 1,
         (Kept::InFiles, _) => {
             // A staged file without its record is as if it were not there.
             let recorded = "select part from usher_parts where job_id = 'job_1'";
@@ -40,11 +43,12 @@ fn kept_rows(kept: Kept, folder: &Folder, mode: JobMode) -> i64 {
 }
 
 fn recorded_rows(kept: Kept, folder: &Folder) -> i64 {
+    let sql = "select coalesce(sum(accepted), 0) from usher_parts where job_id = 'job_1'";
     let path = folder.path(match kept {
+        Kept::InServer => return folder.number(&sql.replace("from ", "from usher.")),
         Kept::InDatabase => "test.db",
         Kept::InFiles => "state/imports.db",
     });
-    let sql = "select coalesce(sum(accepted), 0) from usher_parts where job_id = 'job_1'";
     rusqlite::Connection::open(path).unwrap().query_row(sql, [], |row| row.get(0)).unwrap()
 }
 
@@ -113,7 +117,7 @@ async fn an_addition_survives_kills(kept: Kept) {
     let mut expected: Vec<String> = expected.chain(["old@x.org".to_owned()]).collect();
     expected.sort();
     assert_eq!(kept.members(&folder, "S"), expected);
-    if kept == Kept::InDatabase {
+    if kept.in_tables() {
         assert_eq!(folder.number("select count(*) from contacts") as u32, PARTS * ROWS + 1);
     }
     kept.assert_nothing_staged(&folder);
@@ -129,13 +133,29 @@ async fn a_replacement_survives_kills(kept: Kept) {
 }
 }
 
+const MANY: &str = r#"
+[producer]
+[[producer.segments]]
+id = "many"
+name = "Many"
+key = "id"
+query = """with recursive n(i) as (select 1 union all select i + 1 from n where i < 300000)
+    select i as id, i || '@x.org' as email from n"""
+"#;
+
 #[tokio::test]
-async fn an_export_that_was_being_made_is_made_again_and_a_whole_one_is_kept() {
-    let folder = Folder::new(
-        "[producer]\n[[producer.segments]]\nid = \"many\"\nname = \"Many\"\nkey = \"id\"\nquery = \"\"\"with recursive n(i) as
-         (select 1 union all select i + 1 from n limit 300000) select i as id, i || '@x.org' as email from n\"\"\"\n",
-    );
-    folder.database().execute_batch("create table any_table (x)").unwrap();
+async fn an_export_of_a_database_that_was_being_made_is_made_again_and_a_whole_one_is_kept() {
+    let folder = Folder::new(MANY);
+    folder.change("create table any_table (x)");
+    is_made_again_or_kept(folder).await;
+}
+
+#[tokio::test]
+async fn an_export_of_a_server_that_was_being_made_is_made_again_and_a_whole_one_is_kept() {
+    is_made_again_or_kept(Folder::of_server(MANY)).await;
+}
+
+async fn is_made_again_or_kept(folder: Folder) {
     let program = folder.start();
     program.announced(&export("job_1", "many", &["email", "id"])).await;
     while folder.exports().is_empty() {

@@ -10,3 +10,4 @@ mod faulty_parts;
 mod files;
 mod producer;
 mod program;
+mod server;

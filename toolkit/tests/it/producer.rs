@@ -1,4 +1,4 @@
-//! A database, or a folder of files, that offers audiences.
+//! A database, a server, or a folder of files, that offers audiences.
 
 use model::contract::{EndpointDescription, JobStatus, Movement, Page, Segment};
 use model::field::{FieldKind, FieldType};
@@ -105,6 +105,7 @@ fn people() -> Folder {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum From {
     Database,
+    Server,
     Files,
 }
 
@@ -112,9 +113,40 @@ impl From {
     fn people(self) -> Folder {
         match self {
             Self::Database => people(),
+            Self::Server => server(),
             Self::Files => files(),
         }
     }
+}
+
+/// What is said otherwise to a server.
+fn sections_of_server() -> String {
+    SECTIONS
+        .replace("length(email) as", "length(email)::text as")
+        .replace(
+            "with recursive n(i) as (select 1 union all select i + 1 from n limit 50000000) select i as id, 'x' as email from n",
+            "select i as id, 'x' as email from generate_series(1, 50000000) as n(i)",
+        )
+        .replace("select id, cast(x'61ff62' as text) as email from people", "select id, email from people")
+}
+
+/// The same people in a server.
+fn server() -> Folder {
+    let folder = Folder::of_server(&sections_of_server());
+    let rows = people().rows("select id, email, note, cast(amount as text), lower(hex(born)) from people");
+    folder.server().connected(|client| {
+        client
+            .batch_execute(
+                "create table people (id text primary key, email text, note text, amount float8, born bytea)",
+            )
+            .unwrap();
+        for row in rows {
+            let row: Vec<&(dyn postgres::types::ToSql + Sync)> = row.iter().map(|value| value as _).collect();
+            let sql = "insert into people values ($1, $2, $3, $4::text::float8, decode(nullif($5::text, ''), 'hex'))";
+            client.execute(sql, &row).unwrap();
+        }
+    });
+    folder
 }
 
 /// The same people as files.
@@ -147,7 +179,7 @@ fn files() -> Folder {
     folder
 }
 
-/// Runs a test over a database and over files.
+/// Runs a test over a database, a server and files.
 macro_rules! wherever_people_come_from {
     ($(async fn $name:ident($from:ident: From) $body:block)*) => {
         $(mod $name {
@@ -161,8 +193,34 @@ macro_rules! wherever_people_come_from {
             }
 
             #[tokio::test]
+            async fn a_server() {
+                test(From::Server).await;
+            }
+
+            #[tokio::test]
             async fn files() {
                 test(From::Files).await;
+            }
+        })*
+    };
+}
+
+/// Runs a test over a database and a server.
+macro_rules! wherever_queries_are_run {
+    ($(async fn $name:ident($from:ident: From) $body:block)*) => {
+        $(mod $name {
+            use super::*;
+
+            async fn test($from: From) $body
+
+            #[tokio::test]
+            async fn a_database() {
+                test(From::Database).await;
+            }
+
+            #[tokio::test]
+            async fn a_server() {
+                test(From::Server).await;
             }
         })*
     };
@@ -253,9 +311,7 @@ async fn a_size_follows_the_database(from: From) {
     let size = async || program.get("/v1/segments/all").await.json::<Segment>().await.unwrap().size;
     assert_eq!(size().await, Some(21));
     match from {
-        From::Database => {
-            folder.database().execute("delete from people where id < '0005'", []).unwrap();
-        }
+        From::Database | From::Server => folder.change("delete from people where id < '0005'"),
         From::Files => {
             let text = folder.file("people.csv");
             let mut reader = csv::Reader::from_reader(text.as_bytes());
@@ -368,6 +424,10 @@ async fn what_cannot_be_exported_is_said_at_once(from: From) {
 }
 
 async fn bytes_that_are_not_utf8_fail_the_export_and_name_the_row(from: From) {
+    // A server has none.
+    if from == From::Server {
+        return;
+    }
     let folder = from.people();
     let program = folder.start();
     program.announced(&export("job_1", "broken", &["id", "email"])).await;
@@ -392,9 +452,9 @@ async fn a_fetched_export_is_removed(from: From) {
 }
 }
 
-#[tokio::test]
-async fn an_export_that_is_called_off_stops() {
-    let folder = people();
+wherever_queries_are_run! {
+async fn an_export_that_is_called_off_stops(from: From) {
+    let folder = from.people();
     let program = folder.start();
     program.announced(&export("job_1", "many", &["id", "email"])).await;
     let (status, code, _) = problem(program.get("/v1/jobs/job_1/data").await).await;
@@ -408,9 +468,8 @@ async fn an_export_that_is_called_off_stops() {
     assert_eq!(program.job("job_1").await.status, JobStatus::Canceled);
 }
 
-#[tokio::test]
-async fn it_ends_when_it_is_told_to_even_while_it_exports() {
-    let folder = people();
+async fn it_ends_when_it_is_told_to_even_while_it_exports(from: From) {
+    let folder = from.people();
     let program = folder.start();
     program.announced(&export("job_1", "many", &["id", "email"])).await;
     while folder.exports().is_empty() {
@@ -422,13 +481,16 @@ async fn it_ends_when_it_is_told_to_even_while_it_exports() {
     assert_eq!(program.job("job_1").await.status, JobStatus::Running, "it is made again");
 }
 
-#[test]
-fn a_configuration_that_does_not_fit_the_database_names_the_key_and_the_remedy() {
+async fn a_configuration_that_does_not_fit_names_the_key_and_the_remedy(source: From) {
     let start_error = |from: &str, to: &str| {
-        let folder = Folder::new(&SECTIONS.replace(from, to));
-        folder.database().execute_batch("create table people (id text primary key, email text)").unwrap();
+        let folder = match source {
+            From::Server => Folder::of_server(&sections_of_server().replace(from, to)),
+            _ => Folder::new(&SECTIONS.replace(from, to)),
+        };
+        folder.change("create table people (id text primary key, email text)");
         folder.start_error()
     };
+    let parameter = if source == From::Server { "select * from people where id = $1" } else { "select * from people where id = ?1" };
     for (from, to, expected) in [
         ("table = \"people\"", "table = \"peopel\"", "`producer.segments[0].query` cannot be run"),
         ("key = \"id\"", "key = \"number\"", "Its columns are: id, email."),
@@ -436,7 +498,7 @@ fn a_configuration_that_does_not_fit_the_database_names_the_key_and_the_remedy()
         ("select * from people where false", "select 1 as a, 2 as a", "`producer.segments[2].query` has two columns"),
         (
             "select * from people where false",
-            "select * from people where id = ?1",
+            parameter,
             "`producer.segments[2].query` has parameters",
         ),
         ("tags = [\"mail\"]", "fields = [{ name = \"phone\" }]", "`producer.segments[1].fields` has \"phone\""),
@@ -445,6 +507,11 @@ fn a_configuration_that_does_not_fit_the_database_names_the_key_and_the_remedy()
         let error = start_error(from, to);
         assert!(error.contains(expected), "expected {expected:?} in {error}");
     }
+}
+}
+
+#[test]
+fn a_database_that_is_not_there_is_named() {
     let missing = Folder::new(SECTIONS).start_error();
     assert!(missing.contains("cannot use the database") && missing.contains("check the path"), "{missing}");
 }

@@ -19,9 +19,10 @@ use tempfile::TempDir;
 /// The key of every program that is started here.
 pub const KEY: &str = "the-key-of-these-tests";
 
-/// A folder with a configuration and a database, and what may be running in it.
+/// A folder with a configuration, and what may be running in it, over a database, a folder of files or a server.
 pub struct Folder {
     folder: TempDir,
+    server: Option<Server>,
 }
 
 impl Folder {
@@ -35,6 +36,20 @@ impl Folder {
         let folder = Self::over("folder = \"files\"", sections);
         std::fs::create_dir(folder.path("files")).unwrap();
         folder
+    }
+
+    /// A folder whose configuration has these sections, over an empty database of the PostgreSQL of these tests.
+    pub fn of_server(sections: &str) -> Self {
+        let server = Server::new();
+        let mut folder = Self::over("database_file = \"address\"", sections);
+        std::fs::write(folder.path("address"), format!("{}\n", server.address)).unwrap();
+        folder.server = Some(server);
+        folder
+    }
+
+    /// The server's database.
+    pub fn server(&self) -> &Server {
+        self.server.as_ref().unwrap()
     }
 
     /// A folder whose configuration has these sections, over this.
@@ -53,7 +68,7 @@ impl Folder {
         let folder = tempfile::tempdir().unwrap();
         let text = format!("{head}name = \"Test\"\nstate = \"state\"\n{sections}");
         std::fs::write(folder.path().join("test.toml"), text).unwrap();
-        Self { folder }
+        Self { folder, server: None }
     }
 
     /// Writes a CSV file as a careful program does.
@@ -80,6 +95,9 @@ impl Folder {
 
     /// The rows of a query, each value as text.
     pub fn rows(&self, sql: &str) -> Vec<Vec<Option<String>>> {
+        if let Some(server) = &self.server {
+            return server.rows(sql);
+        }
         let connection = self.database();
         let mut statement = connection.prepare(sql).unwrap();
         let width = statement.column_count();
@@ -89,7 +107,18 @@ impl Folder {
 
     /// The one number that a query gives.
     pub fn number(&self, sql: &str) -> i64 {
+        if let Some(server) = &self.server {
+            return server.rows(sql)[0][0].as_ref().unwrap().parse().unwrap();
+        }
         self.database().query_row(sql, [], |row| row.get(0)).unwrap()
+    }
+
+    /// Changes the database, as another program does.
+    pub fn change(&self, sql: &str) {
+        match &self.server {
+            Some(server) => drop(server.rows(sql)),
+            None => self.database().execute_batch(sql).unwrap(),
+        }
     }
 
     /// The names of the files in the folder of exports.
@@ -120,9 +149,63 @@ impl Folder {
     }
 }
 
+/// A database of its own in the PostgreSQL of these tests; removed when it is dropped.
+pub struct Server {
+    pub address: String,
+}
+
+impl Server {
+    fn new() -> Self {
+        let of_tests = std::mem::ManuallyDrop::new(Self { address: Self::of_tests() });
+        let name = format!("toolkit_test_{:x}", rand::random::<u64>());
+        of_tests.rows(&format!("create database {name} template template0 encoding 'UTF8' locale 'C'"));
+        let (base, _) = of_tests.address.rsplit_once('/').unwrap();
+        let address = format!("{base}/{name}");
+        Self { address }
+    }
+
+    fn of_tests() -> String {
+        std::env::var("USHER_TEST_POSTGRES_URL").expect(
+            "USHER_TEST_POSTGRES_URL: `make test` starts a PostgreSQL and sets it; for one test, name a server of your own",
+        )
+    }
+
+    /// Uses a connection of another program.
+    pub fn connected<T: Send>(&self, work: impl FnOnce(&mut postgres::Client) -> T + Send) -> T {
+        // A client waits, which a thread of an asynchronous test must not.
+        std::thread::scope(|scope| {
+            let working = scope.spawn(|| {
+                let mut client = postgres::Client::connect(&self.address, postgres::NoTls).unwrap();
+                work(&mut client)
+            });
+            working.join().unwrap()
+        })
+    }
+
+    /// The rows of a query, each value as text.
+    pub fn rows(&self, sql: &str) -> Vec<Vec<Option<String>>> {
+        let messages = self.connected(|client| client.simple_query(sql).unwrap());
+        let row = |message: &postgres::SimpleQueryMessage| match message {
+            postgres::SimpleQueryMessage::Row(row) => {
+                Some((0..row.len()).map(|index| row.get(index).map(str::to_owned)).collect())
+            }
+            _ => None,
+        };
+        messages.iter().filter_map(row).collect()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let (_, name) = self.address.rsplit_once('/').unwrap();
+        let of_tests = std::mem::ManuallyDrop::new(Self { address: Self::of_tests() });
+        of_tests.rows(&format!("drop database if exists {name} with (force)"));
+    }
+}
+
 pub fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_usher-toolkit"));
-    command.args(arguments).env_remove("USHER_TOOLKIT_AUTHENTICATION_KEY");
+    command.args(arguments).env_remove("USHER_TOOLKIT_AUTHENTICATION_KEY").env_remove("USHER_TOOLKIT_DATABASE");
     command
 }
 
@@ -135,12 +218,13 @@ pub struct Program {
 
 impl Program {
     pub fn start(configuration: &Path) -> Self {
-        let mut child = command(&["serve", "--config"])
-            .arg(configuration)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        Self::start_with(configuration, Stdio::null())
+    }
+
+    /// Starts it with somewhere for its log.
+    pub fn start_with(configuration: &Path, log: Stdio) -> Self {
+        let mut child =
+            command(&["serve", "--config"]).arg(configuration).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let (_, base) = line.trim().split_once(" listens on ").unwrap_or_else(|| panic!("it did not start: {line:?}"));
