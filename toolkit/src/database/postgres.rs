@@ -45,7 +45,7 @@ const LOCK_SPACE: &str = "usher-toolkit";
 /// Where a server is, who is calling, and how far it is trusted.
 #[derive(Clone)]
 pub struct ServerConfig {
-    config: postgres::Config,
+    config: Box<postgres::Config>,
     check: Check,
     roots: Option<PathBuf>,
     schema: String,
@@ -129,7 +129,7 @@ impl ServerConfig {
         if config.get_application_name().is_none() {
             config.application_name("usher-toolkit");
         }
-        Ok(Self { config, check, roots, schema: schema.to_owned() })
+        Ok(Self { config: Box::new(config), check, roots, schema: schema.to_owned() })
     }
 
     /// The server and the database, for people: no user, no password.

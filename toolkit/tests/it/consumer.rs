@@ -31,9 +31,9 @@ type = "date"
 /// Where the people are kept: the contract is the same.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Kept {
-    InDatabase,
-    InServer,
-    InFiles,
+    Database,
+    Server,
+    Files,
 }
 
 impl Kept {
@@ -43,15 +43,15 @@ impl Kept {
 
     pub fn contacts_and(self, sections: &str) -> Folder {
         match self {
-            Self::InDatabase => Folder::new(&format!("{TABLES}{FIELDS}{sections}")),
-            Self::InServer => Folder::of_server(&format!("{TABLES}{FIELDS}{sections}")),
-            Self::InFiles => Folder::of_files(&format!("[consumer]\n{FIELDS}{sections}")),
+            Self::Database => Folder::new(&format!("{TABLES}{FIELDS}{sections}")),
+            Self::Server => Folder::of_server(&format!("{TABLES}{FIELDS}{sections}")),
+            Self::Files => Folder::of_files(&format!("[consumer]\n{FIELDS}{sections}")),
         }
     }
 
     /// Whether people are rows of tables.
     pub fn in_tables(self) -> bool {
-        self != Self::InFiles
+        self != Self::Files
     }
 
     /// Who is in the segment of this name, by key.
@@ -62,14 +62,14 @@ impl Kept {
     /// What those in the segment have in one column, by key.
     pub fn values(self, folder: &Folder, segment: &str, column: &str) -> Vec<String> {
         match self {
-            Self::InDatabase | Self::InServer => {
+            Self::Database | Self::Server => {
                 let rows = folder.rows(&format!(
                     "select coalesce(c.{column}, '') from list_members as m join lists as l on l.id = m.segment_id
                      join contacts as c on c.email = m.person_key where l.name = '{segment}' order by c.email"
                 ));
                 rows.into_iter().map(|row| row[0].clone().unwrap()).collect()
             }
-            Self::InFiles => {
+            Self::Files => {
                 let Some(path) = file_of(folder, segment) else { return Vec::new() };
                 let mut reader = csv::Reader::from_path(path).unwrap();
                 let header = reader.headers().unwrap().clone();
@@ -89,9 +89,9 @@ impl Kept {
     /// Asserts that nothing is staged, and nothing half written lies about.
     pub fn assert_nothing_staged(self, folder: &Folder) {
         match self {
-            Self::InDatabase => assert_eq!(folder.number("select count(*) from usher_staged_rows"), 0),
-            Self::InServer => assert_eq!(folder.server().staged(), None),
-            Self::InFiles => {
+            Self::Database => assert_eq!(folder.number("select count(*) from usher_staged_rows"), 0),
+            Self::Server => assert_eq!(folder.server().staged(), None),
+            Self::Files => {
                 assert_eq!(std::fs::read_dir(folder.path("state/imports")).unwrap().count(), 0);
                 let mut files = std::fs::read_dir(folder.path("files")).unwrap();
                 assert!(files.all(|file| file.unwrap().file_name().to_str().unwrap().ends_with(".csv")));
@@ -126,17 +126,17 @@ macro_rules! wherever_people_are_kept {
 
             #[tokio::test]
             async fn in_a_database() {
-                test(Kept::InDatabase).await;
+                test(Kept::Database).await;
             }
 
             #[tokio::test]
             async fn in_a_server() {
-                test(Kept::InServer).await;
+                test(Kept::Server).await;
             }
 
             #[tokio::test]
             async fn in_files() {
-                test(Kept::InFiles).await;
+                test(Kept::Files).await;
             }
         })*
     };
@@ -153,12 +153,12 @@ macro_rules! wherever_people_are_in_tables {
 
             #[tokio::test]
             async fn in_a_database() {
-                test(Kept::InDatabase).await;
+                test(Kept::Database).await;
             }
 
             #[tokio::test]
             async fn in_a_server() {
-                test(Kept::InServer).await;
+                test(Kept::Server).await;
             }
         })*
     };
@@ -327,8 +327,8 @@ async fn a_replaced_segment_is_as_it_was_until_the_new_one_is_whole(kept: Kept) 
     let program = folder.start();
     let id = segment(&program, "S", "email\na@x.org\nb@x.org\n").await;
     let since = || match kept {
-        Kept::InDatabase | Kept::InServer => folder.rows("select added_at from list_members where person_key = 'b@x.org'"),
-        Kept::InFiles => Vec::new(),
+        Kept::Database | Kept::Server => folder.rows("select added_at from list_members where person_key = 'b@x.org'"),
+        Kept::Files => Vec::new(),
     };
     let stayed_since = since();
     program.announced(&import("job_2", JobMode::Replace, Ok(&id), &["email", "first_name"])).await;
@@ -419,7 +419,7 @@ async fn segments_are_listed_page_by_page(kept: Kept) {
 wherever_people_are_in_tables! {
 async fn an_application_s_own_tables_are_used_as_they_are(kept: Kept) {
     let folder = kept.contacts();
-    let number = if kept == Kept::InServer { "serial primary key" } else { "integer primary key" };
+    let number = if kept == Kept::Server { "serial primary key" } else { "integer primary key" };
     folder.change(&format!(
             "create table contacts (number {number}, email varchar(200) unique, phone text, first_name text,
                 note text default 'kept', born text);

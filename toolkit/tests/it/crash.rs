@@ -18,12 +18,12 @@ fn part(number: u32) -> String {
 /// How many rows of a job are kept, applied or staged, as the disk has it after a kill.
 fn kept_rows(kept: Kept, folder: &Folder, mode: JobMode) -> i64 {
     match (kept, mode) {
-        (Kept::InDatabase, JobMode::Replace) => folder.number("select count(*) from usher_staged_rows"),
-        (Kept::InServer, JobMode::Replace) => {
+        (Kept::Database, JobMode::Replace) => folder.number("select count(*) from usher_staged_rows"),
+        (Kept::Server, JobMode::Replace) => {
             folder.server().staged().map_or(0, |table| folder.number(&format!("select count(*) from {table}")))
         }
-        (Kept::InDatabase | Kept::InServer, _) => folder.number("select count(*) from list_members") - 1,
-        (Kept::InFiles, _) => {
+        (Kept::Database | Kept::Server, _) => folder.number("select count(*) from list_members") - 1,
+        (Kept::Files, _) => {
             // A staged file without its record is as if it were not there.
             let recorded = "select part from usher_parts where job_id = 'job_1'";
             let mut jobs = std::fs::read_dir(folder.path("state/imports")).unwrap();
@@ -45,9 +45,9 @@ fn kept_rows(kept: Kept, folder: &Folder, mode: JobMode) -> i64 {
 fn recorded_rows(kept: Kept, folder: &Folder) -> i64 {
     let sql = "select coalesce(sum(accepted), 0) from usher_parts where job_id = 'job_1'";
     let path = folder.path(match kept {
-        Kept::InServer => return folder.number(&sql.replace("from ", "from usher.")),
-        Kept::InDatabase => "test.db",
-        Kept::InFiles => "state/imports.db",
+        Kept::Server => return folder.number(&sql.replace("from ", "from usher.")),
+        Kept::Database => "test.db",
+        Kept::Files => "state/imports.db",
     });
     rusqlite::Connection::open(path).unwrap().query_row(sql, [], |row| row.get(0)).unwrap()
 }
@@ -95,7 +95,7 @@ async fn survive(kept: Kept, mode: JobMode) -> Folder {
         let report = program.report("job_1", JobStatus::Complete, PARTS, u64::from(PARTS * ROWS));
         let done = tokio::time::timeout(Duration::from_millis(2 + 7 * attempt), report).await;
         program.kill();
-        if let (Kept::InFiles, Some(file)) = (kept, file_of(&folder, "S")) {
+        if let (Kept::Files, Some(file)) = (kept, file_of(&folder, "S")) {
             let rows = csv::Reader::from_path(file).unwrap().records().map(Result::unwrap).count() as u32;
             let whole = if mode == JobMode::Replace { PARTS * ROWS } else { PARTS * ROWS + 1 };
             assert!(rows == 1 || rows == whole, "it is the one file or the other: {rows} rows");

@@ -178,7 +178,7 @@ async fn a_listed_file_that_is_missing_is_not_taken_for_withdrawn() {
 
 #[tokio::test]
 async fn a_segment_is_a_file_in_the_order_of_its_keys() {
-    let folder = Kept::InFiles.contacts();
+    let folder = Kept::Files.contacts();
     let program = folder.start();
     let csv = "note,email,first_name\n=SUM(A1),b@x.org,\"a \"\"b\"\", c\"\n\"two\r\nlines\",a@x.org,\u{feff}José\n";
     let request = import("job_1", JobMode::Add, Err("Spring 2026/1"), &["email", "first_name", "note"]);
@@ -205,12 +205,12 @@ async fn a_segment_is_a_file_in_the_order_of_its_keys() {
     std::fs::remove_file(folder.path("files/segment.csv")).unwrap();
     refused(program.get("/v1/segments/segment").await, 404, "no_such_segment").await;
     imported(&program, import("job_6", JobMode::Add, Err("客户"), &["email"]), "email\nnew@x.org\n").await;
-    assert_eq!(Kept::InFiles.members(&folder, "客户"), ["new@x.org"]);
+    assert_eq!(Kept::Files.members(&folder, "客户"), ["new@x.org"]);
 }
 
 #[tokio::test]
 async fn a_file_that_is_there_keeps_its_columns_and_what_no_job_touches() {
-    let folder = Kept::InFiles.contacts();
+    let folder = Kept::Files.contacts();
     let there = "colour,email,note\nred,z@x.org,last\nblue,,nobody\ngreen,b@x.org,old\nblue,,nobody too\nblack,c@x.org,1\nwhite,c@x.org,2\n";
     folder.put("there.csv", there);
     folder.put("no-key.csv", "name\nx\n");
@@ -242,12 +242,12 @@ async fn a_file_that_is_there_keeps_its_columns_and_what_no_job_touches() {
     imported(&program, import("job_4", JobMode::Replace, Ok("there"), &["email", "note"]), "email,note\nn@x.org,n\n")
         .await;
     assert_eq!(folder.file("there.csv"), "colour,email,note,phone\r\n,n@x.org,n,\r\n");
-    Kept::InFiles.assert_nothing_staged(&folder);
+    Kept::Files.assert_nothing_staged(&folder);
 }
 
 #[tokio::test]
 async fn a_file_that_was_broken_meanwhile_is_left_alone_until_it_is_mended() {
-    let folder = Kept::InFiles.contacts();
+    let folder = Kept::Files.contacts();
     folder.put("there.csv", "email,note\na@x.org,1\n");
     let program = folder.start();
     program.announced(&import("job_1", JobMode::Add, Ok("there"), &["email"])).await;
@@ -265,7 +265,7 @@ async fn a_file_that_was_broken_meanwhile_is_left_alone_until_it_is_mended() {
     folder.put("there.csv", "email,note\nc@x.org,3\n");
     program.reported("job_1", JobStatus::Complete, 1, 1).await;
     assert_eq!(folder.file("there.csv"), "email,note\r\nb@x.org,\r\nc@x.org,3\r\n");
-    Kept::InFiles.assert_nothing_staged(&folder);
+    Kept::Files.assert_nothing_staged(&folder);
 }
 
 #[tokio::test]
@@ -305,7 +305,7 @@ async fn insist<T>(folder: &Folder, program: &mut Option<Program>, ask: impl Asy
 
 #[tokio::test]
 async fn files_are_equal_to_the_truth_however_often_the_program_is_killed() {
-    let folder = Kept::InFiles.contacts();
+    let folder = Kept::Files.contacts();
     let mut program = None;
     let mut truth: BTreeMap<String, String> = BTreeMap::new();
     let mut id: Option<String> = None;
@@ -363,10 +363,10 @@ async fn files_are_equal_to_the_truth_however_often_the_program_is_killed() {
             Some(())
         })
         .await;
-        assert_eq!(Kept::InFiles.members(&folder, "Truth"), truth.keys().cloned().collect::<Vec<_>>());
-        assert_eq!(Kept::InFiles.values(&folder, "Truth", "note"), truth.values().cloned().collect::<Vec<_>>());
+        assert_eq!(Kept::Files.members(&folder, "Truth"), truth.keys().cloned().collect::<Vec<_>>());
+        assert_eq!(Kept::Files.values(&folder, "Truth", "note"), truth.values().cloned().collect::<Vec<_>>());
     }
     drop(program.take());
     drop(folder.start());
-    Kept::InFiles.assert_nothing_staged(&folder);
+    Kept::Files.assert_nothing_staged(&folder);
 }

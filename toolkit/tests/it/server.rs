@@ -50,7 +50,10 @@ const TYPED_TABLES: &str = "create schema crm;
 const COLUMNS: [&str; 7] = ["email", "name", "age", "born", "country", "code", "team"];
 const CODE: &str = "11111111-1111-1111-1111-111111111111";
 
-fn rows_that_are_refused() -> (String, Vec<(u64, &'static str, Option<&'static str>, &'static str)>) {
+/// A row's number, the code, the field, and a piece of the reason.
+type Refused = (u64, &'static str, Option<&'static str>, &'static str);
+
+fn rows_that_are_refused() -> (String, Vec<Refused>) {
     let rows = [
         format!("a@x.org,Ana,30,1990-01-31,PT,{CODE},1"),
         "b-long-address@example.org,Bo,30,,PT,,1".to_owned(),
@@ -81,7 +84,7 @@ fn rows_that_are_refused() -> (String, Vec<(u64, &'static str, Option<&'static s
     (format!("{}\n{}\n", COLUMNS.join(","), rows.join("\n")), refused)
 }
 
-fn assert_refused(result: &PartResult, expected: &[(u64, &str, Option<&str>, &str)]) {
+fn assert_refused(result: &PartResult, expected: &[Refused]) {
     let found: Vec<_> =
         result.refusals.iter().map(|refusal| (refusal.row, refusal.code.as_str(), refusal.field.as_deref())).collect();
     let wanted: Vec<_> = expected.iter().map(|(row, code, field, _)| (*row, *code, *field)).collect();
@@ -157,7 +160,7 @@ async fn what_only_shows_at_the_end_of_a_replacement_changes_nothing() {
 
 #[tokio::test]
 async fn people_who_are_as_the_job_brings_them_are_left_alone() {
-    let folder = Kept::InServer.contacts();
+    let folder = Kept::Server.contacts();
     let program = folder.start();
     let versions = || folder.rows("select xmin from contacts order by email");
     let csv = "email,first_name\na@x.org,Ana\nb@x.org,Bo\n";
@@ -169,7 +172,7 @@ async fn people_who_are_as_the_job_brings_them_are_left_alone() {
     let after = versions();
     assert_eq!(before[0], after[0]);
     assert_ne!(before[1], after[1]);
-    assert_eq!(Kept::InServer.values(&folder, "T", "first_name"), ["Ana", "Bob"]);
+    assert_eq!(Kept::Server.values(&folder, "T", "first_name"), ["Ana", "Bob"]);
 }
 
 #[tokio::test]
@@ -260,7 +263,7 @@ async fn an_export_is_one_state_of_the_database() {
 #[tokio::test(flavor = "multi_thread")]
 async fn others_see_the_old_segment_or_the_new_one() {
     const PEOPLE: usize = 20_000;
-    let folder = Kept::InServer.contacts();
+    let folder = Kept::Server.contacts();
     let program = folder.start();
     let part = |name: &str, from: usize| {
         let rows = (from..from + PEOPLE).map(|number| format!("p{number}@x.org,{name}\n"));
@@ -304,7 +307,7 @@ async fn others_see_the_old_segment_or_the_new_one() {
 
 #[tokio::test]
 async fn a_locked_table_is_not_waited_for_for_ever() {
-    let folder = Kept::InServer.contacts();
+    let folder = Kept::Server.contacts();
     let program = folder.start();
     program.announced(&import("job_1", JobMode::Add, Err("S"), &["email"])).await;
     let (locked, is_locked) = std::sync::mpsc::channel();
@@ -391,7 +394,7 @@ impl Gate {
 
 #[tokio::test]
 async fn a_server_that_is_away_is_said_to_be_and_is_found_again() {
-    let folder = Kept::InServer.contacts_and(
+    let folder = Kept::Server.contacts_and(
         "[producer]\n[[producer.segments]]\nid = \"many\"\nname = \"Many\"\nquery = \"select i as id from generate_series(1, 3000000) as i\"\n\
          [[producer.segments]]\nid = \"everyone\"\nname = \"Everyone\"\ntable = \"contacts\"\nkey = \"email\"\n",
     );
@@ -430,7 +433,7 @@ async fn a_server_that_is_away_is_said_to_be_and_is_found_again() {
     assert_eq!(program.ended("job_2").await.counts.rows, 2);
     let many = program.ended("job_many").await;
     assert_eq!((many.status, many.counts.rows), (JobStatus::Complete, 3_000_000), "{:?}", many.problem);
-    assert_eq!(Kept::InServer.members(&folder, "S"), ["a@x.org", "b@x.org"]);
+    assert_eq!(Kept::Server.members(&folder, "S"), ["a@x.org", "b@x.org"]);
     assert!(program.terminate().success());
     let log = std::fs::read_to_string(folder.path("log")).unwrap();
     assert!(log.contains("database_unavailable") && !log.contains("hunter2"), "{log}");
@@ -439,13 +442,13 @@ async fn a_server_that_is_away_is_said_to_be_and_is_found_again() {
 #[test]
 fn what_cannot_be_used_is_said_without_the_password() {
     let with_address = |address: &str| {
-        let folder = Kept::InServer.contacts();
+        let folder = Kept::Server.contacts();
         std::fs::write(folder.path("address"), address).unwrap();
         folder.start_error()
     };
     let nobody = with_address("postgres://postgres:hunter2@127.0.0.1:1/crm");
     assert!(nobody.contains("cannot use the database 127.0.0.1:1/crm") && !nobody.contains("hunter2"), "{nobody}");
-    let folder = Kept::InServer.contacts();
+    let folder = Kept::Server.contacts();
     let missing =
         with_address(&format!("{}_missing", folder.server().address.replace("postgres@", "postgres:hunter2@")));
     assert!(missing.contains("does not exist") && !missing.contains("hunter2"), "{missing}");
@@ -480,14 +483,14 @@ async fn missing_rights_are_named_at_the_start_and_the_least_will_do() {
     let granted = "create schema usher authorization ROLE; grant select, insert, update on contacts to ROLE;
          grant select, insert, update, delete on lists, list_members to ROLE;";
     for (grants, expected) in cases {
-        let folder = Kept::InServer.contacts();
+        let folder = Kept::Server.contacts();
         folder.change(tables);
         let role = role(&folder, grants);
         let error = folder.start_error();
         folder.change(&format!("drop owned by {role} cascade; drop role {role}"));
         assert!(error.contains(expected), "expected {expected:?} in {error}");
     }
-    let folder = Kept::InServer.contacts();
+    let folder = Kept::Server.contacts();
     folder.change(tables);
     let role = role(&folder, granted);
     let checked = command(&["check", "--config"]).arg(folder.path("test.toml")).stdin(Stdio::null()).output().unwrap();
@@ -504,14 +507,14 @@ async fn missing_rights_are_named_at_the_start_and_the_least_will_do() {
     program.announced(&import("job_3", JobMode::Remove, Ok(&id), &["email"])).await;
     program.sent_part("job_3", 1, "email\nb@x.org\n").await;
     program.reported("job_3", JobStatus::Complete, 1, 1).await;
-    assert_eq!(Kept::InServer.members(&folder, "job_2"), ["a@x.org"]);
+    assert_eq!(Kept::Server.members(&folder, "job_2"), ["a@x.org"]);
     program.kill();
     folder.change(&format!("drop owned by {role} cascade; drop role {role}"));
 }
 
 #[tokio::test]
 async fn two_programs_over_one_database_take_parts_of_one_job() {
-    let folder = Kept::InServer.contacts();
+    let folder = Kept::Server.contacts();
     let programs = [folder.start(), folder.start()];
     programs[0].announced(&import("job_1", JobMode::Add, Err("S"), &["email"])).await;
     let part = |number: usize| {
@@ -529,6 +532,6 @@ async fn two_programs_over_one_database_take_parts_of_one_job() {
     }
     let job = programs[1].reported("job_1", JobStatus::Complete, 10, 5_000).await;
     assert_eq!(job.counts.accepted, 5_000);
-    assert_eq!(Kept::InServer.members(&folder, "S").len(), 5_000);
+    assert_eq!(Kept::Server.members(&folder, "S").len(), 5_000);
     assert!(started.elapsed() < Duration::from_secs(30));
 }
