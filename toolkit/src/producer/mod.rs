@@ -228,7 +228,7 @@ struct RowWriter<'f> {
 impl RowWriter<'_> {
     /// Looks now and then whether to stop; to be called before each row.
     fn look(&self, stop: &CancellationToken) -> Result<(), ExportEnd> {
-        let is_stopped = self.written % ROWS_BETWEEN_LOOKS == 0 && stop.is_cancelled();
+        let is_stopped = self.written.is_multiple_of(ROWS_BETWEEN_LOOKS) && stop.is_cancelled();
         if is_stopped { Err(ExportEnd::Stopped) } else { Ok(()) }
     }
 
