@@ -79,7 +79,7 @@ pub(crate) fn router(state: AppState, options: &ServeOptions) -> anyhow::Result<
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics))
         .with_state(state.clone());
-    let endpoints = api::routes(options.requests_per_minute).with_state(state);
+    let endpoints = api::routes(&state, options.requests_per_minute).with_state(state);
     let request_id = HeaderName::from_static("x-request-id");
     let https_only = SetResponseHeaderLayer::overriding(STRICT_TRANSPORT_SECURITY, security::HTTPS_ONLY);
     // Parts travel as they are: their digests are of the bytes that travel.

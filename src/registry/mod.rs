@@ -8,12 +8,14 @@ mod endpoints;
 mod keys;
 mod password;
 mod people;
+mod repeats;
 mod sessions;
 mod slow_down;
 
 pub use endpoints::ConnectedEndpoint;
 pub(crate) use endpoints::{parsed_id, undecodable};
 pub use keys::EndpointActor;
+pub use repeats::{Answer, Attempt, IdempotencyKey, Repeat, UnfitKey};
 pub use sessions::SessionRows;
 
 use model::{

@@ -5,6 +5,7 @@ mod calls;
 mod connecting;
 mod isolation;
 mod people;
+mod repeats;
 mod sampling;
 mod sharing;
 

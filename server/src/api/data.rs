@@ -4,13 +4,11 @@ use std::time::Duration;
 
 use axum::{
     Json,
-    body::{Body, BodyDataStream, Bytes},
+    body::{Body, Bytes},
     extract::{Path, State},
     response::{IntoResponse, Response},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
-use bytes::BytesMut;
-use futures::StreamExt;
 use http::{
     HeaderMap, HeaderName, HeaderValue, StatusCode,
     header::{ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_RANGE, RANGE},
@@ -20,24 +18,19 @@ use hub::{
     exchange::hosted::{Coding, PartData, RefusalCode},
 };
 use model::{
-    contract::{CSV_MEDIA_TYPE, JobPart, Page},
+    contract::{CSV_MEDIA_TYPE, JobPart, Page, Problem},
     error::HubError,
 };
 
 use super::{
-    problem::{ApiError, Problems},
-    request::{Asked, Caller, Paging},
+    problem::{ApiError, ChangeProblems, Problems},
+    request::{Asked, Caller, Paging, discard, gather},
 };
 
 /// Parts in a page at most (contract, "Usher's limits").
 const LARGEST_PAGE: u32 = 64;
-/// How long the body of a part may take to come.
-const PATIENCE: Duration = Duration::from_secs(120);
 /// How long a part waits for its turn before its sender is asked to come again.
 const TURN: Duration = Duration::from_secs(20);
-/// How much of a refused body is still taken off the wire, and for how long.
-const MOST_DISCARDED: usize = 64 * 1024 * 1024;
-const DISCARD_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The parts of a job: those of an export that have arrived, or those of an import that can be fetched.
 #[utoipa::path(
@@ -75,7 +68,7 @@ pub(crate) async fn list(
     security(("endpoint_key" = [])),
     params(("job" = String, Path, description = "Usher's id of the job"), ("part" = u32, Path, description = "The part, from 1"), ("Content-Encoding" = Option<String>, Header, description = "`gzip`, `zstd` or `identity`"), ("Content-Digest" = Option<String>, Header, description = "RFC 9530, `sha-256`, of the body as it travels; checked when present")),
     request_body(content = String, content_type = "text/csv"),
-    responses((status = 200, body = JobPart), Problems),
+    responses((status = 200, body = JobPart), (status = 503, description = "Many parts are being sent: `later`; `Retry-After` says when to come again", body = Problem, content_type = "application/problem+json"), Problems, ChangeProblems),
 )]
 pub(crate) async fn send(
     Caller(caller): Caller,
@@ -97,15 +90,7 @@ pub(crate) async fn send(
     let turn = tokio::time::timeout(TURN, hub.upload_turn()).await;
     let _turn = turn.map_err(|_| ApiError::later("Many parts are being sent. Send this one again.", 5))?;
     let most = hub.largest_upload();
-    let read = tokio::time::timeout(PATIENCE, gather(&mut body, most)).await;
-    let read = read.map_err(|_| {
-        ApiError::new(StatusCode::REQUEST_TIMEOUT, "too_slow", "The part took too long to come. Send smaller parts.")
-    })?;
-    let read = read.map_err(|_| {
-        ApiError::new(StatusCode::BAD_REQUEST, "body_unreadable", "The body broke off. Send the part again.")
-    })?;
-    let Some(bytes) = read else {
-        discard(&mut body).await;
+    let Some(bytes) = gather(&mut body, most).await? else {
         return Err(ApiError::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             RefusalCode::PartTooLarge.as_str(),
@@ -128,32 +113,6 @@ fn announced(part: &str, headers: &HeaderMap) -> Result<(u32, Coding), ApiError>
     Ok((part, Coding { encoding: encoding.trim().to_ascii_lowercase(), sha256: content_digest(headers)? }))
 }
 
-/// The whole body; none when it is larger than that.
-async fn gather(body: &mut BodyDataStream, most: usize) -> Result<Option<Bytes>, axum::Error> {
-    let mut gathered = BytesMut::new();
-    while let Some(chunk) = body.next().await {
-        let chunk = chunk?;
-        if gathered.len() + chunk.len() > most {
-            return Ok(None);
-        }
-        gathered.extend_from_slice(&chunk);
-    }
-    Ok(Some(gathered.freeze()))
-}
-
-/// Lets the rest of a body that is refused come, as far as is reasonable: to a sender that is still sending, an answer would be a broken
-/// connection.
-async fn discard(body: &mut BodyDataStream) {
-    let discarding = async {
-        let mut left = MOST_DISCARDED;
-        while let Some(Ok(chunk)) = body.next().await {
-            let Some(rest) = left.checked_sub(chunk.len()) else { return };
-            left = rest;
-        }
-    };
-    let _ended_or_not = tokio::time::timeout(DISCARD_PATIENCE, discarding).await;
-}
-
 /// A part of an import: the whole, or one range of it.
 #[utoipa::path(
     get,
@@ -162,7 +121,7 @@ async fn discard(body: &mut BodyDataStream) {
     tag = "Data",
     security(("endpoint_key" = [])),
     params(("job" = String, Path, description = "Usher's id of the job"), ("part" = u32, Path, description = "The part, from 1"), ("Range" = Option<String>, Header, description = "One range of bytes"), ("If-Range" = Option<String>, Header, description = "The `ETag` that the range is of")),
-    responses((status = 200, description = "With `ETag`, `Content-Digest` and `Repr-Digest` (RFC 9530)", body = String, content_type = "text/csv"), (status = 206, description = "The range", body = String, content_type = "text/csv"), Problems),
+    responses((status = 200, description = "With `ETag`, `Content-Digest` and `Repr-Digest` (RFC 9530)", body = String, content_type = "text/csv"), (status = 206, description = "The range", body = String, content_type = "text/csv"), (status = 409, description = "The job is none to fetch from: `wrong_category`, `job_ended`", body = Problem, content_type = "application/problem+json"), (status = 416, description = "The part has no such bytes: `range_not_satisfiable`; `Content-Range` says how many it has", body = Problem, content_type = "application/problem+json"), Problems),
 )]
 pub(crate) async fn fetch(
     Caller(caller): Caller,

@@ -8,7 +8,11 @@ use leptos::prelude::*;
 use serde_json::Value;
 use utoipa::{
     Modify, OpenApi,
-    openapi::security::{Http, HttpAuthScheme, SecurityScheme},
+    openapi::{
+        ObjectBuilder, Required, Type,
+        path::{Parameter, ParameterBuilder, ParameterIn},
+        security::{Http, HttpAuthScheme, SecurityScheme},
+    },
 };
 
 use super::{data, endpoint, jobs};
@@ -35,7 +39,7 @@ use super::{data, endpoint, jobs};
         data::send,
         data::fetch,
     ),
-    modifiers(&EndpointKey)
+    modifiers(&EndpointKey, &Repeatable)
 )]
 struct Document;
 
@@ -49,6 +53,35 @@ impl Modify for EndpointKey {
             components.add_security_scheme("endpoint_key", SecurityScheme::Http(scheme));
         }
     }
+}
+
+/// Every write may carry `Idempotency-Key`, but for parts, which are told apart by job, number and digest.
+struct Repeatable;
+
+impl Modify for Repeatable {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        for item in document.paths.paths.values_mut() {
+            for write in [&mut item.post, &mut item.put, &mut item.delete].into_iter().flatten() {
+                if write.operation_id.as_deref() != Some("send_part") {
+                    write.parameters.get_or_insert_default().push(idempotency_key().into());
+                }
+            }
+        }
+    }
+}
+
+fn idempotency_key() -> Parameter {
+    let text = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(255));
+    ParameterBuilder::new()
+        .name("Idempotency-Key")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(
+            "Of your own choice, new for each request and the same for its repeats, for instance a UUID: 1 to 255 printable ASCII \
+             characters. For 24 hours a repeat is answered as the first, with `Idempotency-Replayed: true`",
+        ))
+        .schema(Some(text))
+        .build()
 }
 
 /// `GET /openapi.json`.

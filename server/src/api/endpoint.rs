@@ -13,7 +13,7 @@ use model::{
 };
 
 use super::{
-    problem::{ApiError, Problems},
+    problem::{ApiError, ChangeProblems, Problems},
     request::{Asked, Body, Caller, Paging},
 };
 
@@ -40,7 +40,7 @@ pub(crate) async fn read(Caller(caller): Caller, State(hub): State<Hub>) -> Resu
     tag = "Endpoint",
     security(("endpoint_key" = [])),
     request_body = EndpointDescription,
-    responses((status = 200, body = RegisteredEndpoint), Problems),
+    responses((status = 200, body = RegisteredEndpoint), Problems, ChangeProblems),
 )]
 pub(crate) async fn describe(
     Caller(caller): Caller,
@@ -80,7 +80,7 @@ pub(crate) async fn segments(
     security(("endpoint_key" = [])),
     params(("endpoint" = String, Path, description = "Usher's id of the endpoint: the caller's own")),
     request_body = Segment,
-    responses((status = 201, description = "It is new", body = Segment), (status = 200, description = "It was changed", body = Segment), Problems),
+    responses((status = 201, description = "It is new", body = Segment), (status = 200, description = "It was changed", body = Segment), Problems, ChangeProblems),
 )]
 pub(crate) async fn declare(
     caller: Caller,
@@ -121,7 +121,7 @@ pub(crate) async fn segment(
     security(("endpoint_key" = [])),
     params(("endpoint" = String, Path, description = "Usher's id of the endpoint: the caller's own"), ("segment" = String, Path, description = "The endpoint's own id of the segment")),
     request_body = Segment,
-    responses((status = 201, description = "It is new", body = Segment), (status = 200, description = "It was changed", body = Segment), Problems),
+    responses((status = 201, description = "It is new", body = Segment), (status = 200, description = "It was changed", body = Segment), Problems, ChangeProblems),
 )]
 pub(crate) async fn change(
     caller: Caller,
@@ -147,7 +147,7 @@ pub(crate) async fn change(
     tag = "Segments",
     security(("endpoint_key" = [])),
     params(("endpoint" = String, Path, description = "Usher's id of the endpoint: the caller's own"), ("segment" = String, Path, description = "The endpoint's own id of the segment")),
-    responses((status = 204, description = "It is withdrawn"), Problems),
+    responses((status = 204, description = "It is withdrawn"), Problems, ChangeProblems),
 )]
 pub(crate) async fn withdraw(
     caller: Caller,

@@ -12,7 +12,7 @@ use model::contract::{HostedJob, JobCategory, JobStatus, Page, StatusReport};
 use serde::Deserialize;
 
 use super::{
-    problem::{ApiError, Problems},
+    problem::{ApiError, ChangeProblems, Problems},
     request::{Asked, Body, Caller, wait},
 };
 use crate::router::Stopping;
@@ -83,7 +83,7 @@ pub(crate) async fn read(
     security(("endpoint_key" = [])),
     params(("job" = String, Path, description = "Usher's id of the job")),
     request_body = StatusReport,
-    responses((status = 200, body = HostedJob), Problems),
+    responses((status = 200, body = HostedJob), Problems, ChangeProblems),
 )]
 pub(crate) async fn report(
     Caller(caller): Caller,

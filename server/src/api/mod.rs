@@ -9,6 +9,7 @@ mod endpoint;
 mod jobs;
 mod problem;
 pub(crate) mod rate;
+mod repeat;
 mod request;
 
 use std::num::NonZeroU32;
@@ -22,12 +23,9 @@ use axum::{
 
 use crate::router::AppState;
 
-/// Bytes of a JSON body at most: the results of a thousand parts, or an endpoint with many fields.
-const LARGEST_JSON: usize = 4 * 1024 * 1024;
-
 /// The routes below `/v1`.
-pub(crate) fn routes(per_minute: NonZeroU32) -> Router<AppState> {
-    Router::new()
+pub(crate) fn routes(state: &AppState, per_minute: NonZeroU32) -> Router<AppState> {
+    let messages = Router::new()
         .route("/v1/endpoint", get(endpoint::read).put(endpoint::describe))
         .route("/v1/endpoint/{endpoint}/segments", get(endpoint::segments).post(endpoint::declare))
         .route(
@@ -37,10 +35,17 @@ pub(crate) fn routes(per_minute: NonZeroU32) -> Router<AppState> {
         .route("/v1/jobs", get(jobs::list))
         .route("/v1/jobs/{job}", get(jobs::read))
         .route("/v1/jobs/{job}/status", put(jobs::report))
+        .layer(from_fn_with_state(state.hub.clone(), repeat::once));
+    // A part is told from others by its job, number and digest: it needs no key, and is too large to be held for one.
+    let data = Router::new()
         .route("/v1/jobs/{job}/data", get(data::list))
-        .route("/v1/jobs/{job}/data/{part}", get(data::fetch).put(data::send))
+        .route("/v1/jobs/{job}/data/{part}", get(data::fetch).put(data::send));
+    messages
+        .merge(data)
         .route("/v1/{*rest}", axum::routing::any(problem::no_such_path))
-        .layer(DefaultBodyLimit::max(LARGEST_JSON))
+        .method_not_allowed_fallback(problem::no_such_method)
+        // Bodies are limited where they are read, so that a refusal reaches who is still sending.
+        .layer(DefaultBodyLimit::disable())
         .layer(from_fn_with_state(rate::Rate::new(per_minute), rate::limit))
         .route("/openapi.json", get(document::json))
         .route("/docs", get(document::page))

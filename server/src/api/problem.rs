@@ -40,6 +40,13 @@ impl ApiError {
         Self { status, code, detail: detail.into(), fields: Vec::new(), retry_after_seconds: None }
     }
 
+    /// Our own fault: told in the log, with nothing of it in the answer.
+    pub(crate) fn internal(error: &dyn std::error::Error) -> Self {
+        tracing::error!(%error, "a request of an endpoint failed");
+        let detail = "Something went wrong on Usher's side. Send the request again later.";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
+    }
+
     /// No endpoint key, or nobody's.
     pub(crate) fn unauthorized() -> Self {
         let detail = "Send the endpoint key as Authorization: Bearer KEY. The endpoint's page in Usher makes one.";
@@ -119,7 +126,7 @@ impl IntoResponse for ApiError {
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "only its shape is used")]
 pub(crate) enum Problems {
-    /// The request can't be read, or a value is not allowed: `invalid`, `body_unreadable`, `digest_unreadable`.
+    /// The request can't be read: `invalid`, `body_unreadable`, `digest_unreadable`, `idempotency_key_unreadable`.
     #[response(status = 400, content_type = "application/problem+json")]
     BadRequest(Problem),
     /// The endpoint key is missing or wrong: `key_refused`.
@@ -128,27 +135,44 @@ pub(crate) enum Problems {
     /// There is no such thing for this caller: `not_found`.
     #[response(status = 404, content_type = "application/problem+json")]
     NotFound(Problem),
-    /// What is there forbids it: `job_ended`, `wrong_category`, `part_differs`, `wrong_step`, `conflict`.
+    /// More requests than may be: `slow_down`; `Retry-After` says when to come again.
+    #[response(status = 429, content_type = "application/problem+json")]
+    SlowDown(Problem),
+    /// Usher's own fault: `internal`. Nothing was changed; the request may be sent again.
+    #[response(status = 500, content_type = "application/problem+json")]
+    Internal(Problem),
+}
+
+/// The further problems of requests that change something.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "only its shape is used")]
+pub(crate) enum ChangeProblems {
+    /// The body took too long to come: `too_slow`.
+    #[response(status = 408, content_type = "application/problem+json")]
+    TooSlow(Problem),
+    /// What is there forbids it: `job_ended`, `wrong_category`, `part_differs`, `wrong_step`, `conflict`. Or the first request with this
+    /// `Idempotency-Key` is still under way: `request_under_way`, with `Retry-After`.
     #[response(status = 409, content_type = "application/problem+json")]
     Conflict(Problem),
-    /// Over a limit: `part_too_large`.
+    /// Over a limit: `body_too_large`, `part_too_large`.
     #[response(status = 413, content_type = "application/problem+json")]
     TooLarge(Problem),
     /// Another media type or content coding: `not_json`, `not_csv`, `undecodable`.
     #[response(status = 415, content_type = "application/problem+json")]
     Unsupported(Problem),
-    /// Well-formed, but wrong: `invalid`, `digest_mismatch`, `unreadable_csv`, `missing_column`, `totals_disagree`, `results_disagree`.
+    /// Well-formed, but wrong: `invalid`, `digest_mismatch`, `unreadable_csv`, `missing_column`, `totals_disagree`, `results_disagree`,
+    /// `idempotency_key_reused`.
     #[response(status = 422, content_type = "application/problem+json")]
     Unprocessable(Problem),
-    /// More requests than may be: `slow_down`; `Retry-After` says when to come again.
-    #[response(status = 429, content_type = "application/problem+json")]
-    SlowDown(Problem),
-    /// Not now: `later`; `Retry-After` says when to come again.
-    #[response(status = 503, content_type = "application/problem+json")]
-    Later(Problem),
 }
 
 /// What is not in the contract.
 pub(crate) async fn no_such_path() -> ApiError {
     ApiError::new(StatusCode::NOT_FOUND, "not_found", "The contract has no such path.")
+}
+
+/// What a path of the contract can't be asked. The answer's `Allow` says what it can.
+pub(crate) async fn no_such_method() -> ApiError {
+    let detail = "This path does not take this method; the answer's Allow header names those that it takes.";
+    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
 }

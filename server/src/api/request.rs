@@ -1,11 +1,14 @@
-//! What requests of endpoints have in common: the key, a JSON body, how long an answer may be waited for, pages of a list.
+//! What requests of endpoints have in common: the key, the body, how long an answer may be waited for, pages of a list.
 
 use std::time::Duration;
 
 use axum::{
     Json,
+    body::{BodyDataStream, Bytes},
     extract::{FromRef, FromRequest, FromRequestParts, Query, Request, rejection::JsonRejection},
 };
+use bytes::BytesMut;
+use futures::StreamExt;
 use http::{HeaderMap, StatusCode, header::AUTHORIZATION, request::Parts};
 use hub::{Hub, exchange::hosted::LONGEST_WAIT, registry::EndpointActor};
 use model::error::HubError;
@@ -16,6 +19,13 @@ use super::problem::ApiError;
 /// Items of a page when nothing is said, and at most (contract, "Conventions").
 const PAGE: u32 = 50;
 const LARGEST_PAGE: u32 = 500;
+/// Bytes of a JSON body at most: the results of a thousand parts, or an endpoint with many fields.
+const LARGEST_JSON: usize = 4 * 1024 * 1024;
+/// How long a body may take to come.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// How much of a refused body is still taken off the wire, and for how long.
+const MOST_DISCARDED: usize = 64 * 1024 * 1024;
+const DISCARD_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The endpoint whose key came with the request.
 #[derive(Debug)]
@@ -60,7 +70,9 @@ where
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        match Json::<T>::from_request(request, state).await {
+        let (parts, body) = request.into_parts();
+        let body = json_bytes(body).await?;
+        match Json::<T>::from_request(Request::from_parts(parts, body.into()), state).await {
             Ok(Json(value)) => Ok(Self(value)),
             Err(rejection) => {
                 let code = match &rejection {
@@ -72,6 +84,58 @@ where
             }
         }
     }
+}
+
+/// The whole of a JSON body.
+pub(crate) async fn json_bytes(body: axum::body::Body) -> Result<Bytes, ApiError> {
+    let read = gather(&mut body.into_data_stream(), LARGEST_JSON).await?;
+    read.ok_or_else(|| {
+        let detail = format!("The body of a message has at most {LARGEST_JSON} bytes.");
+        ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
+    })
+}
+
+/// The whole body; none when it is larger than that.
+pub(crate) async fn gather(body: &mut BodyDataStream, most: usize) -> Result<Option<Bytes>, ApiError> {
+    let gathering = async {
+        let mut gathered = BytesMut::new();
+        while let Some(chunk) = body.next().await {
+            let chunk = chunk?;
+            if gathered.len() + chunk.len() > most {
+                return Ok(None);
+            }
+            gathered.extend_from_slice(&chunk);
+        }
+        Ok::<_, axum::Error>(Some(gathered.freeze()))
+    };
+    match tokio::time::timeout(PATIENCE, gathering).await {
+        Ok(Ok(Some(bytes))) => Ok(Some(bytes)),
+        Ok(Ok(None)) => {
+            discard(body).await;
+            Ok(None)
+        }
+        Ok(Err(_)) => {
+            let detail = "The body broke off. Send the request again.";
+            Err(ApiError::new(StatusCode::BAD_REQUEST, "body_unreadable", detail))
+        }
+        Err(_) => {
+            let detail = "The body took too long to come. Send less at once.";
+            Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, "too_slow", detail))
+        }
+    }
+}
+
+/// Lets the rest of a body that is refused come, as far as is reasonable: to a sender that is still sending, an answer would be a broken
+/// connection.
+pub(crate) async fn discard(body: &mut BodyDataStream) {
+    let discarding = async {
+        let mut left = MOST_DISCARDED;
+        while let Some(Ok(chunk)) = body.next().await {
+            let Some(rest) = left.checked_sub(chunk.len()) else { return };
+            left = rest;
+        }
+    };
+    let _ended_or_not = tokio::time::timeout(DISCARD_PATIENCE, discarding).await;
 }
 
 /// The page of a list that is asked for.

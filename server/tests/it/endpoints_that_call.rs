@@ -138,8 +138,8 @@ impl Provider {
 
 /// Usher with somebody in it, and two endpoints that call.
 struct Stage {
-    _installation: Installation,
-    _usher: Process,
+    installation: Installation,
+    usher: Process,
     hub: Hub,
     actor: Actor,
     producer: Provider,
@@ -157,7 +157,7 @@ impl Stage {
         let producer = Provider::connect(&usher, &hub, &actor, "Own shop").await;
         let consumer = Provider::connect(&usher, &hub, &actor, "Own mail").await;
         assert_eq!(producer.declare(&everybody()).await.status(), 201);
-        Self { _installation: installation, _usher: usher, hub, actor, producer, consumer }
+        Self { installation, usher, hub, actor, producer, consumer }
     }
 
     async fn share(&self, segment: DestinationSegment, mode: Mode) -> ShareId {
@@ -499,6 +499,105 @@ async fn audiences_are_declared_changed_and_withdrawn() {
     let mut pulled = description("Own shop");
     pulled.producer = Some(ProducerSide { movement: Movement::Pull });
     assert_eq!(problem(stage.producer.put("/v1/endpoint", &pulled).await).await, (422, "invalid".to_owned()));
+}
+
+#[tokio::test]
+async fn a_write_with_an_idempotency_key_is_carried_out_once() {
+    let stage = Stage::new().await;
+    let producer = &stage.producer;
+    let path = format!("/v1/endpoint/{}/segments", producer.id);
+    let declare = async |key: &str, segment: &Segment| {
+        producer.request(Method::POST, &path).header("idempotency-key", key).json(segment).send().await.unwrap()
+    };
+    let named = |name: &str| Segment { id: "new".to_owned(), name: name.to_owned(), ..everybody() };
+    let first = declare("\"key-1\"", &named("New")).await;
+    assert_eq!((first.status().as_u16(), first.headers().get("idempotency-replayed")), (201, None));
+    let first: Segment = said(first).await;
+    // It was changed since; the repeat changes nothing, and is answered as it was.
+    said::<Segment>(producer.put(&format!("{path}/new"), &named("Changed since")).await).await;
+    let repeat = declare("key-1", &named("New")).await;
+    assert_eq!((repeat.status().as_u16(), repeat.headers()["idempotency-replayed"].to_str().unwrap()), (201, "true"));
+    assert_eq!(repeat.headers()["content-type"], "application/json");
+    assert_eq!(said::<Segment>(repeat).await, first);
+    let now: Segment = said(producer.get(&format!("{path}/new")).await).await;
+    assert_eq!(now.name, "Changed since");
+
+    let reused = declare("key-1", &named("Another")).await;
+    assert_eq!(problem(reused).await, (422, "idempotency_key_reused".to_owned()));
+    let elsewhere = stage.consumer.request(Method::POST, &format!("/v1/endpoint/{}/segments", stage.consumer.id));
+    let elsewhere = elsewhere.header("idempotency-key", "key-1").json(&named("Another")).send().await.unwrap();
+    assert_eq!(elsewhere.status(), 201, "another endpoint's keys are its own");
+    for unfit in ["", "\"", &"k".repeat(256)] {
+        let answer = declare(unfit, &named("New")).await;
+        assert_eq!(problem(answer).await, (400, "idempotency_key_unreadable".to_owned()), "{unfit}");
+    }
+    let two = producer.request(Method::POST, &path).header("idempotency-key", "a").header("idempotency-key", "b");
+    assert_eq!(problem(two.json(&everybody()).send().await.unwrap()).await.0, 400);
+    let nobody = producer.client.post(format!("{}{path}", producer.url)).header("idempotency-key", "key-1");
+    assert_eq!(problem(nobody.json(&named("New")).send().await.unwrap()).await.0, 401);
+
+    // A refusal is an answer too; and a withdrawal whose answer was lost is not told that there is nothing.
+    for _ in 0..2 {
+        let answer = declare("key-2", &named(" ")).await;
+        assert_eq!(problem(answer).await, (422, "invalid".to_owned()));
+        let withdraw = producer.request(Method::DELETE, &format!("{path}/new")).header("idempotency-key", "key-3");
+        assert_eq!(withdraw.send().await.unwrap().status(), 204);
+    }
+    let large = producer.request(Method::POST, &path).header("idempotency-key", "key-4");
+    let large = large.header("content-type", "application/json").body(vec![b' '; 5 * 1024 * 1024]);
+    assert_eq!(problem(large.send().await.unwrap()).await, (413, "body_too_large".to_owned()));
+    let wrong = producer.request(Method::PATCH, &path).send().await.unwrap();
+    assert_eq!(wrong.headers()["allow"], "GET,HEAD,POST");
+    assert_eq!(problem(wrong).await, (405, "method_not_allowed".to_owned()));
+}
+
+#[tokio::test]
+async fn a_repeat_finds_the_answer_of_a_caller_that_hung_up_even_after_a_restart() {
+    let mut stage = Stage::new().await;
+    let path = format!("/v1/endpoint/{}/segments", stage.producer.id);
+    let segment = Segment { id: "new".to_owned(), name: "New".to_owned(), ..everybody() };
+    let body = serde_json::to_vec(&segment).unwrap();
+    // Sends everything, and leaves before the answer.
+    let address = stage.producer.url.strip_prefix("http://").unwrap().to_owned();
+    let mut connection = tokio::net::TcpStream::connect(&address).await.unwrap();
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {}\r\nidempotency-key: lost\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        stage.producer.key,
+        body.len()
+    );
+    tokio::io::AsyncWriteExt::write_all(&mut connection, &[head.as_bytes(), &body].concat()).await.unwrap();
+    let declared = async {
+        while stage.producer.get(&format!("{path}/new")).await.status() != 200 {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, declared).await.expect("it is declared");
+    drop(connection);
+
+    let repeat = async |stage: &Stage| {
+        let request = stage.producer.request(Method::POST, &path).header("idempotency-key", "lost");
+        request.header("content-type", "application/json").body(body.clone()).send().await.unwrap()
+    };
+    let answered = async {
+        loop {
+            let answer = repeat(&stage).await;
+            if answer.status() != 409 {
+                return answer;
+            }
+            assert_eq!(answer.headers()["retry-after"], "1");
+            assert_eq!(problem(answer).await.1, "request_under_way");
+        }
+    };
+    let answer = tokio::time::timeout(PATIENCE, answered).await.expect("it is answered");
+    assert_eq!((answer.status().as_u16(), answer.headers().contains_key("idempotency-replayed")), (201, true));
+
+    stage.usher.crash().await;
+    stage.usher = stage.installation.serve().await;
+    stage.producer.url = stage.usher.url.clone();
+    let answer = repeat(&stage).await;
+    assert_eq!((answer.status().as_u16(), answer.headers().contains_key("idempotency-replayed")), (201, true));
+    assert_eq!(said::<Segment>(answer).await, segment);
 }
 
 #[tokio::test]

@@ -20,6 +20,8 @@ const TIMEOUT: Duration = Duration::from_secs(90);
 const TRIES: u32 = 8;
 const FIRST_DELAY: Duration = Duration::from_millis(500);
 const LONGEST_DELAY: Duration = Duration::from_secs(30);
+/// Sent with what a repeat would not be answered as the first by itself: when an answer is lost, the next try is given the same.
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 /// Why Usher did not do what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -108,8 +110,9 @@ impl Usher {
     /// Withdraws an audience.
     pub async fn withdraw(&self, endpoint: &str, segment_id: &str) -> Result<(), CallError> {
         let path = ["endpoint", endpoint, "segments", segment_id];
-        match self.send(|| self.request(Method::DELETE, &path)).await {
-            // Somebody was faster, or the answer to the first try was lost.
+        let key = new_key();
+        match self.send(|| self.request(Method::DELETE, &path).header(IDEMPOTENCY_KEY, &key)).await {
+            // Somebody was faster.
             Err(CallError::Refused { status: 404, .. }) => Ok(()),
             other => other.map(drop),
         }
@@ -190,7 +193,8 @@ impl Usher {
 
     /// `PUT /v1/jobs/{jobId}/status`.
     pub async fn report(&self, job: &str, report: &StatusReport) -> Result<HostedJob, CallError> {
-        self.json(|| self.request(Method::PUT, &["jobs", job, "status"]).json(report)).await
+        let (path, key) = (["jobs", job, "status"], new_key());
+        self.json(|| self.request(Method::PUT, &path).header(IDEMPOTENCY_KEY, &key).json(report)).await
     }
 
     fn request(&self, method: Method, path: &[&str]) -> RequestBuilder {
@@ -291,15 +295,25 @@ async fn refusal(response: Response) -> Result<(String, Option<Duration>), CallE
     let after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
     let again =
         status.is_server_error() || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT);
+    let answered = (format!("it answered {}", status.as_u16()), after.map(Duration::from_secs));
     if again {
-        return Ok((format!("it answered {}", status.as_u16()), after.map(Duration::from_secs)));
+        return Ok(answered);
     }
     let problem: Option<Problem> = response.json().await.ok();
+    // The try before, whose answer was lost, is not through yet.
+    if problem.as_ref().is_some_and(|problem| problem.code.as_deref() == Some("request_under_way")) {
+        return Ok(answered);
+    }
     let (code, detail) = match problem {
         Some(problem) => (problem.code.unwrap_or_default(), problem.detail.unwrap_or(problem.title)),
         None => (String::new(), "It did not say why. Is the address right?".to_owned()),
     };
     Err(CallError::Refused { status: status.as_u16(), code, detail: detail.chars().take(500).collect() })
+}
+
+/// A key for one request and its repeats.
+fn new_key() -> String {
+    format!("\"{}\"", hex::encode(rand::random::<[u8; 16]>()))
 }
 
 /// How long to wait after so many tries: twice as long each time, with jitter, or as long as Usher asked for.
