@@ -40,7 +40,18 @@ fi
 
 [ "$purpose" = test ] || exit 0
 
-# The browser and the database of the tests.
+# The Python of the tester of the API: 3.10 or newer, with what makes a folder of its own for packages.
+find_python() {
+  for candidate in python3 python3.14 python3.13 python3.12 python3.11 python3.10; do
+    if "$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' >/dev/null 2>&1; then
+      python="$candidate"
+      return 0
+    fi
+  done
+  return 1
+}
+
+# The browser, the database and the Python of the tests.
 packages=""
 if [ -z "${USHER_TEST_CHROMIUM:-}" ] && [ ! -x /usr/bin/chromium ] && [ -f end2end/package.json ]; then
   if have apt-get; then
@@ -52,6 +63,7 @@ if [ -z "${USHER_TEST_CHROMIUM:-}" ] && [ ! -x /usr/bin/chromium ] && [ -f end2e
   fi
 fi
 if ! have initdb && ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then packages="$packages postgresql"; fi
+if [ -z "${USHER_TEST_SCHEMATHESIS:-}" ] && ! find_python; then packages="$packages python3 python3-venv"; fi
 # With it a browser test makes somebody a viewer, which no page does yet.
 if ! have sqlite3; then packages="$packages sqlite3"; fi
 if [ -n "$packages" ]; then
@@ -65,4 +77,15 @@ if [ -n "$packages" ]; then
   # shellcheck disable=SC2086 # both are lists of words
   { limited 300 $as_root apt-get update -qq && limited 900 $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages; } ||
     fail "apt-get could not install$packages. Is the network there? Try it by hand: apt-get install$packages"
+fi
+
+# What tries the API out against its own document. What pip noted last must be what the list says now.
+tester=end2end/schemathesis
+if [ -z "${USHER_TEST_SCHEMATHESIS:-}" ] && ! cmp -s $tester/requirements.txt $tester/.venv/.installed-requirements.txt; then
+  find_python || fail "there is no Python 3.10 or newer with venv and pip, which the tests of the API need. Get it from https://www.python.org."
+  say "setup: installing $tester's Python packages"
+  rm -rf $tester/.venv
+  { limited 120 "$python" -m venv $tester/.venv && limited 600 $tester/.venv/bin/pip install --quiet --no-input --disable-pip-version-check -r $tester/requirements.txt; } ||
+    fail "pip could not install $tester/requirements.txt. Is the network there? Try it by hand: $tester/.venv/bin/pip install -r $tester/requirements.txt"
+  cp $tester/requirements.txt $tester/.venv/.installed-requirements.txt
 fi

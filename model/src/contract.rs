@@ -24,9 +24,11 @@ pub const PROBLEM_MEDIA_TYPE: &str = "application/problem+json";
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Segment {
-    /// The endpoint's own id, opaque.
+    /// The endpoint's own id, opaque: 1 to 200 bytes, no control characters.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 200))]
     pub id: String,
     /// The name for people.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1))]
     pub name: String,
     /// What it holds, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -40,7 +42,8 @@ pub struct Segment {
     /// When its content last changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<String>,
-    /// Its columns.
+    /// Its columns, 1 to 512.
+    #[cfg_attr(feature = "openapi", schema(max_items = 512))]
     #[serde(default)]
     pub fields: Vec<Field>,
     /// Words to find it by.

@@ -32,8 +32,11 @@ pub struct IdempotencyKey(String);
 pub struct UnfitKey;
 
 impl IdempotencyKey {
-    /// Characters of a key at most.
+    /// Characters of the header's value at most.
     pub const LONGEST: usize = 255;
+
+    /// What a header's value may be, for the API's document.
+    pub const PATTERN: &str = r#"^("([ !#-\[\]-~]|\\["\\])+"|[!#-~]([ -~]*[!-~])?)$"#;
 
     /// The value of the header: a string of RFC 9651 (`"..."`), as the draft has it, or the bare characters, as most programs send it.
     pub fn parse(header: &str) -> std::result::Result<Self, UnfitKey> {
@@ -42,7 +45,8 @@ impl IdempotencyKey {
             None => text.to_owned(),
             Some(quoted) => unquoted(quoted).ok_or(UnfitKey)?,
         };
-        let fits = (1..=Self::LONGEST).contains(&key.len()) && key.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+        let fits =
+            !key.is_empty() && text.len() <= Self::LONGEST && key.bytes().all(|byte| (b' '..=b'~').contains(&byte));
         if fits { Ok(Self(key)) } else { Err(UnfitKey) }
     }
 
@@ -232,6 +236,7 @@ mod tests {
         assert_eq!(key(" 8e03-97 "), Ok("8e03-97".to_owned()));
         assert_eq!(key(r#""a \"b\" \\""#), Ok(r#"a "b" \"#.to_owned()));
         assert_eq!(key(&"k".repeat(255)), Ok("k".repeat(255)));
+        assert_eq!(key(&format!("\"{}\"", "k".repeat(253))), Ok("k".repeat(253)));
         for unfit in ["", "\"\"", "\"open", "\"a\";b=1", r#""\n""#, "a\u{7f}", "é", &"k".repeat(256)] {
             assert_eq!(key(unfit), Err(UnfitKey), "{unfit}");
         }

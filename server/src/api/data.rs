@@ -39,8 +39,8 @@ const TURN: Duration = Duration::from_secs(20);
     operation_id = "list_parts",
     tag = "Data",
     security(("endpoint_key" = [])),
-    params(("job" = String, Path, description = "Usher's id of the job"), ("limit" = Option<u32>, Query, description = "Items of a page, 50 when absent, at most 64"), ("cursor" = Option<String>, Query, description = "The `next` of the page before")),
-    responses((status = 200, body = Page<JobPart>), Problems),
+    params(("job" = String, Path, description = "Usher's id of the job"), ("limit" = Option<u32>, Query, minimum = 1, maximum = 64, description = "Items of a page, 50 when absent, at most 64"), ("cursor" = Option<String>, Query, description = "The `next` of the page before")),
+    responses((status = 200, body = Page<JobPart>), (status = 422, description = "The page is none: `invalid`", body = Problem, content_type = "application/problem+json"), Problems),
 )]
 pub(crate) async fn list(
     Caller(caller): Caller,
@@ -53,7 +53,7 @@ pub(crate) async fn list(
         Some(Ok(after)) => after,
         Some(Err(_)) => return Err(HubError::invalid("cursor", "Use the `next` of the page before.").into()),
     };
-    Ok(Json(hub.hosted_parts(&caller, &job, after, paging.limit(LARGEST_PAGE)).await?))
+    Ok(Json(hub.hosted_parts(&caller, &job, after, paging.limit(LARGEST_PAGE)?).await?))
 }
 
 /// Sends a part of an export, in any order, several at once.
@@ -66,7 +66,7 @@ pub(crate) async fn list(
     operation_id = "send_part",
     tag = "Data",
     security(("endpoint_key" = [])),
-    params(("job" = String, Path, description = "Usher's id of the job"), ("part" = u32, Path, description = "The part, from 1"), ("Content-Encoding" = Option<String>, Header, description = "`gzip`, `zstd` or `identity`"), ("Content-Digest" = Option<String>, Header, description = "RFC 9530, `sha-256`, of the body as it travels; checked when present")),
+    params(("job" = String, Path, description = "Usher's id of the job"), ("part" = u32, Path, minimum = 1, description = "The part, from 1"), ("Content-Encoding" = Option<String>, Header, description = "`gzip`, `zstd` or `identity`"), ("Content-Digest" = Option<String>, Header, description = "RFC 9530, `sha-256`, of the body as it travels; checked when present")),
     request_body(content = String, content_type = "text/csv"),
     responses((status = 200, body = JobPart), (status = 503, description = "Many parts are being sent: `later`; `Retry-After` says when to come again", body = Problem, content_type = "application/problem+json"), Problems, ChangeProblems),
 )]
@@ -120,7 +120,7 @@ fn announced(part: &str, headers: &HeaderMap) -> Result<(u32, Coding), ApiError>
     operation_id = "fetch_part",
     tag = "Data",
     security(("endpoint_key" = [])),
-    params(("job" = String, Path, description = "Usher's id of the job"), ("part" = u32, Path, description = "The part, from 1"), ("Range" = Option<String>, Header, description = "One range of bytes"), ("If-Range" = Option<String>, Header, description = "The `ETag` that the range is of")),
+    params(("job" = String, Path, description = "Usher's id of the job"), ("part" = u32, Path, minimum = 1, description = "The part, from 1"), ("Range" = Option<String>, Header, description = "One range of bytes"), ("If-Range" = Option<String>, Header, description = "The `ETag` that the range is of")),
     responses((status = 200, description = "With `ETag`, `Content-Digest` and `Repr-Digest` (RFC 9530)", body = String, content_type = "text/csv"), (status = 206, description = "The range", body = String, content_type = "text/csv"), (status = 409, description = "The job is none to fetch from: `wrong_category`, `job_ended`", body = Problem, content_type = "application/problem+json"), (status = 416, description = "The part has no such bytes: `range_not_satisfiable`; `Content-Range` says how many it has", body = Problem, content_type = "application/problem+json"), Problems),
 )]
 pub(crate) async fn fetch(
@@ -160,8 +160,10 @@ pub(crate) async fn fetch(
     }
 }
 
+/// The number of a part in the path: what the document calls an `int32`.
 fn number(text: &str) -> Result<u32, ApiError> {
-    text.parse().map_err(|_| HubError::not_found("part").into())
+    let number: Option<i32> = text.parse().ok();
+    number.and_then(|number| u32::try_from(number).ok()).ok_or_else(|| HubError::not_found("part").into())
 }
 
 fn header_value(text: &str) -> Result<HeaderValue, ApiError> {

@@ -4,6 +4,7 @@ use axum::{
     Json,
     response::{Html, IntoResponse, Response},
 };
+use hub::registry::IdempotencyKey;
 use leptos::prelude::*;
 use serde_json::Value;
 use utoipa::{
@@ -71,7 +72,11 @@ impl Modify for Repeatable {
 }
 
 fn idempotency_key() -> Parameter {
-    let text = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(255));
+    let text = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .min_length(Some(1))
+        .max_length(Some(IdempotencyKey::LONGEST))
+        .pattern(Some(IdempotencyKey::PATTERN));
     ParameterBuilder::new()
         .name("Idempotency-Key")
         .parameter_in(ParameterIn::Header)

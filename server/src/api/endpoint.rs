@@ -8,13 +8,13 @@ use axum::{
 use http::StatusCode;
 use hub::Hub;
 use model::{
-    contract::{EndpointDescription, Page, RegisteredEndpoint, Segment},
+    contract::{EndpointDescription, Page, Problem, RegisteredEndpoint, Segment},
     error::HubError,
 };
 
 use super::{
     problem::{ApiError, ChangeProblems, Problems},
-    request::{Asked, Body, Caller, Paging},
+    request::{Asked, Body, Caller, LARGEST_PAGE, Paging},
 };
 
 /// Who the endpoint key belongs to.
@@ -57,8 +57,8 @@ pub(crate) async fn describe(
     operation_id = "list_segments",
     tag = "Segments",
     security(("endpoint_key" = [])),
-    params(("endpoint" = String, Path, description = "Usher's id of the endpoint: the caller's own"), ("limit" = Option<u32>, Query, description = "Items of a page, 50 when absent, at most 500"), ("cursor" = Option<String>, Query, description = "The `next` of the page before")),
-    responses((status = 200, body = Page<Segment>), Problems),
+    params(("endpoint" = String, Path, description = "Usher's id of the endpoint: the caller's own"), ("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "Items of a page, 50 when absent, at most 500"), ("cursor" = Option<String>, Query, description = "The `next` of the page before")),
+    responses((status = 200, body = Page<Segment>), (status = 422, description = "The page is none: `invalid`", body = Problem, content_type = "application/problem+json"), Problems),
 )]
 pub(crate) async fn segments(
     caller: Caller,
@@ -67,7 +67,7 @@ pub(crate) async fn segments(
     Asked(paging): Asked<Paging>,
 ) -> Result<Json<Page<Segment>>, ApiError> {
     let caller = caller.is(&endpoint)?;
-    let page = hub.declared_segments(caller, paging.cursor.as_deref(), paging.limit(u32::MAX)).await?;
+    let page = hub.declared_segments(caller, paging.cursor.as_deref(), paging.limit(LARGEST_PAGE)?).await?;
     Ok(Json(page))
 }
 

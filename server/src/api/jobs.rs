@@ -8,12 +8,12 @@ use axum::{
 };
 use http::HeaderMap;
 use hub::{Hub, exchange::hosted::JobQuery};
-use model::contract::{HostedJob, JobCategory, JobStatus, Page, StatusReport};
+use model::contract::{HostedJob, JobCategory, JobStatus, Page, Problem, StatusReport};
 use serde::Deserialize;
 
 use super::{
     problem::{ApiError, ChangeProblems, Problems},
-    request::{Asked, Body, Caller, wait},
+    request::{Asked, Body, Caller, LARGEST_PAGE, page_of, wait},
 };
 use crate::router::Stopping;
 
@@ -35,8 +35,8 @@ pub(crate) struct Query {
     operation_id = "list_jobs",
     tag = "Jobs",
     security(("endpoint_key" = [])),
-    params(("category" = Option<JobCategory>, Query, description = "Only of this category"), ("status" = Option<JobStatus>, Query, description = "Only in this status"), ("limit" = Option<u32>, Query, description = "Items of a page, 50 when absent, at most 500"), ("cursor" = Option<String>, Query, description = "The `next` of the page before"), ("Prefer" = Option<String>, Header, description = "`wait=SECONDS` (RFC 7240), at most 30: the answer may be waited for")),
-    responses((status = 200, body = Page<HostedJob>), Problems),
+    params(("category" = Option<JobCategory>, Query, description = "Only of this category"), ("status" = Option<JobStatus>, Query, description = "Only in this status"), ("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "Items of a page, 50 when absent, at most 500"), ("cursor" = Option<String>, Query, description = "The `next` of the page before"), ("Prefer" = Option<String>, Header, description = "`wait=SECONDS` (RFC 7240), at most 30: the answer may be waited for")),
+    responses((status = 200, body = Page<HostedJob>), (status = 422, description = "The page is none: `invalid`", body = Problem, content_type = "application/problem+json"), Problems),
 )]
 pub(crate) async fn list(
     Caller(caller): Caller,
@@ -46,7 +46,7 @@ pub(crate) async fn list(
     headers: HeaderMap,
 ) -> Result<Json<Page<HostedJob>>, ApiError> {
     let Query { category, status, limit, cursor } = query;
-    let query = JobQuery { category, status, cursor, limit: limit.unwrap_or(50) };
+    let query = JobQuery { category, status, cursor, limit: page_of(limit, LARGEST_PAGE)? };
     let answer = async |wait| hub.hosted_jobs(&caller, &query, wait).await;
     Ok(Json(unless_stopping(&stopping, wait(&headers), answer).await?))
 }

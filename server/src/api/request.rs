@@ -18,7 +18,7 @@ use super::problem::ApiError;
 
 /// Items of a page when nothing is said, and at most (contract, "Conventions").
 const PAGE: u32 = 50;
-const LARGEST_PAGE: u32 = 500;
+pub(crate) const LARGEST_PAGE: u32 = 500;
 /// Bytes of a JSON body at most: the results of a thousand parts, or an endpoint with many fields.
 const LARGEST_JSON: usize = 4 * 1024 * 1024;
 /// How long a body may take to come.
@@ -146,9 +146,19 @@ pub(crate) struct Paging {
 }
 
 impl Paging {
-    pub(crate) fn limit(&self, largest: u32) -> u32 {
-        self.limit.unwrap_or(PAGE).clamp(1, largest.min(LARGEST_PAGE))
+    /// How many items are asked for.
+    pub(crate) fn limit(&self, largest: u32) -> Result<u32, HubError> {
+        page_of(self.limit, largest)
     }
+}
+
+/// How many items of a page are asked for: 50 when nothing is said, else from 1 to `largest`.
+pub(crate) fn page_of(limit: Option<u32>, largest: u32) -> Result<u32, HubError> {
+    let asked = limit.unwrap_or(PAGE);
+    if (1..=largest).contains(&asked) {
+        return Ok(asked);
+    }
+    Err(HubError::invalid("limit", format!("A page has 1 to {largest} items.")))
 }
 
 /// A query string of the contract's shape.

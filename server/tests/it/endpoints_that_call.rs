@@ -19,11 +19,11 @@ use sha2::{Digest, Sha256};
 use crate::installation::{Installation, PASSWORD, PATIENCE, Process};
 
 /// A program of an endpoint's provider.
-struct Provider {
-    client: Client,
-    url: String,
-    key: String,
-    id: String,
+pub struct Provider {
+    pub client: Client,
+    pub url: String,
+    pub key: String,
+    pub id: String,
 }
 
 fn field(name: &str, field_type: FieldType) -> Field {
@@ -66,7 +66,7 @@ fn digest(bytes: &[u8]) -> String {
     format!("sha-256=:{}:", STANDARD.encode(Sha256::digest(bytes)))
 }
 
-async fn said<T: serde::de::DeserializeOwned>(response: Response) -> T {
+pub async fn said<T: serde::de::DeserializeOwned>(response: Response) -> T {
     let status = response.status();
     let text = response.text().await.unwrap();
     assert!(status.is_success(), "{status}: {text}");
@@ -105,7 +105,7 @@ impl Provider {
         self.client.request(method, format!("{}{path}", self.url)).bearer_auth(&self.key)
     }
 
-    async fn get(&self, path: &str) -> Response {
+    pub async fn get(&self, path: &str) -> Response {
         self.request(Method::GET, path).send().await.unwrap()
     }
 
@@ -119,7 +119,7 @@ impl Provider {
     }
 
     /// Its next job, as soon as there is one.
-    async fn next_job(&self) -> HostedJob {
+    pub async fn next_job(&self) -> HostedJob {
         let waiting = self.request(Method::GET, "/v1/jobs").header("prefer", "wait=30").send().await.unwrap();
         let page: Page<HostedJob> = said(waiting).await;
         page.items.into_iter().next().expect("a job comes in time")
@@ -137,18 +137,22 @@ impl Provider {
 }
 
 /// Usher with somebody in it, and two endpoints that call.
-struct Stage {
-    installation: Installation,
-    usher: Process,
-    hub: Hub,
-    actor: Actor,
-    producer: Provider,
-    consumer: Provider,
+pub struct Stage {
+    pub installation: Installation,
+    pub usher: Process,
+    pub hub: Hub,
+    pub actor: Actor,
+    pub producer: Provider,
+    pub consumer: Provider,
 }
 
 impl Stage {
     async fn new() -> Self {
-        let installation = Installation::new();
+        Self::within(Installation::new()).await
+    }
+
+    /// In an installation with settings of its own.
+    pub async fn within(installation: Installation) -> Self {
         let usher = installation.serve().await;
         usher.newcomer("tess@example.org").await;
         let hub = installation.hub().await;
@@ -161,10 +165,14 @@ impl Stage {
     }
 
     async fn share(&self, segment: DestinationSegment, mode: Mode) -> ShareId {
+        self.share_with(&self.consumer, segment, mode).await
+    }
+
+    pub async fn share_with(&self, consumer: &Provider, segment: DestinationSegment, mode: Mode) -> ShareId {
         let audiences =
             self.hub.audiences(&self.actor, &AudienceQuery { page: 1, ..Default::default() }).await.unwrap();
         let share = self.hub.start_share(&self.actor, &audiences.items[0].id).await.unwrap();
-        let choice = ChooseDestination { endpoint_id: self.consumer.id.clone(), segment, mode };
+        let choice = ChooseDestination { endpoint_id: consumer.id.clone(), segment, mode };
         self.hub.choose_destination(&self.actor, &share, choice).await.unwrap();
         let link = Link {
             target: "email".to_owned(),
@@ -183,17 +191,22 @@ impl Stage {
     /// The producer's job, with this sent and complete.
     async fn sent(&self, parts: &[&str]) {
         let job = self.producer.next_job().await.job.id;
+        self.sent_for(&job, parts).await;
+    }
+
+    /// One of the producer's jobs, with this sent and complete.
+    pub async fn sent_for(&self, job: &str, parts: &[&str]) {
         let mut rows = 0;
         for (number, csv) in (1..).zip(parts) {
-            let part: JobPart = said(self.producer.send(&job, number, csv.as_bytes().to_vec(), &[]).await).await;
+            let part: JobPart = said(self.producer.send(job, number, csv.as_bytes().to_vec(), &[]).await).await;
             rows += part.rows.unwrap();
         }
         let report = StatusReport::complete(u32::try_from(parts.len()).unwrap(), rows);
-        let told: HostedJob = said(self.producer.report(&job, &report).await).await;
+        let told: HostedJob = said(self.producer.report(job, &report).await).await;
         assert_eq!(told.job.status, JobStatus::Complete);
     }
 
-    async fn until(&self, run: &RunId, condition: impl Fn(&RunView) -> bool) -> RunView {
+    pub async fn until(&self, run: &RunId, condition: impl Fn(&RunView) -> bool) -> RunView {
         let waiting = async {
             loop {
                 let view = self.hub.run(&self.actor, run).await.unwrap();

@@ -16,6 +16,7 @@ use model::{
     view::{Actor, AudienceQuery, ChooseDestination, DestinationSegment, SignIn},
 };
 use reqwest::{Client, Response, redirect::Policy};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
@@ -60,7 +61,20 @@ impl Installation {
     }
 
     fn database_url(&self) -> String {
-        format!("sqlite:{}", self.path("usher.db").display())
+        let set = self.settings.iter().find(|(name, _)| name == "DATABASE_URL");
+        set.map_or_else(|| format!("sqlite:{}", self.path("usher.db").display()), |(_, url)| url.clone())
+    }
+
+    /// The same on a new database of the PostgreSQL that `make test` starts.
+    pub async fn on_postgres(self) -> Self {
+        let server = std::env::var("USHER_TEST_POSTGRES_URL")
+            .expect("USHER_TEST_POSTGRES_URL: `make test` starts a PostgreSQL and sets it; for one test, name a server of your own");
+        let name = format!("usher_served_{:016x}", rand::random::<u64>());
+        let mut connection = PgConnection::connect(&server).await.unwrap();
+        connection.execute(AssertSqlSafe(format!("create database {name}"))).await.unwrap();
+        connection.close().await.unwrap();
+        let (base, _) = server.rsplit_once('/').expect("a URL with a database name");
+        self.with("DATABASE_URL", &format!("{base}/{name}"))
     }
 
     /// `usher`, with this installation's settings and no others.

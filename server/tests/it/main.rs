@@ -14,4 +14,5 @@ mod health;
 mod installation;
 mod restarts;
 mod runs;
+mod schemathesis;
 mod sessions;
