@@ -373,6 +373,76 @@ pub struct RegisteredEndpoint {
     pub description: EndpointDescription,
 }
 
+/// The body of `PUT /v1/endpoint/webhook`: where an endpoint that calls Usher wants to be told of its jobs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct WebhookAddress {
+    /// Begins with https:// (or http://), without user name and password; at most 500 characters.
+    #[cfg_attr(feature = "openapi", schema(format = "uri", max_length = 500))]
+    pub url: String,
+}
+
+/// Whether an endpoint is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum WebhookState {
+    /// It is told.
+    Active,
+    /// Not yet: an admin has to make a secret on the endpoint's page, with which messages are signed.
+    NoSecret,
+    /// Not any more: its messages were not taken for days. Declaring it again turns it on.
+    Disabled,
+}
+
+/// The answers of `GET` and `PUT /v1/endpoint/webhook`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Webhook {
+    /// Where it is told.
+    pub url: String,
+    /// Whether it is told.
+    pub state: WebhookState,
+    /// Why it was turned off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+}
+
+/// What a message to a webhook is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum WebhookEventKind {
+    /// There is a new job.
+    #[serde(rename = "job.ready")]
+    JobReady,
+    /// Usher ended a job: it was called off, or has expired.
+    #[serde(rename = "job.changed")]
+    JobChanged,
+}
+
+/// A message to a webhook (Standard Webhooks): signed, and with no word about people. Ask for the job to know more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct WebhookEvent {
+    /// What happened.
+    #[serde(rename = "type")]
+    pub kind: WebhookEventKind,
+    /// When it happened.
+    pub timestamp: String,
+    /// To what.
+    pub data: WebhookData,
+}
+
+/// Which job a message is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct WebhookData {
+    /// Usher's id of the job.
+    pub job_id: String,
+    /// Export or import.
+    pub category: JobCategory,
+}
+
 /// An error answer (RFC 9457), with a documented `code`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -64,6 +64,8 @@ macro_rules! ids {
 ids! {
     /// A customer organisation.
     AccountId = "acc_";
+    /// A message to a webhook.
+    MessageId = "msg_";
     /// A person.
     UserId = "usr_";
     /// What an endpoint provider defines.

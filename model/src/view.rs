@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    contract::{DeliveryOptions, Movement},
+    contract::{DeliveryOptions, Movement, Webhook},
     field::Field,
     id::{AccountId, ApplicationId, AudienceId, EndpointId, RunId, ShareId, UserId},
     mapping::{Finding, Mapping},
@@ -130,6 +130,8 @@ pub struct EndpointView {
     pub calls_usher: bool,
     /// It has such a key.
     pub has_endpoint_key: bool,
+    /// Where it wants to be told of its jobs, and whether it is.
+    pub webhook: Option<Webhook>,
     /// What it takes, when it is a destination.
     pub delivery: Option<DeliveryOptions>,
     /// The fields that it takes, when it is a destination.
@@ -153,6 +155,16 @@ pub struct Connect {
     /// What Usher sends as `Authorization: Bearer`. Empty for an application that calls Usher.
     #[serde(default)]
     pub authentication_key: String,
+}
+
+/// The secret of an endpoint's webhook, when it was just made: shown once.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WebhookSecretText(pub String);
+
+impl std::fmt::Debug for WebhookSecretText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("WebhookSecretText")
+    }
 }
 
 /// The key of an endpoint that calls Usher, when it was just made: shown once.

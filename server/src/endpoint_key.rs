@@ -1,4 +1,5 @@
-//! The key of an endpoint that calls Usher, as a file: made when it is asked for, shown this once, and kept only as a hash.
+//! The secrets of an endpoint that calls Usher, as files: made when they are asked for, and shown this once. Of the key only a hash is kept;
+//! the secret of the webhook is kept sealed.
 
 use axum::{
     extract::{Path, State},
@@ -18,10 +19,25 @@ pub(crate) async fn make(
 ) -> Result<Response, Refusal> {
     let id: EndpointId = id.parse().map_err(|_| HubError::not_found("endpoint"))?;
     let key = hub.renew_endpoint_key(&actor, &id).await?;
+    Ok(file("usher-endpoint.key", &key.0))
+}
+
+/// `POST /endpoints/{id}/webhook-secret`: makes the secret of its webhook, and ends the one before.
+pub(crate) async fn make_webhook_secret(
+    SignedIn(actor): SignedIn,
+    State(hub): State<Hub>,
+    Path(id): Path<String>,
+) -> Result<Response, Refusal> {
+    let id: EndpointId = id.parse().map_err(|_| HubError::not_found("endpoint"))?;
+    let secret = hub.renew_webhook_secret(&actor, &id).await?;
+    Ok(file("usher-webhook.secret", &secret.0))
+}
+
+fn file(name: &str, text: &str) -> Response {
     let headers = [
-        (CONTENT_TYPE, "text/plain; charset=utf-8"),
-        (CONTENT_DISPOSITION, "attachment; filename=\"usher-endpoint.key\""),
-        (CACHE_CONTROL, "no-store"),
+        (CONTENT_TYPE, "text/plain; charset=utf-8".to_owned()),
+        (CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")),
+        (CACHE_CONTROL, "no-store".to_owned()),
     ];
-    Ok((headers, format!("{}\n", key.0)).into_response())
+    (headers, format!("{text}\n")).into_response()
 }

@@ -125,6 +125,7 @@ fn people(state: &AppState) -> Router<AppState> {
         .route("/runs/{id}/rejects.csv", get(run_files::rejects))
         .route("/runs/{id}/receipt.json", get(run_files::receipt))
         .route("/endpoints/{id}/key", post(endpoint_key::make))
+        .route("/endpoints/{id}/webhook-secret", post(endpoint_key::make_webhook_secret))
         .route("/sign-out", post(sign_out))
         .leptos_routes_with_context(state, generate_route_list(app::App), context.clone(), shell)
         .fallback(leptos_axum::file_and_error_handler_with_context::<AppState, _>(context, page))

@@ -59,6 +59,8 @@ pub(crate) async fn serve(options: &ServeOptions, hub: &HubOptions) -> anyhow::R
     tasks.spawn(async move { worker.work(worker_stop).await });
     let (refresher, refresher_stop) = (hub.clone(), stop.clone());
     tasks.spawn(async move { refresher.keep_audiences_fresh(refresher_stop).await });
+    let (messenger, messenger_stop) = (hub.clone(), stop.clone());
+    tasks.spawn(async move { messenger.send_webhooks(messenger_stop).await });
     let (sweeper, sweeper_stop) = (hub.clone(), stop.clone());
     tasks.spawn(async move { sweeper.forget_old_answers(sweeper_stop).await });
     tasks.spawn(keep_metrics(recorder, stop.clone()));

@@ -4,12 +4,15 @@
 //! the same transaction. What the data are is not known here.
 
 use model::{
-    contract::{Job, JobCategory, JobCounts, JobPart, JobRequest, JobStatus, PartResult, Problem},
+    contract::{Job, JobCategory, JobCounts, JobPart, JobRequest, JobStatus, PartResult, Problem, WebhookEventKind},
     id::{AccountId, EndpointId, JobId, RunId},
 };
 use sqlx::{Any, Row, Transaction, any::AnyRow};
 
-use super::runs::{Change, HeldError, corrupt, from_integer, id_of, to_integer};
+use super::{
+    runs::{Change, HeldError, corrupt, from_integer, id_of, to_integer},
+    webhooks,
+};
 use crate::store::{Database, StoreError};
 
 /// A job as it is kept.
@@ -107,6 +110,8 @@ impl Change {
         .bind(expires_at)
         .execute(&mut *self.transaction)
         .await?;
+        let job_id: JobId = request.id.parse().map_err(|_| corrupt("job"))?;
+        webhooks::note(&mut self.transaction, self.now, &job_id, WebhookEventKind::JobReady).await?;
         Ok(())
     }
 }
@@ -130,7 +135,7 @@ pub(super) async fn expire(database: &Database, now: i64) -> Result<(), StoreErr
     }
     let mut transaction = database.begin().await?;
     let expired = sqlx::query(
-        "update job set status = $1, ended_at = $2 where ended_at is null and expires_at <= $2 returning run_id",
+        "update job set status = $1, ended_at = $2 where ended_at is null and expires_at <= $2 returning id, run_id",
     )
     .bind(word(JobStatus::Expired))
     .bind(now)
@@ -138,6 +143,7 @@ pub(super) async fn expire(database: &Database, now: i64) -> Result<(), StoreErr
     .await?;
     for row in &expired {
         wake_run(&mut transaction, &id_of(row, "run_id")?).await?;
+        webhooks::note(&mut transaction, now, &id_of(row, "id")?, WebhookEventKind::JobChanged).await?;
     }
     transaction.commit().await?;
     Ok(())
@@ -163,17 +169,22 @@ pub(super) async fn end(
     status: JobStatus,
     reason: &str,
 ) -> Result<bool, StoreError> {
-    let done = sqlx::query(
-        "update job set status = case when ended_at is null then $2 else status end,
-            reason = case when ended_at is null then $3 else reason end, ended_at = coalesce(ended_at, $4) where id = $1",
-    )
-    .bind(job_id.as_str())
-    .bind(word(status))
-    .bind(Some(reason).filter(|reason| !reason.is_empty()))
-    .bind(now)
-    .execute(database.writer())
-    .await?;
-    Ok(done.rows_affected() == 1)
+    let mut transaction = database.begin().await?;
+    let done = sqlx::query("update job set status = $2, reason = $3, ended_at = $4 where id = $1 and ended_at is null")
+        .bind(job_id.as_str())
+        .bind(word(status))
+        .bind(Some(reason).filter(|reason| !reason.is_empty()))
+        .bind(now)
+        .execute(&mut *transaction)
+        .await?;
+    if done.rows_affected() == 1 {
+        webhooks::note(&mut transaction, now, job_id, WebhookEventKind::JobChanged).await?;
+        transaction.commit().await?;
+        return Ok(true);
+    }
+    // It has ended before, or is not here.
+    let sql = "select id from job where id = $1";
+    Ok(sqlx::query(sql).bind(job_id.as_str()).fetch_optional(&mut *transaction).await?.is_some())
 }
 
 /// What has arrived of an export, in order.

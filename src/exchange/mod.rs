@@ -29,6 +29,7 @@ pub mod settings;
 mod sifting;
 mod stop;
 pub mod views;
+mod webhooks;
 mod worker;
 
 use model::{id::RunId, run::RunState};

@@ -58,9 +58,9 @@ impl Default for Timeouts {
 /// Opens connections to endpoints; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Outbound {
-    http: reqwest::Client,
-    guard: AddressGuard,
-    timeouts: Timeouts,
+    pub(super) http: reqwest::Client,
+    pub(super) guard: AddressGuard,
+    pub(super) timeouts: Timeouts,
 }
 
 impl Outbound {
@@ -401,7 +401,7 @@ async fn bounded(response: Response, most: usize) -> Result<Bytes, CallError> {
 }
 
 /// `Retry-After` in seconds or as an HTTP date (RFC 9110, 10.2.3).
-fn retry_after(headers: &HeaderMap, now: chrono::DateTime<chrono::Utc>) -> Option<Duration> {
+pub(super) fn retry_after(headers: &HeaderMap, now: chrono::DateTime<chrono::Utc>) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse::<u64>() {
         return Some(Duration::from_secs(seconds));

@@ -6,7 +6,9 @@
 mod address;
 mod client;
 mod error;
+mod webhook;
 
 pub use address::AddressGuard;
 pub use client::{DataStream, EndpointClient, Outbound, Side, Timeouts};
 pub use error::CallError;
+pub use webhook::WebhookSecret;

@@ -167,6 +167,7 @@ impl Hub {
             description: row.endpoint.description.description.clone(),
             calls_usher: row.application.calls_usher(),
             has_endpoint_key: row.has_key,
+            webhook: self.webhook_of(&actor.account_id, id).await?,
             base_url: row.base_url,
             delivery: consumer.as_ref().map(|consumer| consumer.delivery.clone()),
             destination_fields: consumer.map(|consumer| consumer.fields).unwrap_or_default(),

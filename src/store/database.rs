@@ -44,6 +44,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0005_jobs", include_str!("migrations/0005_jobs.sql")),
     ("0006_mirror", include_str!("migrations/0006_mirror.sql")),
     ("0007_idempotency", include_str!("migrations/0007_idempotency.sql")),
+    ("0008_webhooks", include_str!("migrations/0008_webhooks.sql")),
     ("0009_control", include_str!("migrations/0009_control.sql")),
 ];
 

@@ -9,7 +9,7 @@ use model::{
 
 use super::{
     connect_application::{REPORT, ReportSteps},
-    endpoint_key::EndpointKey,
+    endpoint_key::{EndpointKey, WebhookSecret},
     endpoints::syndication,
 };
 use crate::{
@@ -139,7 +139,11 @@ fn Content(endpoint: EndpointView) -> impl IntoView {
     let key = endpoint.calls_usher.then(|| {
         let has_called = endpoint.summary.checked_at.is_some();
         let id = endpoint.summary.id.to_string();
-        view! { <EndpointKey id has_key=endpoint.has_endpoint_key has_called /> }
+        let (webhook, secret_of) = (endpoint.webhook.clone(), id.clone());
+        view! {
+            <EndpointKey id has_key=endpoint.has_endpoint_key has_called />
+            <WebhookSecret id=secret_of webhook />
+        }
     });
     let empty = if endpoint.base_url.is_some() {
         "It offers none at the moment. “Check now” asks again."

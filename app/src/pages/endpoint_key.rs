@@ -1,6 +1,7 @@
-//! How an endpoint that calls Usher is let in: its key, which comes as a file, once.
+//! How an endpoint that calls Usher is let in, and told of its jobs: its key and its webhook's secret, which come as files, once.
 
 use leptos::prelude::*;
+use model::contract::{Webhook, WebhookState};
 
 /// Says how the endpoint calls, and makes a key. The file is the server's own answer to the form, so that no page ever holds the key.
 #[component]
@@ -44,4 +45,47 @@ pub fn EndpointKey(
             </p>
         </section>
     }
+}
+
+/// Says whether the endpoint is told of its jobs, and makes the secret that messages are signed with.
+#[component]
+pub fn WebhookSecret(
+    /// The endpoint.
+    id: String,
+    /// What it declared.
+    webhook: Option<Webhook>,
+) -> impl IntoView {
+    let lead = match webhook.as_ref().map(|webhook| webhook.state) {
+        None => "It has declared no webhook. It asks for its jobs by itself, which always works.".to_owned(),
+        Some(WebhookState::Active) => "Usher tells it of each job at the address below.".to_owned(),
+        Some(WebhookState::NoSecret) => {
+            "It wants to be told of its jobs at the address below. Make a secret, and give it to the program there: messages are signed with it.".to_owned()
+        }
+        Some(WebhookState::Disabled) => {
+            let failure = webhook.as_ref().and_then(|webhook| webhook.failure.clone()).unwrap_or_default();
+            format!("Turned off, because messages were not taken for too long: {failure}. Mend it, then have the endpoint declare its webhook again, or make a new secret. Jobs wait all the same.")
+        }
+    };
+    let address = webhook.map(|webhook| view! { <p><code>{without_query(&webhook.url)}</code></p> });
+    let form = super::may_connect().then(|| {
+        view! {
+            <form method="post" action=format!("/endpoints/{id}/webhook-secret")>
+                <button type="submit" class="button">"Make a webhook secret"</button>
+            </form>
+            <p class="soft">"It comes as a file, this once, and ends the one before. Keep it where the program that is told can read it."</p>
+        }
+    });
+    view! {
+        <section class="endpoint-key" aria-labelledby="webhook">
+            <h2 id="webhook">"Webhook"</h2>
+            <p>{lead}</p>
+            {address}
+            {form}
+        </section>
+    }
+}
+
+/// What follows may be a secret of the receiver's.
+fn without_query(url: &str) -> String {
+    url.split('?').next().unwrap_or_default().to_owned()
 }

@@ -6,6 +6,7 @@ use axum::{
 };
 use hub::registry::IdempotencyKey;
 use leptos::prelude::*;
+use model::contract::WebhookEvent;
 use serde_json::Value;
 use utoipa::{
     Modify, OpenApi,
@@ -28,6 +29,9 @@ use super::{data, endpoint, jobs};
     paths(
         endpoint::read,
         endpoint::describe,
+        endpoint::webhook,
+        endpoint::set_webhook,
+        endpoint::remove_webhook,
         endpoint::segments,
         endpoint::declare,
         endpoint::segment,
@@ -40,6 +44,7 @@ use super::{data, endpoint, jobs};
         data::send,
         data::fetch,
     ),
+    components(schemas(WebhookEvent)),
     modifiers(&EndpointKey, &Repeatable)
 )]
 struct Document;

@@ -8,7 +8,7 @@ use axum::{
 use http::StatusCode;
 use hub::Hub;
 use model::{
-    contract::{EndpointDescription, Page, Problem, RegisteredEndpoint, Segment},
+    contract::{EndpointDescription, Page, Problem, RegisteredEndpoint, Segment, Webhook, WebhookAddress},
     error::HubError,
 };
 
@@ -48,6 +48,54 @@ pub(crate) async fn describe(
     Body(description): Body<EndpointDescription>,
 ) -> Result<Json<RegisteredEndpoint>, ApiError> {
     Ok(Json(hub.describe_endpoint(&caller, description).await?))
+}
+
+/// Where the endpoint is told of its jobs, and whether it is.
+#[utoipa::path(
+    get,
+    path = "/v1/endpoint/webhook",
+    operation_id = "read_webhook",
+    tag = "Endpoint",
+    security(("endpoint_key" = [])),
+    responses((status = 200, body = Webhook), Problems),
+)]
+pub(crate) async fn webhook(Caller(caller): Caller, State(hub): State<Hub>) -> Result<Json<Webhook>, ApiError> {
+    Ok(Json(hub.webhook(&caller).await?))
+}
+
+/// Says where the endpoint wants to be told of its jobs, so that it need not poll.
+///
+/// Messages are those of Standard Webhooks: `webhook-id`, `webhook-timestamp`, `webhook-signature`, and a `WebhookEvent` as the body. An
+/// admin makes the secret that they are signed with on the endpoint's page.
+#[utoipa::path(
+    put,
+    path = "/v1/endpoint/webhook",
+    operation_id = "set_webhook",
+    tag = "Endpoint",
+    security(("endpoint_key" = [])),
+    request_body = WebhookAddress,
+    responses((status = 200, body = Webhook), Problems, ChangeProblems),
+)]
+pub(crate) async fn set_webhook(
+    Caller(caller): Caller,
+    State(hub): State<Hub>,
+    Body(address): Body<WebhookAddress>,
+) -> Result<Json<Webhook>, ApiError> {
+    Ok(Json(hub.set_webhook(&caller, &address).await?))
+}
+
+/// The endpoint is told nothing more.
+#[utoipa::path(
+    delete,
+    path = "/v1/endpoint/webhook",
+    operation_id = "remove_webhook",
+    tag = "Endpoint",
+    security(("endpoint_key" = [])),
+    responses((status = 204, description = "It is told nothing more"), Problems, ChangeProblems),
+)]
+pub(crate) async fn remove_webhook(Caller(caller): Caller, State(hub): State<Hub>) -> Result<StatusCode, ApiError> {
+    hub.remove_webhook(&caller).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// The audiences that a PUSH producer has declared.

@@ -27,6 +27,10 @@ use crate::router::AppState;
 pub(crate) fn routes(state: &AppState, per_minute: NonZeroU32) -> Router<AppState> {
     let messages = Router::new()
         .route("/v1/endpoint", get(endpoint::read).put(endpoint::describe))
+        .route(
+            "/v1/endpoint/webhook",
+            get(endpoint::webhook).put(endpoint::set_webhook).delete(endpoint::remove_webhook),
+        )
         .route("/v1/endpoint/{endpoint}/segments", get(endpoint::segments).post(endpoint::declare))
         .route(
             "/v1/endpoint/{endpoint}/segments/{segment}",
