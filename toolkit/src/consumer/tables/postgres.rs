@@ -289,7 +289,15 @@ impl Columns {
         let mut keeping = Keeping { columns: self, target, read, steps: Vec::new(), trial: None, refusals: Vec::new() };
         let combinations = keeping.copy_in(transaction)?;
         keeping.prepare(transaction, names, combinations)?;
-        keeping.apply(transaction, 0, read.accepted.len())?;
+        let mut ranges = vec![(0, read.accepted.len())];
+        if let Some(trial) = keeping.trial.take() {
+            // All of the part at once: rows of it may be in each other's way.
+            let mut savepoint = transaction.transaction()?;
+            ranges = keeping.apply(&mut savepoint, &[trial], ranges)?;
+            savepoint.rollback()?;
+        }
+        let steps = std::mem::take(&mut keeping.steps);
+        keeping.apply(transaction, &steps, ranges)?;
         Ok(keeping.refusals)
     }
 
@@ -366,7 +374,7 @@ struct Keeping<'k> {
     read: &'k Read<'k>,
     /// What is done with the rows from `$1` to before `$2`.
     steps: Vec<Step<'k>>,
-    /// What is done besides, and taken back, to see whether the tables would take them.
+    /// What is done before, and taken back, to see whether the tables would take them.
     trial: Option<Step<'k>>,
     refusals: Vec<Refusal>,
 }
@@ -379,6 +387,20 @@ struct Step<'k> {
 
 /// Which columns a row says something in.
 type Combination = Vec<usize>;
+
+/// Rows from the first to before the second.
+type Range = (usize, usize);
+
+/// All steps for these rows, or none of them.
+fn try_apply(transaction: &mut Transaction<'_>, steps: &[Step<'_>], (from, to): Range) -> Result<(), postgres::Error> {
+    let mut savepoint = transaction.transaction()?;
+    let range = [Value::Integer(from as i64), Value::Integer(to as i64)];
+    for step in steps {
+        let values: Vec<Value<'_>> = range.iter().chain(&step.values).copied().collect();
+        savepoint.execute(&step.statement, &parameters(&values))?;
+    }
+    savepoint.commit()
+}
 
 impl<'k> Keeping<'k> {
     /// Brings the rows to the server. A text there can't have a NUL; rows with one are refused here. For a removal without the key, which
@@ -518,39 +540,30 @@ impl<'k> Keeping<'k> {
         Ok(())
     }
 
-    /// Moves rows on; when they are refused as a whole, each half by itself.
-    fn apply(&mut self, transaction: &mut Transaction<'_>, from: usize, to: usize) -> Result<(), Fault> {
-        let error = match self.try_apply(transaction, from, to) {
-            Ok(()) => return Ok(()),
-            Err(error) if is_of_a_row(&error) => error,
-            Err(error) => return Err(error.into()),
-        };
-        if to - from > 1 {
-            let middle = from + (to - from) / 2;
-            self.apply(transaction, from, middle)?;
-            return self.apply(transaction, middle, to);
+    /// Moves rows on; those that are refused as a whole, each half by itself. Gives what was taken, in order.
+    fn apply(
+        &mut self,
+        transaction: &mut Transaction<'_>,
+        steps: &[Step<'_>],
+        ranges: Vec<Range>,
+    ) -> Result<Vec<Range>, Fault> {
+        let mut taken = Vec::new();
+        let mut left: Vec<Range> = ranges.into_iter().rev().collect();
+        while let Some((from, to)) = left.pop() {
+            match try_apply(transaction, steps, (from, to)) {
+                Ok(()) => taken.push((from, to)),
+                Err(error) if !is_of_a_row(&error) => return Err(error.into()),
+                Err(_) if to - from > 1 => {
+                    let middle = from + (to - from) / 2;
+                    left.extend([(middle, to), (from, middle)]);
+                }
+                Err(error) => {
+                    let refusal = self.why(transaction, from, &error)?;
+                    self.refusals.push(refusal);
+                }
+            }
         }
-        let refusal = self.why(transaction, from, &error)?;
-        self.refusals.push(refusal);
-        Ok(())
-    }
-
-    fn try_apply(&self, transaction: &mut Transaction<'_>, from: usize, to: usize) -> Result<(), postgres::Error> {
-        let mut savepoint = transaction.transaction()?;
-        let range = [Value::Integer(from as i64), Value::Integer(to as i64)];
-        let run = |savepoint: &mut Transaction<'_>, step: &Step<'_>| {
-            let values: Vec<Value<'_>> = range.iter().chain(&step.values).copied().collect();
-            savepoint.execute(&step.statement, &parameters(&values))
-        };
-        for step in &self.steps {
-            run(&mut savepoint, step)?;
-        }
-        if let Some(step) = &self.trial {
-            let mut trial = savepoint.transaction()?;
-            run(&mut trial, step)?;
-            trial.rollback()?;
-        }
-        savepoint.commit()
+        Ok(taken)
     }
 
     /// Why one row is refused, in words that do not repeat its values.
