@@ -8,6 +8,7 @@ mod people;
 mod repeats;
 mod sampling;
 mod sharing;
+mod webhooks;
 
 use std::{sync::Arc, time::Duration};
 
