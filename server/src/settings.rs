@@ -40,6 +40,12 @@ pub(crate) struct HubOptions {
     /// Runs that this process carries out at once
     #[arg(long, env = "USHER_WORKER_SLOTS", default_value_t = ExchangeSettings::default().worker_slots)]
     worker_slots: usize,
+    /// Places besides, for runs of up to 50,000 rows, so that long ones do not keep them waiting
+    #[arg(long, env = "USHER_SMALL_RUN_SLOTS", default_value_t = ExchangeSettings::default().small_run_slots)]
+    small_run_slots: usize,
+    /// Runs at most that call one endpoint at once
+    #[arg(long, env = "USHER_RUNS_PER_ENDPOINT", default_value_t = ExchangeSettings::default().runs_per_endpoint, value_parser = clap::value_parser!(u32).range(1..))]
+    runs_per_endpoint: u32,
     /// Seconds after which a run is taken over from a worker that gives no sign of life
     #[arg(long, env = "USHER_LEASE_SECONDS", default_value_t = ExchangeSettings::default().lease.as_secs(), value_parser = clap::value_parser!(u64).range(1..))]
     lease_seconds: u64,
@@ -162,6 +168,8 @@ impl HubOptions {
             timeouts: Timeouts::default(),
             exchange: ExchangeSettings {
                 worker_slots: self.worker_slots,
+                small_run_slots: self.small_run_slots,
+                runs_per_endpoint: self.runs_per_endpoint,
                 lease: Duration::from_secs(self.lease_seconds),
                 retention: Duration::from_secs(self.retention_days * 24 * 3600),
                 part_rows: self.part_rows,

@@ -109,7 +109,7 @@ impl Provider {
         self.request(Method::GET, path).send().await.unwrap()
     }
 
-    async fn put(&self, path: &str, body: &impl serde::Serialize) -> Response {
+    pub async fn put(&self, path: &str, body: &impl serde::Serialize) -> Response {
         self.request(Method::PUT, path).json(body).send().await.unwrap()
     }
 
@@ -183,7 +183,7 @@ impl Stage {
         share
     }
 
-    async fn run(&self) -> RunId {
+    pub async fn run(&self) -> RunId {
         let share = self.share(DestinationSegment::New { name: "Our people".to_owned() }, Mode::Add).await;
         self.hub.share_now(&self.actor, &share).await.unwrap()
     }

@@ -16,3 +16,4 @@ mod restarts;
 mod runs;
 mod schemathesis;
 mod sessions;
+mod webhooks;
