@@ -59,17 +59,20 @@ impl Message {
     }
 }
 
+/// What is still to be answered: a status, and the seconds of `Retry-After`.
+type Answers = Arc<Mutex<VecDeque<(StatusCode, Option<u64>)>>>;
+
 /// A program that is told, until it is dropped. It answers as it was told to, then with 204.
 struct Receiver {
     url: String,
-    answers: Arc<Mutex<VecDeque<(StatusCode, Option<u64>)>>>,
+    answers: Answers,
     messages: Arc<Mutex<Vec<Message>>>,
     serving: tokio::task::JoinHandle<()>,
 }
 
 impl Receiver {
     async fn start() -> Self {
-        let answers: Arc<Mutex<VecDeque<(StatusCode, Option<u64>)>>> = Arc::default();
+        let answers = Answers::default();
         let messages: Arc<Mutex<Vec<Message>>> = Arc::default();
         let (to_give, taken) = (answers.clone(), messages.clone());
         let receive = async move |headers: HeaderMap, body: Bytes| -> Response {
