@@ -1,6 +1,6 @@
 //! A visitor without a browser: signs up, connects, maps and shares through the same server functions that the pages call.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use model::{
@@ -19,6 +19,12 @@ pub struct Visitor {
     url: String,
 }
 
+/// What a visitor has connected.
+pub struct Connected {
+    audience_id: String,
+    consumer_id: String,
+}
+
 impl Visitor {
     /// Makes an account and signs in.
     pub async fn sign_up(url: &str) -> anyhow::Result<Self> {
@@ -34,8 +40,8 @@ impl Visitor {
         Ok(visitor)
     }
 
-    /// Connects both endpoints and makes a share of everybody, ready to be shared; its id.
-    pub async fn prepare_share(&self, stack: &Stack, hash: bool, mode: &str) -> anyhow::Result<String> {
+    /// Connects both endpoints.
+    pub async fn connect(&self, stack: &Stack) -> anyhow::Result<Connected> {
         for (name, base_url) in [("Load producer", &stack.producer_url), ("Load consumer", &stack.consumer_url)] {
             let form = [
                 ("application_id", "app_toolkit_endpoint"),
@@ -48,16 +54,27 @@ impl Visitor {
         }
         let found: AudiencePage = self.post("search_audiences", &[("text", ""), ("page", "1")]).await?.json().await?;
         let audience = found.items.first().context("the producer's audience is not in the catalogue")?;
-        let begun = self.post("start_share", &[("audience_id", audience.id.as_str())]).await?;
+        let endpoints = self.http.get(format!("{}endpoints", self.url)).send().await?.text().await?;
+        let consumer = consumer_id(&endpoints).context("the consumer is not among the endpoints")?;
+        Ok(Connected { audience_id: audience.id.to_string(), consumer_id: consumer.to_owned() })
+    }
+
+    /// Makes a share of everybody with a new segment of this name, ready to be shared; its id.
+    pub async fn prepare_share(
+        &self,
+        connected: &Connected,
+        segment_name: &str,
+        hash: bool,
+        mode: &str,
+    ) -> anyhow::Result<String> {
+        let begun = self.post("start_share", &[("audience_id", connected.audience_id.as_str())]).await?;
         let page = begun.headers().get(LOCATION).context("no way to the destination")?.to_str()?;
         let share = page.split('/').nth(2).context("no share in the way to the destination")?.to_owned();
-        let destinations = self.http.get(format!("{}endpoints", self.url)).send().await?.text().await?;
-        let consumer = consumer_id(&destinations).context("the consumer is not among the endpoints")?;
         let choice = [
             ("share_id", share.as_str()),
-            ("endpoint_id", consumer),
+            ("endpoint_id", connected.consumer_id.as_str()),
             ("segment_choice", "new"),
-            ("segment_name", "Everybody"),
+            ("segment_name", segment_name),
             ("segment_id", ""),
             ("mode", mode),
         ];
@@ -72,6 +89,14 @@ impl Visitor {
         Ok(share)
     }
 
+    /// How long a page takes to come whole.
+    pub async fn page(&self, path: &str) -> anyhow::Result<Duration> {
+        let begun = Instant::now();
+        let answer = self.http.get(format!("{}{path}", self.url)).send().await?.error_for_status()?;
+        answer.bytes().await?;
+        Ok(begun.elapsed())
+    }
+
     /// Shares; the run's id.
     pub async fn share_now(&self, share: &str) -> anyhow::Result<String> {
         let shared = self.post("share_now", &[("share_id", share)]).await?;
@@ -84,11 +109,16 @@ impl Visitor {
         let mut poll = tokio::time::interval(Duration::from_millis(50));
         loop {
             poll.tick().await;
-            let view: RunView = self.post("run", &[("id", run)]).await?.json().await?;
+            let view = self.run(run).await?;
             if view.summary.state.is_final() {
                 return Ok(view);
             }
         }
+    }
+
+    /// The run as it is now.
+    pub async fn run(&self, run: &str) -> anyhow::Result<RunView> {
+        Ok(self.post("run", &[("id", run)]).await?.json().await?)
     }
 
     async fn post(&self, function: &str, form: &[(&str, &str)]) -> anyhow::Result<Response> {

@@ -5,6 +5,7 @@
 //! Figures are meant as ratios within one run. Nothing here asserts a time.
 
 mod browserless;
+mod many;
 mod people;
 mod plain;
 mod processes;
@@ -33,6 +34,9 @@ struct Arguments {
     /// How the segment is changed. A mirror is shared twice: the second run finds nothing changed.
     #[arg(long, value_enum, default_value_t = LoadMode::Add)]
     mode: LoadMode,
+    /// So many runs at once instead of one, each into a segment of its own, while somebody looks at pages.
+    #[arg(long, default_value_t = 1)]
+    runs: u32,
     /// Keep the folder with databases and payloads, and say where it is.
     #[arg(long)]
     keep: bool,
@@ -79,7 +83,14 @@ async fn main() -> anyhow::Result<()> {
     ));
 
     let visitor = browserless::Visitor::sign_up(&stack.usher_url).await?;
-    let share = visitor.prepare_share(&stack, arguments.hash, arguments.mode.word()).await?;
+    let connected = visitor.connect(&stack).await?;
+    if arguments.runs > 1 {
+        for text in many::measure(&visitor, &connected, &arguments).await? {
+            out.line(text);
+        }
+        return stack.stop().await;
+    }
+    let share = visitor.prepare_share(&connected, "Everybody", arguments.hash, arguments.mode.word()).await?;
     let begun = Instant::now();
     let run = visitor.share_now(&share).await?;
     let ended = visitor.wait_for_the_end(&run).await?;

@@ -1,6 +1,7 @@
 //! `usher-pieces`: what the costly pieces of the exchange cost by themselves, on one core, without endpoints and databases; beside each a yardstick
 //! that does the same in the plainest way. Figures are meant as ratios within one run. Nothing here asserts a time.
 
+mod mirror;
 mod pipeline;
 
 use clap::{Parser, Subcommand};
@@ -25,11 +26,18 @@ enum Piece {
         #[arg(long, default_value_t = 2_000_000)]
         rows: u64,
     },
+    /// A mirror's ledger: sorting, merging and comparing, and making it anew.
+    Mirror {
+        /// How many members.
+        #[arg(long, default_value_t = 10_000_000)]
+        rows: u64,
+    },
 }
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().piece {
         Piece::Pipeline { rows } => pipeline::measure(rows),
+        Piece::Mirror { rows } => mirror::measure(rows),
     }
 }
 

@@ -49,6 +49,25 @@ test("the page follows the run to its end without being loaded again", async ({ 
   await expect(gap.locator("tbody tr").first()).toBeHidden();
 });
 
+test("a run that is paused rests until it is resumed", async ({ member: { page }, axe }) => {
+  await ready(page, "All customers");
+  const letGo = hold();
+  try {
+    await shareNow(page);
+    await expect(page.locator(".going-on")).toContainText("Beacon Mail");
+    await page.getByRole("button", { name: "Pause" }).click();
+    await expect(page.locator(".going-on")).toContainText("Paused. It goes on when somebody resumes it.");
+    await expect(page.getByRole("button", { name: "Pause" })).toBeHidden();
+    await axe();
+  } finally {
+    letGo();
+  }
+  await page.reload();
+  await expect(page.locator(".run-state .badge")).not.toContainText("Complete");
+  await page.getByRole("button", { name: "Resume" }).click();
+  await runEnds(page);
+});
+
 test("what is under way stands in the list under that name", async ({ member: { page } }) => {
   await ready(page, "All customers");
   const letGo = hold();

@@ -1,17 +1,29 @@
 //! The costly pieces of the exchange by themselves, for `benches/`: no endpoint, no database, no run. What they do is what a run does; nothing
 //! in the product calls them.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use bytes::Bytes;
-use model::{contract::JobMode, field::Field, mapping::Mapping};
-use tokio::sync::mpsc;
+use model::{
+    contract::JobMode,
+    field::Field,
+    mapping::{Mapping, Row},
+    run::{Changes, Duplicates},
+};
+use tokio::{runtime::Handle, sync::mpsc};
 
 use super::{
     cutting::Limits,
+    ledger::{
+        blocks::{Series, Shelf},
+        compare::{Base, Comparison, compare},
+        identity::IdentityKey,
+        settle::{JobOutcome, PartOutcome, Settlement, settle},
+        sort::{Collector, Identification},
+    },
     pipeline::{Expectation, Feed, Pipeline, Progress, SealedCut},
 };
-use crate::store::{PayloadKey, SealedObject, identity::new_id};
+use crate::store::{PayloadError, PayloadKey, PayloadStore, SealedObject, identity::new_id};
 
 /// What one reading made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,4 +72,100 @@ pub fn read(mapping: Mapping, destination_fields: Vec<Field>, chunks: &[Bytes]) 
     read?;
     let counts = progress.counts();
     Ok(Reading { rows: counts.read, valid: counts.valid, sealed_bytes })
+}
+
+/// A mirror's ledger without a run: people are told apart by the first value of their rows.
+pub struct Mirror {
+    shelf: Shelf,
+    ledger_key: PayloadKey,
+    run_key: PayloadKey,
+    members: Series,
+    reading: u32,
+    collector: Option<Collector>,
+    found: Option<Comparison>,
+}
+
+impl Mirror {
+    /// An empty one, in a folder of its own. Its methods block, and are called outside of `runtime`.
+    ///
+    /// # Errors
+    /// When the folder can't be used.
+    pub fn new(folder: &Path, runtime: Handle) -> Result<Self, String> {
+        Ok(Self {
+            shelf: Shelf { payloads: PayloadStore::open(folder).map_err(told)?, runtime },
+            ledger_key: PayloadKey::generate(),
+            run_key: PayloadKey::generate(),
+            members: Series { folder: String::new(), blocks: 0 },
+            reading: 0,
+            collector: None,
+            found: None,
+        })
+    }
+
+    /// Takes in a row as it will be sent.
+    ///
+    /// # Errors
+    /// When what was sorted can't be put aside.
+    pub fn add(&mut self, row: Row<'_>) -> Result<(), String> {
+        let collector = self.collector.get_or_insert_with(|| {
+            let how = Identification {
+                key: IdentityKey::derive(self.ledger_key.as_bytes()),
+                identity: vec![0],
+                identifiers: vec![Some(0)],
+                with_fingerprints: true,
+            };
+            Collector::new(how, self.run_key.clone(), format!("run/{}/sorted", self.reading))
+        });
+        collector.add::<PayloadError>(row, &mut |object| self.shelf.put(object)).map_err(told)
+    }
+
+    /// Compares what was taken in with the members.
+    ///
+    /// # Errors
+    /// When nothing was taken in, or a file can't be read or written.
+    pub fn compare(&mut self) -> Result<Changes, String> {
+        let collector = self.collector.take().ok_or("nothing was taken in")?;
+        let sorted = collector.finish::<PayloadError>(&mut |object| self.shelf.put(object)).map_err(told)?;
+        let notes = format!("run/{}/notes", self.reading);
+        let base = Base { key: &self.ledger_key, members: self.members.clone(), notes };
+        let comparison = compare(&sorted, Duplicates::Last, Some(&base), &self.shelf, &self.run_key).map_err(told)?;
+        let changes = comparison.changes;
+        self.found = Some(comparison);
+        Ok(changes)
+    }
+
+    /// Makes the members anew, as after a run of which all was taken. How many there are.
+    ///
+    /// # Errors
+    /// When nothing was compared, or a file can't be read or written.
+    pub fn settle(&mut self) -> Result<u64, String> {
+        let comparison = self.found.take().ok_or("nothing was compared")?;
+        let changes = comparison.changes;
+        let whole = |rows: u64| JobOutcome {
+            complete: true,
+            parts: vec![PartOutcome { rows, attempted: true, acknowledged: true, refused: Vec::new() }],
+        };
+        let columns = ["person".to_owned()];
+        let settlement = Settlement {
+            notes: comparison.notes.ok_or("a mirror has notes")?,
+            dropped: &comparison.doubles.or(&comparison.unchanged),
+            add: &whole(changes.added + changes.changed),
+            remove: &whole(changes.removed),
+            columns: (&columns, &columns),
+            run_key: &self.run_key,
+            ledger_key: &self.ledger_key,
+            folder: format!("ledger/{}", self.reading),
+        };
+        let (members, count) = settle(settlement, &self.shelf).map_err(told)?;
+        for folder in [format!("run/{}", self.reading), self.members.folder.clone()] {
+            self.shelf.runtime.block_on(self.shelf.payloads.remove_below(&folder)).map_err(told)?;
+        }
+        self.members = members;
+        self.reading += 1;
+        Ok(count)
+    }
+}
+
+fn told(error: impl std::fmt::Display) -> String {
+    error.to_string()
 }

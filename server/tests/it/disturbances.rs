@@ -238,3 +238,8 @@ async fn a_bad_network_is_survived_from_an_agent() {
 async fn a_bad_network_is_survived_to_an_agent() {
     survives_the_network(FETCHING, 13).await;
 }
+
+#[tokio::test]
+async fn a_bad_network_is_survived_between_agents() {
+    survives_the_network(BOTH, 14).await;
+}

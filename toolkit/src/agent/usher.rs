@@ -16,9 +16,9 @@ use crate::config::UsherConfig;
 
 /// Longer than a long poll.
 const TIMEOUT: Duration = Duration::from_secs(90);
-/// How often a call is tried before Usher counts as gone: about two minutes in all.
-const TRIES: u32 = 8;
-const FIRST_DELAY: Duration = Duration::from_millis(500);
+/// How often a call is tried before Usher counts as gone: more than a minute in all, and quickly at first, because most of what breaks is whole again at once.
+const TRIES: u32 = 11;
+const FIRST_DELAY: Duration = Duration::from_millis(100);
 const LONGEST_DELAY: Duration = Duration::from_secs(30);
 /// Sent with what a repeat would not be answered as the first by itself: when an answer is lost, the next try is given the same.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
