@@ -10,6 +10,7 @@ pub mod id;
 pub mod mapping;
 pub mod phone;
 pub mod reject;
+pub mod rows;
 pub mod run;
 pub mod suggestion;
 pub mod transform;

@@ -1,6 +1,6 @@
 //! Mapping: which source field feeds which destination field, and with what done to it; what speaks against it; and how rows go through it.
 //!
-//! Parsing and writing of CSV is not here, and neither are suggestions (`suggestion`).
+//! Parsing and writing of CSV is not here (`rows`), and neither are suggestions (`suggestion`).
 
 mod check;
 mod plan;

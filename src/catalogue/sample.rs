@@ -6,6 +6,7 @@ use futures::StreamExt;
 use model::{
     contract::{Job, JobCategory, JobRequest, JobSegment, JobStatus, Movement, StatusReport},
     id::{AudienceId, JobId},
+    rows::{RowError, RowReader},
     view::{Actor, Role, Sample},
 };
 use sqlx::Row;
@@ -13,7 +14,6 @@ use tokio::time::{sleep, timeout};
 
 use super::AudienceRow;
 use crate::{
-    exchange::rows::{RowError, RowReader},
     hub::{Hub, Result, internal},
     outbound::{CallError, EndpointClient},
     registry::require,
@@ -157,7 +157,7 @@ async fn read(client: &EndpointClient, job_id: &JobId, job: &Job) -> std::result
     let mut reader = RowReader::new();
     let mut rows = Vec::new();
     let mut read = 0;
-    let mut keep = |row: crate::exchange::rows::RawRow<'_>| {
+    let mut keep = |row: model::rows::RawRow<'_>| {
         rows.push(row.values.values().map(|value| String::from_utf8_lossy(value).into_owned()).collect());
         if rows.len() < ROWS { Ok(()) } else { Err(SampleError::Enough) }
     };

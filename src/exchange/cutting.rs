@@ -6,13 +6,11 @@ use std::collections::BTreeMap;
 use model::{
     mapping::Row,
     reject::{Reject, RejectCode},
+    rows::{append_row, append_values},
     run::RejectGroup,
 };
 
-use super::{
-    rejects::{append_rejected, append_source_row},
-    rows::{append_row, append_values},
-};
+use super::rejects::{append_rejected, append_source_row};
 
 /// How large a part gets at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,7 +159,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::exchange::rows::{RowError, RowReader};
+    use model::rows::{RowError, RowReader};
 
     /// Reads in pieces of the given sizes, rejects rows whose first value is empty, and cuts.
     fn cut(csv: &[u8], pieces: &[usize], limits: Limits) -> Vec<Cut> {
@@ -170,7 +168,7 @@ mod tests {
         let mut cuts = Vec::new();
         let reject =
             Reject { code: RejectCode::RequiredEmpty, field: Some("email".to_owned()), reason: "Empty.".to_owned() };
-        let mut on_row = |row: crate::exchange::rows::RawRow<'_>| {
+        let mut on_row = |row: model::rows::RawRow<'_>| {
             let empty = row.values.value(0).is_some_and(<[u8]>::is_empty);
             cuts.extend(if empty {
                 cutter.reject(row.line, row.values, &reject)

@@ -13,6 +13,7 @@ use model::{
     },
     error::HubError,
     id::{JobId, RunId},
+    rows::{RawRow, RowError, RowReader},
 };
 use sha2::{Digest, Sha256};
 use sqlx::{Any, AssertSqlSafe, Row, Transaction};
@@ -23,7 +24,6 @@ use super::{
     jobs::{self, JobRow, part_of, word},
     payload_folder,
     records::{PartRow, part_attempted, parts},
-    rows::{RawRow, RowError, RowReader},
     runs::{bounded_text, to_integer},
 };
 use crate::{

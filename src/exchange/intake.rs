@@ -13,6 +13,7 @@ use model::{
     field::Field,
     id::JobId,
     mapping::Source,
+    rows::{RowError, append_row},
     run::{Changes, FailureCode, Hold, Mode, RunEvent, RunState},
     view::DestinationSegment,
 };
@@ -29,7 +30,6 @@ use super::{
     plan::RunPlan,
     records::RejectStage,
     repair::{Repairs, repaired_path},
-    rows::{RowError, append_row},
     runs::{Column, ReadingCounts},
     stop::Stop,
 };

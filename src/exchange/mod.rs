@@ -23,7 +23,6 @@ mod rejects;
 pub mod repair;
 pub mod requests;
 pub mod retry;
-pub mod rows;
 mod runs;
 pub mod settings;
 mod sifting;

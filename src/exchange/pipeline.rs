@@ -17,6 +17,7 @@ use model::{
     id::RunId,
     mapping::{Finding, Mapping, Plan, RowBuffer},
     reject::RejectCode,
+    rows::{RawRow, RowError, RowReader},
     run::{LeftEmpty, RejectGroup},
 };
 use sha2::{Digest, Sha256};
@@ -30,7 +31,6 @@ use super::{
     },
     payload_folder,
     records::{PartRow, RejectStage},
-    rows::{RawRow, RowError, RowReader},
     runs::ReadingCounts,
 };
 use crate::store::{PayloadError, PayloadKey, SealedObject};

@@ -5,12 +5,14 @@
 //! the source's shape.
 
 use memchr::memchr_iter;
-use model::{contract::Refusal, mapping::Row, reject::RejectCode};
-
-use super::{
+use model::{
+    contract::Refusal,
+    mapping::Row,
+    reject::RejectCode,
     rows::{append_row, plain_line},
-    runs::bounded_text,
 };
+
+use super::runs::bounded_text;
 
 /// The columns that stand after the source's own.
 const ERROR_COLUMNS: [&str; 4] = ["_error_code", "_error_field", "_error_reason", "_error_line"];

@@ -9,6 +9,7 @@ use model::{
     error::HubError,
     id::{RunId, ShareId},
     mapping::Plan,
+    rows::{RawRow, RowError, RowReader},
     run::{Mode, RunState},
     view::{Actor, DestinationSegment},
 };
@@ -19,7 +20,6 @@ use super::{
     key_context, payload_folder,
     plan::{NewRun, RunPlan, enqueue_as},
     requests::is_under_way,
-    rows::{RawRow, RowError, RowReader},
     runs::{corrupt, counts_of, id_of, state_of},
 };
 use crate::{

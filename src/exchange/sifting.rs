@@ -6,6 +6,7 @@ use model::{
     id::RunId,
     mapping::{Mapping, Row, RowBuffer, Source},
     reject::{Reject, RejectCode},
+    rows::{RawRow, RowError, RowReader},
     run::Duplicates,
 };
 use tokio::sync::mpsc;
@@ -22,7 +23,6 @@ use super::{
     pipeline::{SealedCut, seal_cut},
     records::PartRow,
     rejects::SourceRows,
-    rows::{RawRow, RowError, RowReader},
 };
 use crate::store::{PayloadError, PayloadKey};
 

@@ -4,7 +4,10 @@
 //! as it said; what was on its way when a job broke off may or may not have been taken, so that the member stays, is sent again when
 //! still in the audience, and removed otherwise; what was never tried did not happen.
 
-use model::mapping::RowBuffer;
+use model::{
+    mapping::RowBuffer,
+    rows::{RawRow, RowError, RowReader, append_row},
+};
 
 use super::{
     blocks::{BlockReader, BlockWriter, Series, Shelf},
@@ -12,10 +15,7 @@ use super::{
     identity::UNKNOWN,
     rows::{Intent, Member, Note},
 };
-use crate::{
-    exchange::rows::{RawRow, RowError, RowReader, append_row},
-    store::{PayloadError, PayloadKey},
-};
+use crate::store::{PayloadError, PayloadKey};
 
 /// What became of one part.
 #[derive(Debug, Clone, PartialEq, Eq)]

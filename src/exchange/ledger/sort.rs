@@ -2,17 +2,14 @@
 
 use std::{cmp::Reverse, collections::BinaryHeap};
 
-use model::mapping::Row;
+use model::{mapping::Row, rows::append_row};
 
 use super::{
     blocks::{BlockReader, BlockWriter, Series, Shelf},
     identity::IdentityKey,
     rows::{Candidate, Record},
 };
-use crate::{
-    exchange::rows::append_row,
-    store::{PayloadError, PayloadKey, SealedObject},
-};
+use crate::store::{PayloadError, PayloadKey, SealedObject};
 
 /// Rows that are sorted at once.
 const ROWS_AT_ONCE: usize = 256 * 1024;

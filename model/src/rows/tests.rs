@@ -1,9 +1,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use model::mapping::RowBuffer;
 use proptest::{collection::vec, prelude::*};
 
 use super::*;
+use crate::mapping::RowBuffer;
 
 /// A row as it was handed out, kept.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,13 +4,14 @@
 //! (skipped; a single empty value is therefore written as `""`). `csv-core` does the parsing, but for rows without a quote, which most are:
 //! those are only cut at their commas, which takes a fraction of the time. This module keeps the limits, knows where each row starts, and
 //! notices data that ends within a row. What the values mean, and whether they are UTF-8, is the plan's matter
-//! (`model::mapping`); nothing here waits for anything.
+//! ([`mapping`](crate::mapping)); nothing here waits for anything. The hub and the Toolkit read and write their rows with it.
 
 use std::borrow::Cow;
 
 use csv_core::{ReadRecordResult, ReaderBuilder, WriteResult};
 use memchr::{memchr, memchr_iter, memchr2};
-use model::{
+
+use crate::{
     contract::{MAX_COLUMNS, MAX_ROW_BYTES},
     mapping::Row,
 };
@@ -390,7 +391,7 @@ pub fn append_values(csv: &mut Vec<u8>, row: Row<'_>) {
 }
 
 /// The row as a line of CSV, without its line break; none when a value needs quotes. Borrowed when the values lie with commas between them already.
-pub(super) fn plain_line(row: Row<'_>) -> Option<Cow<'_, [u8]>> {
+pub fn plain_line(row: Row<'_>) -> Option<Cow<'_, [u8]>> {
     let Some(line) = row.as_line() else {
         let line = row.values().collect::<Vec<_>>().join(&b',');
         let plain = row.values().all(|value| !needs_quotes(value)) && !line.is_empty();
