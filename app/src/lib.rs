@@ -77,6 +77,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/shares/:id") view=ShareOverviewPage ssr=SsrMode::Async />
                     <Route path=path!("/shares/:id/destination") view=pages::share::DestinationPage ssr=SsrMode::Async />
                     <Route path=path!("/shares/:id/mapping") view=pages::share::MappingPage ssr=SsrMode::Async />
+                    <Route path=path!("/shares/:id/when") view=pages::share::WhenPage ssr=SsrMode::Async />
                     <Route path=path!("/shares/:id/review") view=pages::share::ReviewPage ssr=SsrMode::Async />
                     <Route path=path!("/runs") view=pages::runs::RunsPage ssr=SsrMode::Async />
                     <Route path=path!("/runs/:id") view=pages::runs::RunPage ssr=SsrMode::Async />

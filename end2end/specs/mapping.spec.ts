@@ -76,7 +76,7 @@ test("everything is mapped with the keyboard alone", async ({ page }) => {
   await expect(sourceOf(page, "E-mail address")).toHaveValue("email");
   await page.getByRole("button", { name: "Continue", exact: true }).focus();
   await page.keyboard.press("Enter");
-  await expect(page.getByRole("heading", { level: 1, name: "Review" })).toBeVisible();
+  await expect(page.getByRole("heading", { level: 1, name: "When and how" })).toBeVisible();
 });
 
 test("a select maps, and only offers what fits", async ({ page }) => {

@@ -132,9 +132,9 @@ test("a run says how fast it goes only from what was seen of it", async ({ membe
 
 test("a run that may go well is tried again; one that would only fail again leads back to its share", async ({ member: { page } }) => {
   // Nobody is in this audience, which may be otherwise tomorrow.
-  await shareToMap(page, "Asked to be forgotten", { segment: { existing: "Spring campaign" }, mode: "Remove" });
+  await shareToMap(page, "Asked to be forgotten", { segment: { existing: "Spring campaign" } });
   await sourceOf(page, "E-mail address").selectOption({ label: "E-mail" });
-  await toReview(page);
+  await toReview(page, { mode: "Remove" });
   await shareNow(page);
   await expect(page.locator(".run-state .badge")).toHaveText("Failed");
   await expect(page.getByRole("button", { name: "Try again" })).toBeVisible();

@@ -66,10 +66,9 @@ test("a segment is replaced, and then emptied by removing", async ({ member: { p
   const segment = newSegment("Replaced");
   const share = async (audience: string, mode: "Add" | "Replace" | "Remove", limit?: string) => {
     const choice = mode === "Add" ? { new: segment } : { existing: segment };
-    await shareToMap(page, audience, { segment: choice, mode });
+    await shareToMap(page, audience, { segment: choice });
     await sourceOf(page, "E-mail address").selectOption({ label: "E-mail" });
-    await toReview(page);
-    if (limit !== undefined) await page.getByLabel("Hold for approval").fill(limit);
+    await toReview(page, limit === undefined ? { mode } : { mode, limit });
     await shareNow(page);
   };
   const ended = async () => {
@@ -107,13 +106,15 @@ test("a segment is replaced, and then emptied by removing", async ({ member: { p
 
 test("a mirror sends everybody once, and afterwards only what changed", async ({ member: { page }, axe, javaScriptEnabled }) => {
   const segment = newSegment("Mirrored");
-  await shareToMap(page, "High-value customers", { segment: { new: segment }, mode: "Mirror" });
+  await shareToMap(page, "High-value customers", { segment: { new: segment } });
   await sourceOf(page, "E-mail address").selectOption({ label: "E-mail" });
-  await toReview(page);
+  await toReview(page, { mode: "Mirror" });
   const share = new URL(page.url()).pathname.replace("/review", "");
+  await page.goto(`${share}/when`);
   await expect(page.getByLabel("Rows of the same person")).toHaveValue("last");
   await page.getByLabel("Rows of the same person").selectOption("first");
   await axe();
+  await page.getByRole("button", { name: "Continue to the review" }).click();
   await shareNow(page);
   await runEnds(page);
   const figures = async () => {
@@ -130,7 +131,7 @@ test("a mirror sends everybody once, and afterwards only what changed", async ({
   // Nobody comes twice, so that each row taken is a member.
   expect(await membersOf(page, segment)).toBe(acknowledged);
   await expect(async () => {
-    await page.goto(`${share}/review`);
+    await page.goto(`${share}/when`);
     await expect(page.getByLabel("Rows of the same person")).toHaveValue("first");
   }).toPass();
 

@@ -27,6 +27,7 @@ test("a viewer sees everything, can change nothing, and is told who can", async 
     [share, /High-value customers to Beacon Mail/, ["Share again now", "Discard draft"]],
     [`${share}/destination`, /Destination/, ["Continue to the mapping"]],
     [mapping, /Mapping/, ["Continue", "Undo", "Save"]],
+    [`${share}/when`, /When and how/, ["Continue to the review"]],
     [`${share}/review`, /Review/, ["Share now"]],
     [run, /Run of/, ["Cancel", "Try again"]],
     [harbor, /Harbor CRM/, ["Check now"]],

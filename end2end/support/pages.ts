@@ -49,6 +49,7 @@ export async function everyPage(page: Page): Promise<NamedPage[]> {
     { name: "destination", path: `${draft}/destination` },
     { name: "mapping", path: `${draft}/mapping` },
     { name: "mapping-full", path: `${finished}/mapping` },
+    { name: "when", path: `${draft}/when` },
     { name: "review", path: `${draft}/review` },
     { name: "runs", path: "/runs" },
     { name: "run", path: run },

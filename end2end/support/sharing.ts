@@ -6,7 +6,14 @@ import { randomUUID } from "node:crypto";
 /** Where a share goes. */
 export interface Choice {
   segment: { new: string } | { existing: string };
+}
+
+/** How its segment is changed; what is not said stays as it is proposed. */
+export interface Handling {
   mode?: "Add" | "Replace" | "Remove" | "Mirror";
+  /** In percent. */
+  limit?: string;
+  duplicates?: "keep" | "last" | "first";
 }
 
 /** A segment's name that no other test has. */
@@ -24,7 +31,7 @@ export async function beginShare(page: Page, audience: string): Promise<void> {
 }
 
 /** Chooses Beacon Mail; ends on the mapping. */
-export async function chooseDestination(page: Page, { segment, mode = "Add" }: Choice): Promise<void> {
+export async function chooseDestination(page: Page, { segment }: Choice): Promise<void> {
   await page.getByRole("radio", { name: /Beacon Mail/ }).check();
   if ("new" in segment) {
     await page.getByRole("radio", { name: /A new segment/ }).check();
@@ -36,7 +43,6 @@ export async function chooseDestination(page: Page, { segment, mode = "Add" }: C
     const option = existing.locator("option", { hasText: segment.existing });
     await existing.selectOption((await option.getAttribute("value")) ?? "");
   }
-  await page.getByRole("radio", { name: new RegExp(`^${mode}`) }).check();
   await page.getByRole("button", { name: "Continue to the mapping" }).click();
   await expect(page.getByRole("heading", { level: 1, name: "Mapping" })).toBeVisible();
 }
@@ -58,9 +64,19 @@ export function targetRow(page: Page, name: string): Locator {
   return page.locator(`#field-${name}`);
 }
 
-/** Goes on from the mapping. */
-export async function toReview(page: Page): Promise<void> {
+/** Goes on from the mapping to "When and how". */
+export async function toWhen(page: Page): Promise<void> {
   await page.getByRole("button", { name: "Continue", exact: true }).click();
+  await expect(page.getByRole("heading", { level: 1, name: "When and how" })).toBeVisible();
+}
+
+/** Goes on from the mapping over "When and how" to the review. */
+export async function toReview(page: Page, { mode, limit, duplicates }: Handling = {}): Promise<void> {
+  await toWhen(page);
+  if (mode !== undefined) await page.getByRole("radio", { name: new RegExp(`^${mode}`) }).check();
+  if (duplicates !== undefined) await page.getByLabel("Rows of the same person").selectOption(duplicates);
+  if (limit !== undefined) await page.getByLabel("Hold for approval").fill(limit);
+  await page.getByRole("button", { name: "Continue to the review" }).click();
   await expect(page.getByRole("heading", { level: 1, name: "Review" })).toBeVisible();
 }
 

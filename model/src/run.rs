@@ -62,6 +62,18 @@ impl Mode {
     pub fn is_possible(self, taken: &[JobMode]) -> bool {
         self.jobs().iter().all(|job| taken.contains(job))
     }
+
+    /// The mode to begin with at a destination: the one that was chosen before, else the first that it makes possible. A new segment has nobody to
+    /// remove.
+    pub fn first_fit(chosen: Option<Self>, taken: &[JobMode], is_new_segment: bool) -> Option<Self> {
+        let fits = |mode: &Self| mode.is_possible(taken) && !(*mode == Self::Remove && is_new_segment);
+        chosen.into_iter().chain(Self::ALL).find(fits)
+    }
+
+    /// Whether a run may take people out of a segment that is there already.
+    pub fn takes_away(self) -> bool {
+        matches!(self, Self::Replace | Self::Remove | Self::Mirror)
+    }
 }
 
 /// What is done with rows of one audience that have the same identifiers.
@@ -610,6 +622,17 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_destination_begins_with_a_mode_that_it_takes() {
+        let all = [JobMode::Add, JobMode::Replace, JobMode::Remove];
+        assert_eq!(Mode::first_fit(None, &all, true), Some(Mode::Add));
+        assert_eq!(Mode::first_fit(Some(Mode::Mirror), &all, true), Some(Mode::Mirror), "what was chosen stays");
+        assert_eq!(Mode::first_fit(Some(Mode::Mirror), &[JobMode::Replace], true), Some(Mode::Replace));
+        assert_eq!(Mode::first_fit(Some(Mode::Remove), &all, true), Some(Mode::Add), "a new one has nobody to remove");
+        assert_eq!(Mode::first_fit(Some(Mode::Remove), &all, false), Some(Mode::Remove));
+        assert_eq!(Mode::first_fit(None, &[JobMode::Remove], true), None);
     }
 
     #[test]

@@ -437,6 +437,17 @@ pub struct ChooseDestination {
     pub mode: Mode,
 }
 
+/// How a share's runs change the segment, and what keeps them from doing harm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Handling {
+    /// How the segment is changed.
+    pub mode: Mode,
+    /// What is done with rows of the same person.
+    pub duplicates: Duplicates,
+    /// How much a run may shrink the segment before it is held for approval.
+    pub shrink_limit: ShrinkLimit,
+}
+
 /// All of a share on one page, before it is shared.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ShareReview {

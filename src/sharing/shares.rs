@@ -190,38 +190,6 @@ impl Hub {
         self.share(actor, id).await
     }
 
-    /// Changes how much a run of the share may shrink the segment before it is held for approval.
-    pub async fn set_shrink_limit(&self, actor: &Actor, id: &ShareId, percent: u8) -> Result<()> {
-        require(actor, Role::Member)?;
-        let limit = ShrinkLimit::new(percent)
-            .ok_or_else(|| HubError::invalid("shrink_limit", "Enter a percentage from 0 to 100."))?;
-        let sql = "update share set shrink_limit = $1, updated_at = $2 where id = $3 and account_id = $4";
-        let done = sqlx::query(sql)
-            .bind(i64::from(limit.percent()))
-            .bind(self.now_ms())
-            .bind(id.as_str())
-            .bind(actor.account_id.as_str())
-            .execute(self.database().writer())
-            .await
-            .map_err(internal)?;
-        if done.rows_affected() == 1 { Ok(()) } else { Err(HubError::not_found("share")) }
-    }
-
-    /// Changes what runs of the share do with rows of the same person.
-    pub async fn set_duplicates(&self, actor: &Actor, id: &ShareId, duplicates: Duplicates) -> Result<()> {
-        require(actor, Role::Member)?;
-        let sql = "update share set duplicates = $1, updated_at = $2 where id = $3 and account_id = $4";
-        let done = sqlx::query(sql)
-            .bind(duplicates.as_str())
-            .bind(self.now_ms())
-            .bind(id.as_str())
-            .bind(actor.account_id.as_str())
-            .execute(self.database().writer())
-            .await
-            .map_err(internal)?;
-        if done.rows_affected() == 1 { Ok(()) } else { Err(HubError::not_found("share")) }
-    }
-
     /// Throws a draft away.
     pub async fn discard_share(&self, actor: &Actor, id: &ShareId) -> Result<()> {
         require(actor, Role::Member)?;

@@ -1,11 +1,8 @@
-//! Where a share goes: the endpoint, the segment there, and how it is changed.
+//! Where a share goes: the endpoint, and the segment there. How the segment is changed is the next step but one's (`when`).
 
 use leptos::{form::ActionForm, prelude::*, task::spawn_local};
 use leptos_router::hooks::use_query_map;
-use model::{
-    run::Mode,
-    view::{Destination, DestinationChoice, DestinationSegment, ExistingSegment, ShareView},
-};
+use model::view::{Destination, DestinationChoice, DestinationSegment, ExistingSegment, ShareView};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -92,7 +89,8 @@ pub async fn existing_segments(endpoint_id: String) -> Result<Vec<ExistingSegmen
     crate::session::answer(crate::session::hub().existing_segments(&actor, &id).await).await
 }
 
-/// Chooses the destination, and leads on to the mapping.
+/// Chooses the destination, and leads on to the mapping. Without a `mode` the segment is changed as before, or in the first way that the destination
+/// takes, until the person says how.
 #[server(endpoint = "choose_destination")]
 pub async fn choose_destination(
     share_id: String,
@@ -102,8 +100,11 @@ pub async fn choose_destination(
     #[server(default)] segment_id: String,
     #[server(default)] mode: String,
 ) -> Result<(), AppError> {
-    use model::error::{FieldProblem, HubError};
-    let actor = crate::session::actor().await?;
+    use model::{
+        error::{FieldProblem, HubError},
+        run::Mode,
+    };
+    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
     let chosen = async {
         let id = crate::pages::parse_id::<model::id::ShareId>(&share_id, "share")?;
         let mut problems = Vec::new();
@@ -123,15 +124,22 @@ pub async fn choose_destination(
                 DestinationSegment::New { name: String::new() }
             }
         };
-        let Some(mode) = Mode::ALL.into_iter().find(|known| known.as_str() == mode) else {
-            problems.push(FieldProblem::new("mode", "Choose what happens to the segment."));
-            return Err(HubError::Invalid { problems });
-        };
         if !problems.is_empty() {
             return Err(HubError::Invalid { problems });
         }
+        let is_new = matches!(segment, DestinationSegment::New { .. });
+        let mode = match Mode::ALL.into_iter().find(|known| known.as_str() == mode) {
+            Some(mode) => mode,
+            None => {
+                let before = hub.share(&actor, &id).await?.destination.map(|destination| destination.mode);
+                let choices = hub.destinations(&actor, &id).await?;
+                let choice = choices.into_iter().find(|choice| choice.id.as_str() == endpoint_id);
+                let taken = choice.map(|choice| choice.delivery.modes).unwrap_or_default();
+                Mode::first_fit(before, &taken, is_new).unwrap_or(Mode::Add)
+            }
+        };
         let choice = model::view::ChooseDestination { endpoint_id: endpoint_id.clone(), segment, mode };
-        crate::session::hub().choose_destination(&actor, &id, choice).await
+        hub.choose_destination(&actor, &id, choice).await
     };
     match chosen.await {
         Ok(share) => {
@@ -144,7 +152,6 @@ pub async fn choose_destination(
                 ("segment_choice", &segment_choice),
                 ("segment_name", &segment_name),
                 ("segment_id", &segment_id),
-                ("mode", &mode),
             ];
             Err(crate::flash::fail(&path(&share_id, &endpoint_id), &values, error).await)
         }
@@ -191,7 +198,6 @@ struct Initial {
     is_existing: bool,
     segment_name: String,
     segment_id: String,
-    mode: String,
 }
 
 impl Initial {
@@ -212,24 +218,13 @@ impl Initial {
         let only_existing =
             chosen.is_some_and(|choice| !choice.delivery.new_segment && choice.delivery.existing_segment);
         let choice = typed("segment_choice", if is_existing || only_existing { "existing" } else { "new" }.to_owned());
-        let mode = had.map_or(Mode::Add, |had| had.mode);
-        let mode = chosen.map_or(mode, |choice| if offers(choice, mode) { mode } else { first_mode(choice) });
         Self {
             endpoint: data.chosen.clone(),
             is_existing: choice == "existing",
             segment_name: typed("segment_name", name),
             segment_id: typed("segment_id", id),
-            mode: typed("mode", mode.as_str().to_owned()),
         }
     }
-}
-
-fn offers(choice: &DestinationChoice, mode: Mode) -> bool {
-    mode.is_possible(&choice.delivery.modes)
-}
-
-fn first_mode(choice: &DestinationChoice) -> Mode {
-    Mode::ALL.into_iter().find(|mode| offers(choice, *mode)).unwrap_or(Mode::Add)
 }
 
 #[component]
@@ -238,7 +233,7 @@ fn Loaded(data: DestinationData, form: FormState, action: ServerAction<ChooseDes
     let share = data.share;
     let size = people(&share);
     let head = view! {
-        <PageHead title="Destination" above=above(&share) lead="Choose who gets the audience, and what happens to their segment." />
+        <PageHead title="Destination" above=above(&share) lead="Choose who gets the audience, and in which of its segments." />
         <Steps share=share.clone() current=Step::Destination />
         <p class="shared-audience">
             <Icon name=IconName::Audiences />
@@ -308,20 +303,6 @@ fn Loaded(data: DestinationData, form: FormState, action: ServerAction<ChooseDes
     let initial_segment = initial.segment_id.clone();
     let existing =
         move || segment_choice(&segments.get(), chosen.with(String::is_empty), &initial_segment, is_existing);
-    let modes: Vec<_> = Mode::ALL
-        .into_iter()
-        .map(|mode| {
-            let declared = move || delivery().is_none_or(|delivery| mode.is_possible(&delivery.modes));
-            let possible = move || declared() && (mode != Mode::Remove || is_existing.get());
-            let sentence = move || mode_sentence(mode, is_existing.get());
-            view! {
-                <label class="choice" class:not-declared=move || !declared() class:disabled=move || !possible()>
-                    <input type="radio" name="mode" value=mode.as_str() checked=initial.mode == mode.as_str() disabled=move || !declared() />
-                    <span class="choice-text"><strong>{mode.label()}</strong><span>{sentence}</span></span>
-                </label>
-            }
-        })
-        .collect();
     let share_id = share.id.to_string();
     let get_path = path(&share_id, "");
     let summary_form = form.clone();
@@ -336,7 +317,7 @@ fn Loaded(data: DestinationData, form: FormState, action: ServerAction<ChooseDes
         <ActionForm action attr:class="destination-form" attr:novalidate="">
             <ErrorSummary
                 form=summary_form
-                fields=&[("endpoint_id", "Destination"), ("segment_name", "Name of the new segment"), ("segment_id", "Existing segment"), ("mode", "Mode")]
+                fields=&[("endpoint_id", "Destination"), ("segment_name", "Name of the new segment"), ("segment_id", "Existing segment")]
             />
             <input type="hidden" name="share_id" value=share_id />
             <fieldset id="endpoint_id" disabled=!may_share>
@@ -385,15 +366,10 @@ fn Loaded(data: DestinationData, form: FormState, action: ServerAction<ChooseDes
                             disabled=move || !takes_existing.get()
                             on:change=move |_| is_existing.set(true)
                         />
-                        <span class="choice-text"><strong>"A segment that it has"</strong><span>"Its members are changed as you choose below."</span></span>
+                        <span class="choice-text"><strong>"A segment that it has"</strong><span>"How its members are changed is chosen later."</span></span>
                     </label>
                     <div class="field">{existing} {problem("segment_id")}</div>
                 </div>
-            </fieldset>
-            <fieldset id="mode" disabled=!may_share>
-                <legend>"What happens to the segment"</legend>
-                {problem("mode")}
-                {modes}
             </fieldset>
             <div class="form-actions">
                 {if may_share {
@@ -496,21 +472,5 @@ fn segment_choice(segments: &Segments, nothing_chosen: bool, initial: &str, is_e
             }
             .into_any()
         }
-    }
-}
-
-/// What will happen, before it is known to which segment.
-fn mode_sentence(mode: Mode, is_existing: bool) -> &'static str {
-    match (mode, is_existing) {
-        (Mode::Add, _) => "The people of the audience are added. Whoever is in the segment stays.",
-        (Mode::Replace, true) => {
-            "The segment's present members are exchanged for the people of the audience, once everything has arrived."
-        }
-        (Mode::Replace, false) => "The segment holds exactly the people of the audience, at each run.",
-        (Mode::Mirror, _) => {
-            "Each run sends only what changed since the one before, and removes who left the audience. Nobody else is touched."
-        }
-        (Mode::Remove, true) => "The people of the audience are taken out. Whoever else is in the segment stays.",
-        (Mode::Remove, false) => "Takes people out of a segment that exists; a new one has nobody to take out.",
     }
 }

@@ -1,13 +1,16 @@
-//! Making a share: its destination, its mapping, its review; and the steps between them. The list of shares and a share's own page are not here.
+//! Making a share: its destination, its mapping, when and how it runs, its review; and the steps between them. The list of shares and a share's own page are not here.
 
 mod destination;
 mod mapping;
 mod review;
 mod steps;
+mod timing;
+mod when;
 
 pub use destination::DestinationPage;
 pub use mapping::MappingPage;
 pub use review::{ReviewPage, ShareNow};
+pub use when::WhenPage;
 
 use model::{
     field::Field,
@@ -31,29 +34,43 @@ fn people(share: &ShareView) -> String {
     }
 }
 
-/// What a mode does to a segment, in one sentence.
-fn mode_effect(mode: Mode, segment: &DestinationSegment, size: Option<u64>) -> String {
+/// What a mode does to a segment, in one sentence. `size` is the audience's, `members` the segment's, where they are known.
+fn mode_effect(mode: Mode, segment: &DestinationSegment, size: Option<u64>, members: Option<u64>) -> String {
     let name = segment.name();
     let number = size.map_or_else(|| "The people".to_owned(), |size| format!("The {} people", grouped(size)));
+    let people = size.map_or_else(|| "the people".to_owned(), |size| format!("the {} people", grouped(size)));
+    let present = members.map_or_else(
+        || "The present members".to_owned(),
+        |members| match members {
+            1 => "The one member".to_owned(),
+            members => format!("The present {}", counted(members, "member", "members")),
+        },
+    );
+    let others = members.map_or_else(
+        || "Whoever is in it stays.".to_owned(),
+        |members| format!("Its present {} stay.", counted(members, "member", "members")),
+    );
     match (mode, segment) {
         (Mode::Add, DestinationSegment::New { .. }) => {
             format!("A new segment “{name}” is made. {number} of the audience are added to it.")
         }
         (Mode::Add, DestinationSegment::Existing { .. }) => {
-            format!("{number} of the audience are added to “{name}”. Whoever is in it stays.")
+            format!("{number} of the audience are added to “{name}”. {others}")
         }
         (Mode::Replace, DestinationSegment::New { .. }) => {
-            format!("A new segment “{name}” is made with exactly the people of the audience.")
+            format!(
+                "A new segment “{name}” is made with exactly {people} of the audience; later runs replace its members."
+            )
         }
         (Mode::Replace, DestinationSegment::Existing { .. }) => format!(
-            "The present members of “{name}” are exchanged for the people of the audience, once everything has arrived. If the run fails before \
-             that, the segment stays as it is."
+            "{present} of “{name}” are exchanged for {people} of the audience, once everything has arrived. If the run fails before that, the \
+             segment stays as it is."
         ),
         (Mode::Remove, _) => {
             format!("{number} of the audience are taken out of “{name}”. Whoever else is in it stays.")
         }
         (Mode::Mirror, DestinationSegment::New { .. }) => format!(
-            "A new segment “{name}” is made with the people of the audience. Later runs send only what changed: who is new, who has other values, \
+            "A new segment “{name}” is made with {people} of the audience. Later runs send only what changed: who is new, who has other values, \
              and who left and is to be removed."
         ),
         (Mode::Mirror, DestinationSegment::Existing { .. }) => format!(

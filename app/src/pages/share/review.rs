@@ -2,9 +2,7 @@
 
 use leptos::{form::ActionForm, prelude::*};
 use model::{
-    field::{Field, FieldKind},
     mapping::{Finding, Link, Severity, Source},
-    run::{Duplicates, Mode, ShrinkLimit},
     view::{Destination, DestinationSegment, ShareReview, ShareView},
 };
 
@@ -28,8 +26,6 @@ use crate::{
     pages::address_part,
 };
 
-/// The id of the form that shares.
-const SHARE_FORM: &str = "share-now";
 /// In `what`, when nothing is to be sent.
 const PRE_FLIGHT: &str = "pre_flight";
 /// In `last_run`, when the share had no run.
@@ -50,14 +46,11 @@ pub async fn review_page(share_id: String) -> Result<ShareReview, AppError> {
 }
 
 /// Shares, and leads to the run. `last_run` is the newest run that the page showed: when there is a newer one, the form was sent twice, or somebody
-/// else was faster, and that run is shown instead of making another. `shrink_limit` is in percent; it and `duplicates` are empty where the page did
-/// not ask for them. `what` is `pre_flight` when only what would happen is to be found out.
+/// else was faster, and that run is shown instead of making another. `what` is `pre_flight` when only what would happen is to be found out.
 #[server(endpoint = "share_now")]
 pub async fn share_now(
     share_id: String,
     #[server(default)] last_run: String,
-    #[server(default)] shrink_limit: String,
-    #[server(default)] duplicates: String,
     #[server(default)] what: String,
 ) -> Result<(), AppError> {
     let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
@@ -72,16 +65,6 @@ pub async fn share_now(
             {
                 return Ok(run.id);
             }
-        }
-        if !shrink_limit.is_empty() {
-            let wrong = || model::error::HubError::invalid("shrink_limit", "Enter a percentage from 0 to 100.");
-            let percent = shrink_limit.trim().parse().map_err(|_| wrong())?;
-            hub.set_shrink_limit(&actor, &id, percent).await?;
-        }
-        if !duplicates.is_empty() {
-            let wrong = || model::error::HubError::invalid("duplicates", "Choose what is sent of the same person.");
-            let choice = model::run::Duplicates::parse(&duplicates).ok_or_else(wrong)?;
-            hub.set_duplicates(&actor, &id, choice).await?;
         }
         let asked =
             if what == PRE_FLIGHT { hub.pre_flight(&actor, &id).await } else { hub.share_now(&actor, &id).await };
@@ -98,9 +81,7 @@ pub async fn share_now(
             leptos_axum::redirect(&format!("/runs/{run}"));
             Ok(())
         }
-        Err(error) => {
-            Err(crate::flash::fail(&path, &[("shrink_limit", &shrink_limit), ("duplicates", &duplicates)], error).await)
-        }
+        Err(error) => Err(crate::flash::fail(&path, &[], error).await),
     }
 }
 
@@ -156,7 +137,7 @@ fn Loaded(review: ShareReview, form: FormState, action: ServerAction<ShareNow>) 
     } else if may_share {
         let (share_id, mapping_path) = (share.id.to_string(), mapping_path.clone());
         view! {
-            <ActionForm action attr:class="share-now" attr:id=SHARE_FORM>
+            <ActionForm action attr:class="share-now">
                 <input type="hidden" name="share_id" value=share_id />
                 <input type="hidden" name="last_run" value=last_run />
                 <ButtonLink href=mapping_path>"Back to the mapping"</ButtonLink>
@@ -172,10 +153,10 @@ fn Loaded(review: ShareReview, form: FormState, action: ServerAction<ShareNow>) 
     view! {
         <PageHead title="Review" above=above(&share) lead="What will happen when you share. Nothing has been sent yet." />
         <Steps share=share.clone() current=Step::Review />
-        <ErrorSummary form=form.clone() fields=&[("shrink_limit", "Hold for approval"), ("duplicates", "Rows of the same person")] />
+        <ErrorSummary form />
         <div class="review">
             <Findings findings=review.findings destination=destination.clone() mapping_path=mapping_path.clone() />
-            <Facts share=share.clone() destination=destination.clone() sample form=(may_share && errors == 0).then_some(form) />
+            <Facts share=share.clone() destination=destination.clone() sample />
             <MappingTable share=share destination mapping_path />
         </div>
         <div class="share-bar">{share_part}</div>
@@ -185,23 +166,13 @@ fn Loaded(review: ShareReview, form: FormState, action: ServerAction<ShareNow>) 
 
 /// Who, how many, where to and what happens there.
 #[component]
-fn Facts(share: ShareView, destination: Destination, sample: AnyView, form: Option<FormState>) -> impl IntoView {
+fn Facts(share: ShareView, destination: Destination, sample: AnyView) -> impl IntoView {
     let id = share.id.to_string();
-    let takes_away = match destination.mode {
-        Mode::Add => false,
-        Mode::Mirror => true,
-        Mode::Replace | Mode::Remove => matches!(destination.segment, DestinationSegment::Existing { .. }),
-    };
-    let identity = identity_names(&share, &destination);
-    let duplicates = (!identity.is_empty()).then_some(()).and(form.clone()).map(|form| {
-        let chosen = share.duplicates.within(destination.mode);
-        view! { <DuplicatesField form chosen mode=destination.mode identity /> }
-    });
-    let guard = form.filter(|_| takes_away).map(|form| view! { <ShrinkLimitField form limit=share.shrink_limit /> });
     let effect = mode_effect(
         destination.mode,
         &destination.segment,
         share.audience.size.filter(|_| !share.audience.size_is_estimate),
+        None,
     );
     let segment = match &destination.segment {
         DestinationSegment::New { name } => format!("“{name}”, a new one that the first run makes"),
@@ -245,75 +216,7 @@ fn Facts(share: ShareView, destination: Destination, sample: AnyView, form: Opti
                     <dd>{sample}</dd>
                 </div>
             </dl>
-            {duplicates}
-            {guard}
         </section>
-    }
-}
-
-/// The mapped fields by which people are told apart.
-fn identity_names(share: &ShareView, destination: &Destination) -> String {
-    let is_mapped = |field: &&Field| field.kind == FieldKind::Identifier && share.mapping.link(&field.name).is_some();
-    let mapped: Vec<&Field> = destination.fields.iter().filter(is_mapped).collect();
-    let has_required = mapped.iter().any(|field| field.required);
-    let telling = mapped.into_iter().filter(|field| field.required || !has_required);
-    telling.map(Field::display_name).collect::<Vec<_>>().join(" and ")
-}
-
-/// What is sent of rows of the same person. It stands apart from the form that it is sent with.
-#[component]
-fn DuplicatesField(form: FormState, chosen: Duplicates, mode: Mode, identity: String) -> impl IntoView {
-    let typed = Duplicates::parse(&form.value("duplicates")).unwrap_or(chosen);
-    let problem = form.problem("duplicates");
-    let offered = Duplicates::ALL.into_iter().filter(|choice| choice.within(mode) == *choice);
-    let options: Vec<_> = offered
-        .map(|choice| {
-            let label = match choice {
-                Duplicates::Keep => "Send all of them",
-                Duplicates::Last => "Send the last, reject the others",
-                Duplicates::First => "Send the first, reject the others",
-            };
-            view! { <option value=choice.as_str() selected=choice == typed>{label}</option> }
-        })
-        .collect();
-    view! {
-        <div class="field guard" class:wrong=move || problem.with(Option::is_some)>
-            <label for="duplicates">"Rows of the same person"</label>
-            <select id="duplicates" name="duplicates" form=SHARE_FORM aria-describedby="duplicates-help duplicates-problem">{options}</select>
-            <p class="problem" id="duplicates-problem" hidden=move || problem.with(Option::is_none)>{move || problem.get()}</p>
-            <p class="help" id="duplicates-help">{format!("Rows with the same {identity} are of the same person.")}</p>
-        </div>
-    }
-}
-
-/// How much of the segment may go before somebody is asked. It stands apart from the form that it is sent with.
-#[component]
-fn ShrinkLimitField(form: FormState, limit: ShrinkLimit) -> impl IntoView {
-    let typed = form.value("shrink_limit");
-    let value = if typed.is_empty() { limit.percent().to_string() } else { typed };
-    let problem = form.problem("shrink_limit");
-    view! {
-        <div class="field guard" class:wrong=move || problem.with(Option::is_some)>
-            <label for="shrink_limit">"Hold for approval"</label>
-            <p class="guard-line">
-                "when more than "
-                <input
-                    id="shrink_limit"
-                    name="shrink_limit"
-                    form=SHARE_FORM
-                    type="number"
-                    min="0"
-                    max="100"
-                    step="1"
-                    value=value
-                    aria-describedby="shrink_limit-help shrink_limit-problem"
-                    aria-invalid=move || problem.with(Option::is_some).to_string()
-                />
-                " % of the members would go"
-            </p>
-            <p class="problem" id="shrink_limit-problem" hidden=move || problem.with(Option::is_none)>{move || problem.get()}</p>
-            <p class="help" id="shrink_limit-help">"The run then waits before anything is sent. 100 never holds it."</p>
-        </div>
     }
 }
 

@@ -1,4 +1,4 @@
-//! Where in the making of a share a page stands: the four steps, as links once they can be reached.
+//! Where in the making of a share a page stands: the five steps, as links once they can be reached.
 
 use leptos::prelude::*;
 use model::view::ShareView;
@@ -10,6 +10,8 @@ pub enum Step {
     Destination,
     /// Which field feeds which.
     Mapping,
+    /// How the segment is changed, and when it runs.
+    When,
     /// All of it, before it is shared.
     Review,
 }
@@ -29,6 +31,7 @@ pub fn Steps(
         ("Audience", Some(format!("/audiences/{}", share.audience.id)), None, true),
         ("Destination", Some(format!("/shares/{id}/destination")), Some(Step::Destination), chosen),
         ("Mapping", chosen.then(|| format!("/shares/{id}/mapping")), Some(Step::Mapping), mapped),
+        ("When and how", mapped.then(|| format!("/shares/{id}/when")), Some(Step::When), mapped),
         ("Review", mapped.then(|| format!("/shares/{id}/review")), Some(Step::Review), false),
     ];
     let items: Vec<_> = steps

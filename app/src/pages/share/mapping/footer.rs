@@ -1,4 +1,4 @@
-//! The bar that is always in sight: how far the mapping is, undo and redo, whether it is saved, and on to the review.
+//! The bar that is always in sight: how far the mapping is, undo and redo, whether it is saved, and on to the next step.
 
 use leptos::prelude::*;
 
@@ -21,7 +21,7 @@ pub fn Footer(
     /// What saves it.
     saver: Saver,
     /// The next page.
-    review_path: String,
+    next_path: String,
     /// Goes there once everything is saved.
     go_on: impl Fn() + Copy + Send + Sync + 'static,
 ) -> impl IntoView {
@@ -117,7 +117,7 @@ pub fn Footer(
                             type="submit"
                             class="button primary"
                             name="then"
-                            value="review"
+                            value="next"
                             on:click=move |event| {
                                 event.prevent_default();
                                 go_on();
@@ -129,7 +129,7 @@ pub fn Footer(
                 }
                     .into_any()
             } else {
-                view! { <div class="doing"><ButtonLink href=review_path>"To the review"</ButtonLink></div> }.into_any()
+                view! { <div class="doing"><ButtonLink href=next_path>"Go on"</ButtonLink></div> }.into_any()
             }}
         </footer>
     }

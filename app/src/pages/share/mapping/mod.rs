@@ -106,7 +106,7 @@ pub async fn save_mapping(share_id: String, mapping: Mapping) -> Result<(), AppE
 }
 
 /// Saves the mapping as the plain form says it. `accept` names a suggestion to take over (a destination field, or all confident ones); `then` is
-/// `review` to go on, else the page is shown again.
+/// `next` to go on, else the page is shown again.
 #[server(endpoint = "save_mapping_form")]
 pub async fn save_mapping_form(
     share_id: String,
@@ -129,8 +129,8 @@ pub async fn save_mapping_form(
         hub.save_mapping(&actor, &id, said.clone()).await
     };
     match saved.await {
-        Ok(share) if then == "review" && accept.is_empty() => {
-            leptos_axum::redirect(&format!("/shares/{}/review", share.id));
+        Ok(share) if then == "next" && accept.is_empty() => {
+            leptos_axum::redirect(&format!("/shares/{}/when", share.id));
             Ok(())
         }
         Ok(_) => {
@@ -195,11 +195,11 @@ fn Loaded(data: MappingData, form: FormState, show_values: bool) -> impl IntoVie
         }
     });
 
-    let review_path = format!("/shares/{}/review", share.id);
+    let next_path = format!("/shares/{}/when", share.id);
     let navigate = use_navigate();
     let go_on = StoredValue::new({
-        let review_path = review_path.clone();
-        Callback::new(move |()| navigate(&review_path, NavigateOptions::default()))
+        let next_path = next_path.clone();
+        Callback::new(move |()| navigate(&next_path, NavigateOptions::default()))
     });
     let destination_path = format!("/shares/{}/destination", share.id);
     let action = <SaveMappingForm as leptos::server_fn::ServerFn>::url();
@@ -273,7 +273,7 @@ fn Loaded(data: MappingData, form: FormState, show_values: bool) -> impl IntoVie
             <p class="visually-hidden" aria-live="polite" id="said">{move || work.said.get()}</p>
             <Preview work />
             <Countries />
-            <Footer work saver review_path go_on=move || saver.save_then(go_on.get_value()) />
+            <Footer work saver next_path go_on=move || saver.save_then(go_on.get_value()) />
         </form>
     }
     .into_any()
