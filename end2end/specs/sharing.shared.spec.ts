@@ -1,7 +1,7 @@
 // The main job, from an audience to its receipt: with the page's program and without.
 
 import { expect, test } from "../support/test.ts";
-import { beginShare, chooseDestination, download, funnel, membersOf, newSegment, runEnds, runReaches, shareNow, shareToMap, sourceOf, toReview } from "../support/sharing.ts";
+import { beginShare, chooseDestination, download, funnel, membersOf, newSegment, runEnds, runReaches, shareNow, shareToMap, sourceOf, toReview, toWhen } from "../support/sharing.ts";
 
 test("an audience is shared into a new segment, and every row is accounted for", async ({ member: { page }, javaScriptEnabled, axe }) => {
   const segment = newSegment("Whole way");
@@ -198,17 +198,24 @@ test("what would happen is found out without sending, and rejects are repaired a
   expect(await membersOf(page, segment)).toBe(members + 1);
 });
 
-test("people can't be removed from a segment that is yet to be made", async ({ member: { page }, expectComplaint, javaScriptEnabled }) => {
+test("people can't be removed from a segment that is yet to be made", async ({ member: { page } }) => {
+  await shareToMap(page, "High-value customers", { segment: { new: newSegment("Nobody yet") } });
+  await toWhen(page);
+  const remove = page.getByRole("radio", { name: /^Remove/ });
+  await expect(remove).toBeDisabled();
+  await expect(page.locator(".choice", { has: remove })).toContainText("a new one has nobody to take out");
+});
+
+test("a limit that is none is said at its field, and what was chosen stays", async ({ member: { page }, expectComplaint, javaScriptEnabled }) => {
   if (javaScriptEnabled) expectComplaint(/status of 422/);
-  await beginShare(page, "High-value customers");
-  await page.getByRole("radio", { name: /Beacon Mail/ }).check();
-  await page.getByRole("radio", { name: /A new segment/ }).check();
-  await page.getByLabel("Name of the new segment").fill("Nobody yet");
-  await page.getByRole("radio", { name: /^Remove/ }).check();
-  await page.getByRole("button", { name: "Continue to the mapping" }).click();
-  await expect(page.getByRole("alert")).toContainText(/new segment|exists|Remove/i);
-  await expect(page.getByLabel("Name of the new segment")).toHaveValue("Nobody yet");
-  await expect(page.getByRole("radio", { name: /^Remove/ })).toBeChecked();
+  await shareToMap(page, "High-value customers", { segment: { existing: "Spring campaign" } });
+  await toWhen(page);
+  await page.getByRole("radio", { name: /^Replace/ }).check();
+  await page.getByLabel("Hold for approval").fill("120");
+  await page.getByRole("button", { name: "Continue to the review" }).click();
+  await expect(page.getByRole("alert")).toContainText("Enter a percentage from 0 to 100.");
+  await expect(page.getByLabel("Hold for approval")).toHaveValue("120");
+  await expect(page.getByRole("radio", { name: /^Replace/ })).toBeChecked();
 });
 
 test("an audience with nobody in it is shared to the end, and a draft can be discarded", async ({ member: { page } }) => {
