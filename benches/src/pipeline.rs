@@ -129,7 +129,7 @@ fn plain(source: &[u8], mapping: &Mapping) -> anyhow::Result<u64> {
     let header = reader.headers()?.clone();
     let place = |link: &Link| match &link.source {
         Source::Field { name } => header.iter().position(|column| column == name).context("a column is missing"),
-        Source::Constant { .. } => anyhow::bail!("no constants here"),
+        Source::Joined { .. } | Source::Constant { .. } => anyhow::bail!("one field for each value here"),
     };
     let places: Vec<usize> = mapping.links.iter().map(place).collect::<Result<_, _>>()?;
     let mut record = csv::StringRecord::new();

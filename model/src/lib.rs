@@ -9,6 +9,7 @@ pub mod field;
 pub mod id;
 pub mod mapping;
 pub mod phone;
+pub mod preset;
 pub mod reject;
 pub mod rows;
 pub mod run;

@@ -7,8 +7,9 @@ mod plan;
 mod row;
 mod value;
 
-pub use check::{check, default_transforms, why_not};
-pub use plan::{Plan, Preview, PreviewCell};
+pub(crate) use check::in_the_targets_form;
+pub use check::{check, default_transforms, joined, why_not};
+pub use plan::{Plan, Preview, PreviewCell, leaves_empty};
 pub use row::{Row, RowBuffer, RowNotUtf8, TextRow};
 
 use serde::{Deserialize, Serialize};
@@ -24,11 +25,38 @@ pub enum Source {
         /// Its name.
         name: String,
     },
+    /// Several fields of the audience, one behind the other. Those that are empty are left out, with their separator.
+    Joined {
+        /// Their names, in order.
+        names: Vec<String>,
+        /// What stands between them.
+        separator: String,
+    },
     /// The same value for every row.
     Constant {
         /// The value.
         value: String,
     },
+}
+
+/// The most fields that are joined.
+pub const MOST_JOINED: usize = 10;
+
+impl Source {
+    /// The fields of the audience that it reads.
+    pub fn fields(&self) -> impl Iterator<Item = &str> {
+        let names = match self {
+            Self::Field { name } => std::slice::from_ref(name),
+            Self::Joined { names, .. } => names,
+            Self::Constant { .. } => &[],
+        };
+        names.iter().map(String::as_str)
+    }
+
+    /// Whether it reads that field of the audience.
+    pub fn reads(&self, field: &str) -> bool {
+        self.fields().any(|name| name == field)
+    }
 }
 
 /// One line of a mapping: what a destination field gets.

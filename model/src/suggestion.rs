@@ -1,14 +1,18 @@
 //! Suggested mappings: by name, alias and type, each with a confidence and a reason. No outside service; never touches what a person set.
 
+mod name;
+
+pub use name::{Meaning, meaning};
+
 use std::{cmp::Reverse, collections::HashSet};
 
 use serde::{Deserialize, Serialize};
-use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
 use crate::{
     field::{Field, FieldForm, FieldKind, FieldType},
     mapping::{Link, Mapping, Source, default_transforms, why_not},
 };
+use name::Name;
 
 /// A link that a person may accept.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,188 +27,6 @@ pub struct Suggestion {
 
 /// Below this nothing is suggested: a wrong suggestion costs more than none.
 const LEAST_CONFIDENCE: u8 = 50;
-
-/// Words for the same thing. The first of each line is the one that the others stand for; words are written as `folded` makes them.
-const ALIASES: &[&[&str]] = &[
-    &[
-        "email",
-        "e mail",
-        "mail",
-        "email address",
-        "e mail address",
-        "mail address",
-        "electronic mail",
-        "correo",
-        "courriel",
-    ],
-    &[
-        "phone",
-        "phone number",
-        "telephone",
-        "telephone number",
-        "tel",
-        "telefon",
-        "telefonnummer",
-        "telefono",
-        "mobile",
-        "mobile phone",
-        "mobile number",
-        "cell",
-        "cell phone",
-        "msisdn",
-        "handy",
-        "handynummer",
-        "portable",
-    ],
-    &["first name", "firstname", "given name", "givenname", "forename", "fname", "vorname", "prenom", "nombre"],
-    &[
-        "last name",
-        "lastname",
-        "surname",
-        "family name",
-        "familyname",
-        "lname",
-        "sname",
-        "nachname",
-        "familienname",
-        "nom",
-        "apellido",
-    ],
-    &["user name", "username", "login", "login name", "nickname", "nick name"],
-    &["full name", "fullname", "name", "display name", "contact name"],
-    &[
-        "postal code",
-        "postalcode",
-        "postcode",
-        "post code",
-        "zip",
-        "zip code",
-        "zipcode",
-        "plz",
-        "postleitzahl",
-        "code postal",
-    ],
-    &["country", "country code", "countrycode", "country iso", "land", "pays", "pais"],
-    &["city", "town", "locality", "ort", "stadt", "ville", "ciudad"],
-    &["street", "street address", "address line", "address", "strasse", "rue", "calle"],
-    &["region", "state", "province", "county", "bundesland"],
-    &["birth date", "birthdate", "date of birth", "birthday", "dob", "geburtsdatum", "geburtstag"],
-    &["gender", "sex", "geschlecht"],
-    &["company", "company name", "organisation", "organization", "employer", "firma"],
-    &["language", "lang", "locale", "sprache"],
-    &[
-        "customer id",
-        "customerid",
-        "customer number",
-        "customer no",
-        "customer key",
-        "crm id",
-        "crmid",
-        "external id",
-        "externalid",
-        "client id",
-        "contact id",
-        "member id",
-        "person id",
-        "user id",
-        "userid",
-        "kundennummer",
-        "kunden nr",
-        "id",
-    ],
-    &[
-        "mobile ad id",
-        "mobile advertising id",
-        "advertising id",
-        "device id",
-        "maid",
-        "idfa",
-        "gaid",
-        "aaid",
-        "adid",
-        "android id",
-    ],
-    &["cookie id", "cookieid", "cookie", "browser id"],
-    &[
-        "created at",
-        "created",
-        "created on",
-        "signup date",
-        "sign up date",
-        "registered at",
-        "joined at",
-        "member since",
-    ],
-    &["last purchase", "last purchase date", "last order", "last order date", "last purchased at", "last bought"],
-];
-
-/// Words that turn a name into one about something else: `email_opt_in` is no e-mail address, and `phone_country` no phone.
-const TURNING: &[&str] = &[
-    "allowed",
-    "at",
-    "blocked",
-    "bounce",
-    "bounced",
-    "campaign",
-    "clicked",
-    "confirmed",
-    "consent",
-    "count",
-    "country",
-    "date",
-    "deleted",
-    "domain",
-    "extension",
-    "flag",
-    "format",
-    "has",
-    "hash",
-    "hashed",
-    "id",
-    "in",
-    "is",
-    "key",
-    "language",
-    "last",
-    "md",
-    "md5",
-    "on",
-    "opened",
-    "opt",
-    "optin",
-    "optout",
-    "out",
-    "permission",
-    "preference",
-    "preferred",
-    "provider",
-    "score",
-    "sent",
-    "sha",
-    "sha1",
-    "sha256",
-    "source",
-    "state",
-    "status",
-    "subscribed",
-    "subscription",
-    "template",
-    "time",
-    "type",
-    "unsubscribed",
-    "valid",
-    "validated",
-    "verified",
-];
-
-/// Words that say only which one of several, or in which form; the field is still the same thing.
-const WEAK: &[&str] = &[
-    "1", "2", "main", "primary", "default", "home", "private", "personal", "work", "business", "customer", "contact",
-    "user", "person", "client", "member", "raw", "value", "field", "the", "of", "my", "your",
-];
-
-/// Words for the form, not for the thing; the form itself is declared.
-const FORM: &[&str] = &["hash", "hashed", "sha", "sha256", "256", "hex", "base64"];
 
 /// Links for destination fields that have none: for each at most one, and only a likely one, in the order of the destination's fields. Each source
 /// field is suggested for at most one identifier, the likeliest; none is suggested for an identifier that a person has mapped it to already.
@@ -271,14 +93,12 @@ fn identifier_sources<'a>(
     destination: &'a [Field],
     mapping: &'a Mapping,
 ) -> impl Iterator<Item = usize> + 'a {
-    mapping.links.iter().filter_map(|link| {
-        let Source::Field { name } = &link.source else { return None };
-        let target = destination.iter().find(|target| target.name == link.target)?;
-        if target.kind != FieldKind::Identifier {
-            return None;
-        }
-        source.iter().position(|field| field.name == *name)
-    })
+    let feeds_identifier = |link: &&Link| {
+        let target = destination.iter().find(|target| target.name == link.target);
+        target.is_some_and(|target| target.kind == FieldKind::Identifier)
+    };
+    let names = mapping.links.iter().filter(feeds_identifier).flat_map(|link| link.source.fields());
+    names.filter_map(|name| source.iter().position(|field| field.name == name))
 }
 
 /// How likely the two mean the same, and why; none when it is not likely enough to be said.
@@ -366,96 +186,6 @@ fn name_likeness(field: &Field, name: &Name, target: &Field, target_name: &Name)
         return Some((68, NameReason::Alike));
     }
     None
-}
-
-/// A field's name, taken apart.
-struct Name {
-    /// All words.
-    words: Vec<String>,
-    /// The words that say what it is: without those of form and those that only say which one of several.
-    core: Vec<String>,
-    /// The line of `ALIASES` that it is found in.
-    meaning: Option<usize>,
-    /// Whether all of its words are in that line, not only the core.
-    meaning_is_whole: bool,
-    /// Words that make it about something else, sorted.
-    turning: Vec<String>,
-}
-
-impl Name {
-    /// The field's name, then its label if it has one.
-    fn all_of(field: &Field) -> Vec<Self> {
-        std::iter::once(&field.name).chain(&field.label).map(|name| Self::of(name, field)).collect()
-    }
-
-    fn of(name: &str, field: &Field) -> Self {
-        let all = folded(name);
-        // In a field that is declared as a hash, "hash" in the name says nothing more.
-        let words: Vec<String> = if field.form == FieldForm::Raw || all.iter().all(|word| FORM.contains(&word.as_str()))
-        {
-            all
-        } else {
-            all.into_iter().filter(|word| !FORM.contains(&word.as_str())).collect()
-        };
-        let core: Vec<String> = words.iter().filter(|word| !WEAK.contains(&word.as_str())).cloned().collect();
-        let whole = meaning_of(&words);
-        let meaning = whole.or_else(|| meaning_of(&core));
-        // The words of a known name are no turning words: the "date" of "birth date", the "id" of "customer id".
-        let turning = if meaning.is_some() {
-            Vec::new()
-        } else {
-            let mut turning: Vec<String> =
-                words.iter().filter(|word| TURNING.contains(&word.as_str())).cloned().collect();
-            turning.sort_unstable();
-            turning
-        };
-        Self { words, core, meaning, meaning_is_whole: whole.is_some(), turning }
-    }
-}
-
-fn meaning_of(words: &[String]) -> Option<usize> {
-    let joined = words.join(" ");
-    ALIASES.iter().position(|line| line.contains(&joined.as_str()))
-}
-
-/// The words of a name, in lower case without accents: `eMailAdresse`, `e-mail_adresse` and `E Mail Adresse` are the same.
-fn folded(name: &str) -> Vec<String> {
-    let mut words = Vec::new();
-    let mut word = String::new();
-    let mut before: Option<char> = None;
-    let plain: Vec<char> = name.nfkd().filter(|character| !is_combining_mark(*character)).collect();
-    for (index, character) in plain.iter().copied().enumerate() {
-        if !character.is_alphanumeric() {
-            flush(&mut word, &mut words);
-            before = None;
-            continue;
-        }
-        let next_is_lower = plain.get(index + 1).is_some_and(|next| next.is_lowercase());
-        let starts_word = before.is_some_and(|before| {
-            (before.is_lowercase() && character.is_uppercase())
-                || (before.is_uppercase() && character.is_uppercase() && next_is_lower)
-                || (before.is_alphabetic() && character.is_numeric())
-                || (before.is_numeric() && character.is_alphabetic())
-        });
-        if starts_word {
-            flush(&mut word, &mut words);
-        }
-        match character {
-            'ß' => word.push_str("ss"),
-            'ø' | 'Ø' => word.push('o'),
-            'ł' | 'Ł' => word.push('l'),
-            _ => word.extend(character.to_lowercase()),
-        }
-        before = Some(character);
-    }
-    flush(&mut word, &mut words);
-    words
-}
-
-fn flush(word: &mut String, words: &mut Vec<String>) {
-    if !word.is_empty() {
-        words.push(std::mem::take(word));
-    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,24 @@
 //! Transforms: what can be done to one value on its way. Chained, pure, and allocation-free where the value does not change.
 //!
 //! A value of nothing but white space counts as empty: it is never normalised, hashed or rejected here. Whether a field may be empty is
-//! the plan's matter.
+//! the plan's matter. What a step takes and gives, as types, is said here (`Shape`); whether a chain makes sense is `mapping::check`'s matter.
+
+mod case;
+mod country;
+mod date;
+mod look_up;
+mod number;
+mod person;
+mod shape;
+mod words;
+
+pub use country::{country_code, country_name};
+pub use date::{DateInput, DateOutput};
+pub use look_up::Otherwise;
+pub use number::DecimalMark;
+pub use person::NameRule;
+pub use shape::Shape;
+pub use words::BooleanStyle;
 
 use std::borrow::Cow;
 
@@ -22,12 +39,71 @@ pub enum Transform {
     Trim,
     /// Lower-cases, by Unicode.
     Lowercase,
+    /// Upper-cases, by Unicode.
+    Uppercase,
+    /// Begins each word with a capital, and writes the rest of it small.
+    TitleCase,
     /// Trims and lower-cases an e-mail address, and checks that it is one.
     NormaliseEmail,
+    /// Drops what Gmail does not look at in front of the @ of a gmail.com address: dots, and a + with what follows it.
+    GmailRule {
+        /// Also for googlemail.com.
+        #[serde(default)]
+        googlemail: bool,
+    },
     /// Writes a telephone number in E.164 (`+4930123456`), and checks that it is one.
     PhoneE164 {
         /// ISO 3166-1 alpha-2, for numbers without an international prefix; such numbers are rejected when absent.
         default_country: Option<String>,
+    },
+    /// Keeps nothing but digits: E.164 without its +, as Meta hashes it.
+    DigitsOnly,
+    /// Writes a first or last name as an ad platform does before it hashes it.
+    NormaliseName {
+        /// Whose rule.
+        rule: NameRule,
+    },
+    /// Writes a town in lower case, letters and digits only (`newyork`), as Meta does before it hashes it.
+    NormaliseCity,
+    /// Writes a state or province in lower case, letters and digits only, states of the US by their two letters, as Meta does before it hashes it.
+    NormaliseRegion,
+    /// Writes a postal code in lower case without spaces and dashes, those of the US by their first five digits, as Meta does before it hashes it.
+    NormalisePostalCode,
+    /// Writes a country by its two letters (ISO 3166-1 alpha-2), read from two letters, three letters or its English name.
+    CountryCode,
+    /// Reads a date or point in time in one form and writes it in another.
+    DateFormat {
+        /// How it is read.
+        from: DateInput,
+        /// How it is written.
+        to: DateOutput,
+    },
+    /// Reads a number as people write it and writes it plainly: a point, no thousands separators.
+    NumberFormat {
+        /// What stands in front of the decimals when it is read.
+        decimal_mark: DecimalMark,
+        /// Rounds to so many decimals; leaves them as they are when absent.
+        #[serde(default)]
+        decimals: Option<u8>,
+    },
+    /// Reads the usual words for yes and no, and writes one pair of them.
+    BooleanWords {
+        /// Which pair.
+        write: BooleanStyle,
+    },
+    /// Cuts the value at each separator and keeps one part; nothing when there is no such part.
+    Split {
+        /// Where it is cut.
+        separator: String,
+        /// Which part: 1 is the first, -1 the last.
+        part: i32,
+    },
+    /// Exchanges the value by a table.
+    LookUp {
+        /// What is sent for what; the first line that has the value counts.
+        table: Vec<[String; 2]>,
+        /// What happens to a value that is not in it.
+        otherwise: Otherwise,
     },
     /// SHA-256 of the value as it then is, lower-case hexadecimal. An empty value stays empty, and a hash is not hashed again.
     Sha256Hex,
@@ -41,6 +117,8 @@ pub enum Transform {
     /// A value that the destination's field can't take, or that another step can't read, is left empty, instead of the row being rejected.
     /// Holds for the whole chain, wherever it stands in it; without effect on a required field.
     EmptyWhenInvalid,
+    /// A row is rejected when nothing would be sent in the end, as if the field were required. Holds for the whole chain, wherever it stands in it.
+    RejectWhenEmpty,
 }
 
 /// Why a transform can't be applied to a value. Says nothing of the value itself; each is a clause that follows "the value".
@@ -58,6 +136,21 @@ pub enum TransformProblem {
          audience with readable values in this field"
     )]
     AlreadyHashed,
+    /// It can't be read as a date in the form that was chosen.
+    #[error("is not a date written as {}; look at how the step “Date format” reads it, or correct it at the source", .0.example())]
+    Date(DateInput),
+    /// It can't be read as a number.
+    #[error("is not a number with {}, such as {}; look at how the step “Number format” reads it, or correct it at the source", .0.words(), .0.example())]
+    Number(DecimalMark),
+    /// It is neither yes nor no.
+    #[error("is none of the words for yes and no (such as true, false, 1, 0, yes, no); correct it at the source")]
+    Boolean,
+    /// It is no country.
+    #[error("is not a country, by its two letters, three letters or English name; correct it at the source")]
+    Country,
+    /// The table does not have it.
+    #[error("is not in the look-up table; add it there, or choose what else happens to it")]
+    NotInTable,
 }
 
 impl TransformProblem {
@@ -67,6 +160,9 @@ impl TransformProblem {
             Self::Email(_) => RejectCode::InvalidEmail,
             Self::Phone(_) => RejectCode::InvalidPhone,
             Self::AlreadyHashed => RejectCode::AlreadyHashed,
+            Self::Date(_) | Self::Number(_) | Self::Boolean | Self::Country | Self::NotInTable => {
+                RejectCode::InvalidValue
+            }
         }
     }
 }
@@ -77,6 +173,8 @@ impl Transform {
         match self {
             Self::Trim => Ok(trim(value)),
             Self::Lowercase => Ok(lowercase(value)),
+            Self::Uppercase => Ok(case::uppercase(value)),
+            Self::TitleCase => Ok(case::title_case(value)),
             Self::NormaliseEmail => {
                 let value = trim(value);
                 if value.is_empty() {
@@ -99,6 +197,32 @@ impl Transform {
                 let number = phone::to_e164(&value, default_country.as_deref()).map_err(TransformProblem::Phone)?;
                 Ok(if number == value { value } else { Cow::Owned(number) })
             }
+            Self::GmailRule { googlemail } => read_raw(value, |value| {
+                person::without_what_gmail_ignores(value, *googlemail).map_err(TransformProblem::Email)
+            }),
+            Self::DigitsOnly => read_raw(value, |value| Ok(value.chars().filter(char::is_ascii_digit).collect())),
+            Self::NormaliseName { rule } => read_raw(value, |value| Ok(person::name(value, *rule))),
+            Self::NormaliseCity => read_raw(value, |value| Ok(person::city(value))),
+            Self::NormaliseRegion => read_raw(value, |value| Ok(person::region(value))),
+            Self::NormalisePostalCode => read_raw(value, |value| Ok(person::postal_code(value))),
+            Self::CountryCode => read_raw(value, |value| {
+                // What most rows have needs no search.
+                if country::is_code(value) {
+                    return Ok(value.to_ascii_uppercase());
+                }
+                country_code(value).map(str::to_owned).ok_or(TransformProblem::Country)
+            }),
+            Self::DateFormat { from, to } => {
+                read_raw(value, |value| date::convert(value, *from, *to).ok_or(TransformProblem::Date(*from)))
+            }
+            Self::NumberFormat { decimal_mark, decimals } => read_raw(value, |value| {
+                number::plain(value, *decimal_mark, *decimals).ok_or(TransformProblem::Number(*decimal_mark))
+            }),
+            Self::BooleanWords { write } => read_raw(value, |value| {
+                words::truth(value).map(|truth| write.word(truth).to_owned()).ok_or(TransformProblem::Boolean)
+            }),
+            Self::Split { separator, part } => Ok(look_up::split(value, separator, *part)),
+            Self::LookUp { table, otherwise } => look_up::look_up(value, table, *otherwise),
             Self::Sha256Hex => Ok(Digest::of(&value).map_or(Cow::Borrowed(""), |digest| {
                 let written = digest.hex();
                 if written == value { value } else { Cow::Owned(written) }
@@ -111,7 +235,7 @@ impl Transform {
                 Ok(if is_empty(&value) { Cow::Borrowed(default.as_str()) } else { value })
             }
             // What it says holds for the whole chain, so the plan sees to it.
-            Self::EmptyWhenInvalid => Ok(value),
+            Self::EmptyWhenInvalid | Self::RejectWhenEmpty => Ok(value),
         }
     }
 
@@ -120,12 +244,27 @@ impl Transform {
         match self {
             Self::Trim => "Trim",
             Self::Lowercase => "Lower-case",
+            Self::Uppercase => "Upper-case",
+            Self::TitleCase => "Title case",
             Self::NormaliseEmail => "Normalise e-mail",
+            Self::GmailRule { .. } => "Gmail rule",
             Self::PhoneE164 { .. } => "Phone as E.164",
+            Self::DigitsOnly => "Digits only",
+            Self::NormaliseName { .. } => "Normalise name",
+            Self::NormaliseCity => "Normalise town",
+            Self::NormaliseRegion => "Normalise state",
+            Self::NormalisePostalCode => "Normalise postal code",
+            Self::CountryCode => "Country as two letters",
+            Self::DateFormat { .. } => "Date format",
+            Self::NumberFormat { .. } => "Number format",
+            Self::BooleanWords { .. } => "Words for yes and no",
+            Self::Split { .. } => "Split",
+            Self::LookUp { .. } => "Look up",
             Self::Sha256Hex => "SHA-256 as hex",
             Self::Sha256Base64 => "SHA-256 as Base64",
             Self::DefaultWhenEmpty { .. } => "Default when empty",
             Self::EmptyWhenInvalid => "Leave empty when invalid",
+            Self::RejectWhenEmpty => "Reject when empty",
         }
     }
 
@@ -138,6 +277,85 @@ impl Transform {
     pub fn normalises(&self) -> bool {
         matches!(self, Self::NormaliseEmail | Self::PhoneE164 { .. })
     }
+
+    /// Whether it says something of the whole chain, wherever it stands in it.
+    pub fn holds_for_the_chain(&self) -> bool {
+        matches!(self, Self::EmptyWhenInvalid | Self::RejectWhenEmpty)
+    }
+}
+
+/// The longest text that a step is given: a default, a separator, what a table says.
+const LONGEST_TEXT: usize = 1000;
+/// The most lines of a look-up table.
+pub const MOST_LINES: usize = 200;
+/// The farthest part that a value is split for.
+pub const FARTHEST_PART: i32 = 50;
+/// The most decimals that a number is rounded to.
+pub const MOST_DECIMALS: u8 = 12;
+
+impl Transform {
+    /// Why the step is too large to be kept, when it is: a sentence for people.
+    pub fn too_large(&self) -> Option<String> {
+        let longest = match self {
+            Self::DefaultWhenEmpty { value } => value.len(),
+            Self::PhoneE164 { default_country } => default_country.as_ref().map_or(0, String::len),
+            Self::Split { separator, .. } => separator.len(),
+            Self::LookUp { table, .. } => {
+                if table.len() > MOST_LINES {
+                    return Some(format!("A look-up table has at most {MOST_LINES} lines."));
+                }
+                table.iter().flatten().map(String::len).max().unwrap_or(0)
+            }
+            _ => 0,
+        };
+        (longest > LONGEST_TEXT).then(|| format!("What “{}” is given has at most {LONGEST_TEXT} bytes.", self.label()))
+    }
+
+    /// What is wrong with what the step was told, as a sentence for people that says how to mend it.
+    pub fn wrong_parameter(&self) -> Option<String> {
+        let wrong = match self {
+            Self::PhoneE164 { default_country: Some(country) } if !phone::is_country(country) => {
+                "The default country is not known. Choose one by its two letters, such as DE.".to_owned()
+            }
+            Self::NumberFormat { decimals: Some(decimals), .. } if *decimals > MOST_DECIMALS => {
+                format!("A number is rounded to at most {MOST_DECIMALS} decimals.")
+            }
+            Self::Split { separator, .. } if separator.is_empty() => {
+                "“Split” has no separator. Say where the value is cut, such as a comma.".to_owned()
+            }
+            Self::Split { part, .. } if *part == 0 || part.unsigned_abs() > FARTHEST_PART.unsigned_abs() => {
+                format!(
+                    "“Split” keeps a part that can't be. Say 1 for the first to {FARTHEST_PART}, or -1 for the last to -{FARTHEST_PART}."
+                )
+            }
+            Self::LookUp { table, .. } if table.is_empty() => {
+                "The look-up table is empty. Write a line for each value, such as DE = Germany.".to_owned()
+            }
+            Self::LookUp { table, .. } => {
+                let mut known = std::collections::HashSet::new();
+                let (line, _) = table.iter().enumerate().find(|(_, [from, _])| !known.insert(from))?;
+                format!("Line {} of the look-up table is for a value that an earlier line has already.", line + 1)
+            }
+            _ => return None,
+        };
+        Some(wrong)
+    }
+}
+
+/// What a step that reads the value makes of it: nothing of nothing, and never something of a hash. What does not change is handed back as it came.
+fn read_raw<'v>(
+    value: Cow<'v, str>,
+    make: impl FnOnce(&str) -> Result<String, TransformProblem>,
+) -> Result<Cow<'v, str>, TransformProblem> {
+    let read = value.trim();
+    if read.is_empty() {
+        return Ok(Cow::Borrowed(""));
+    }
+    if Digest::read(read).is_some() {
+        return Err(TransformProblem::AlreadyHashed);
+    }
+    let made = make(read)?;
+    Ok(if made == value { value } else { Cow::Owned(made) })
 }
 
 /// Nothing, or nothing but white space.

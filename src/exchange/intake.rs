@@ -12,7 +12,6 @@ use model::{
     contract::{Job, JobCategory, JobMode, JobPart, JobRequest, JobSegment, JobStatus, Movement},
     field::Field,
     id::JobId,
-    mapping::Source,
     rows::{RowError, append_row},
     run::{Changes, FailureCode, Hold, Mode, RunEvent, RunState},
     view::DestinationSegment,
@@ -225,10 +224,7 @@ impl Carrier {
 
     fn export_request(&self, job_id: &JobId) -> JobRequest {
         let plan = &self.run.plan;
-        let mapped = |name: &str| {
-            let mut links = plan.mapping.links.iter();
-            links.any(|link| matches!(&link.source, Source::Field { name: source } if source == name))
-        };
+        let mapped = |name: &str| plan.mapping.links.iter().any(|link| link.source.reads(name));
         // Only what is mapped leaves the source: the rest is nobody's business.
         let mut fields: Vec<Field> = plan.source_fields.iter().filter(|field| mapped(&field.name)).cloned().collect();
         if fields.is_empty() {

@@ -6,7 +6,7 @@ use model::{
     contract::MAX_COLUMNS,
     error::{FieldProblem, HubError},
     id::{AccountId, AudienceId, EndpointId, ShareId},
-    mapping::{Mapping, Source},
+    mapping::{MOST_JOINED, Mapping, Source},
     run::{Duplicates, Mode, ShrinkLimit},
     transform::Transform,
     view::{Actor, Destination, DestinationSegment, Role, ShareState, ShareSummary, ShareView},
@@ -250,18 +250,18 @@ fn out_of_bounds(mapping: &Mapping) -> Vec<FieldProblem> {
             let message = format!("At most {MOST_TRANSFORMS} things are done to a value, one after the other.");
             problems.push(FieldProblem::new(bounded(&link.target), message));
         }
-        let constant = match &link.source {
-            Source::Constant { value } => Some(value),
-            Source::Field { .. } => None,
+        let too_long = match &link.source {
+            Source::Constant { value } => value.len() > LONGEST_VALUE,
+            Source::Joined { names, separator } => names.len() > MOST_JOINED || separator.len() > LONGEST_VALUE,
+            Source::Field { .. } => false,
         };
-        let defaults = link.transforms.iter().filter_map(|transform| match transform {
-            Transform::DefaultWhenEmpty { value } => Some(value),
-            _ => None,
-        });
-        if constant.into_iter().chain(defaults).any(|value| value.len() > LONGEST_VALUE) {
-            let message = format!("A constant or default value has at most {LONGEST_VALUE} bytes.");
+        if too_long {
+            let message =
+                format!("A constant has at most {LONGEST_VALUE} bytes, and at most {MOST_JOINED} fields are joined.");
             problems.push(FieldProblem::new(bounded(&link.target), message));
         }
+        let too_large = link.transforms.iter().find_map(Transform::too_large);
+        problems.extend(too_large.map(|message| FieldProblem::new(bounded(&link.target), message)));
     }
     problems
 }
@@ -273,12 +273,11 @@ fn unknown_names(mapping: &Mapping, share: &ShareView, destination: &Destination
             let message = format!("{} has no field “{}”.", destination.endpoint_name, bounded(&link.target));
             problems.push(FieldProblem::new(bounded(&link.target), message));
         }
-        match &link.source {
-            Source::Field { name } if !share.fields.iter().any(|field| field.name == *name) => {
+        for name in link.source.fields() {
+            if !share.fields.iter().any(|field| field.name == name) {
                 let message = format!("The audience has no field “{}”.", bounded(name));
                 problems.push(FieldProblem::new(bounded(&link.target), message));
             }
-            Source::Field { .. } | Source::Constant { .. } => {}
         }
         if mapping.links.iter().filter(|other| other.target == link.target).count() > 1 {
             let message = format!("“{}” is mapped twice. Keep one of the two.", bounded(&link.target));

@@ -180,6 +180,18 @@ async fn a_mapping_has_bounds() {
         let long = Transform::DefaultWhenEmpty { value: "x".repeat(2000) };
         let error = save(with(vec![long])).await.expect_err("too long a value");
         assert!(error.problem_of("email").is_some(), "{error:?}");
+        let table = (0..300).map(|number| [number.to_string(), String::new()]).collect();
+        let large = Transform::LookUp { table, otherwise: model::transform::Otherwise::Keep };
+        let error = save(with(vec![large])).await.expect_err("too many lines");
+        assert!(error.problem_of("email").is_some_and(|problem| problem.contains("200 lines")), "{error:?}");
+        let joined = |names: Vec<String>| {
+            let source = Source::Joined { names, separator: " ".to_owned() };
+            vec![Link { source, ..link("email", "email") }]
+        };
+        let error = save(joined(vec!["email".to_owned(); 11])).await.expect_err("too many fields");
+        assert!(error.problem_of("email").is_some(), "{error:?}");
+        let error = save(joined(vec!["email".to_owned(), "nowhere".to_owned()])).await.expect_err("no such field");
+        assert!(error.problem_of("email").is_some_and(|problem| problem.contains("nowhere")), "{error:?}");
         let error = save(vec![link("email", "email"); 600]).await.expect_err("too many links");
         assert!(error.problem_of("mapping").is_some(), "{error:?}");
         save(with(vec![Transform::Trim, Transform::Lowercase])).await.expect("saves");

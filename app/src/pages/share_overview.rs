@@ -58,6 +58,10 @@ pub fn LinkRow(
 ) -> impl IntoView {
     let from = match &link.source {
         Source::Field { name } => view! { <code>{name.clone()}</code> }.into_any(),
+        Source::Joined { names, .. } => {
+            let names: Vec<_> = names.iter().map(|name| view! { <code>{name.clone()}</code>" " }).collect();
+            view! { {names} "joined" }.into_any()
+        }
         Source::Constant { value } => view! { "Always “" {value.clone()} "”" }.into_any(),
     };
     let transforms: Vec<&str> = link.transforms.iter().map(model::transform::Transform::label).collect();

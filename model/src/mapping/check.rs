@@ -2,11 +2,11 @@
 
 use std::collections::HashSet;
 
-use super::{Finding, Link, Mapping, Source, plan::strict_value};
+use super::{Finding, Link, MOST_JOINED, Mapping, Source, plan::strict_value};
 use crate::{
     field::{Field, FieldForm, FieldKind, FieldType},
-    phone,
-    transform::Transform,
+    suggestion::meaning,
+    transform::{BooleanStyle, DateInput, DateOutput, DecimalMark, Shape, Transform},
 };
 
 /// All that is wrong with a mapping, or should be looked at, in the order of the destination's fields; what concerns the whole comes last.
@@ -55,35 +55,105 @@ fn check_link(link: &Link, source: &[Field], target: &Field, findings: &mut Vec<
                     ),
                 ));
             }
-            if let Err(reject) = strict_value(target, &link.transforms, value) {
+            if let Err(reject) = strict_value(target, &link.transforms, value.into()) {
                 findings.push(Finding::error(Some(target), format!("The constant does not fit: {}", reject.reason)));
             }
         }
         Source::Field { name } => {
-            let Some(field) = source.iter().find(|field| field.name == *name) else {
+            let Some(field) = known(name, source, target, findings) else { return };
+            check_flow(&link.transforms, field, target, findings);
+        }
+        Source::Joined { names, .. } => {
+            if !(2..=MOST_JOINED).contains(&names.len()) {
                 findings.push(Finding::error(
                     Some(target),
-                    format!("The audience has no field “{name}” (any more), which feeds “{to}”. Map another one."),
+                    format!("“{to}” joins 2 to {MOST_JOINED} fields. Add one, take one away, or map a single field."),
                 ));
-                return;
-            };
-            if let Some(reason) = why_not(field, target) {
-                findings.push(Finding::error(Some(target), reason));
-                return;
             }
-            check_form(&link.transforms, field, target, findings);
-            check_written_form(&link.transforms, field, target, findings);
+            let mut fields = Vec::new();
+            for name in names {
+                let Some(field) = known(name, source, target, findings) else { return };
+                if field.form != FieldForm::Raw {
+                    findings.push(Finding::error(
+                        Some(target),
+                        format!(
+                            "“{}” is hashed, and joined hashes match nobody. Take it away from “{to}”.",
+                            field.display_name()
+                        ),
+                    ));
+                    return;
+                }
+                fields.push(field);
+            }
+            check_flow(&link.transforms, &joined(&fields), target, findings);
         }
     }
+}
+
+fn known<'f>(name: &str, source: &'f [Field], target: &Field, findings: &mut Vec<Finding>) -> Option<&'f Field> {
+    let field = source.iter().find(|field| field.name == name);
+    if field.is_none() {
+        findings.push(Finding::error(
+            Some(target),
+            format!(
+                "The audience has no field “{name}” (any more), which feeds “{}”. Map another one.",
+                target.display_name()
+            ),
+        ));
+    }
+    field
+}
+
+/// What several fields are, one behind the other: text.
+pub fn joined(fields: &[&Field]) -> Field {
+    let names: Vec<&str> = fields.iter().map(|field| field.display_name()).collect();
+    Field::new(names.join(" + "), FieldKind::Attribute, FieldType::String)
+}
+
+/// Whether what the chain makes of the field is what the target takes.
+fn check_flow(transforms: &[Transform], field: &Field, target: &Field, findings: &mut Vec<Finding>) {
+    if field.form != FieldForm::Raw && target.form == FieldForm::Raw {
+        findings.extend(why_not(field, target).map(|reason| Finding::error(Some(target), reason)));
+        return;
+    }
+    let mut shape = Shape::of(field);
+    for step in transforms {
+        if shape.form == FieldForm::Raw && !step.takes(shape.field_type) {
+            let reads = step.reads().unwrap_or("something else");
+            findings.push(Finding::error(
+                Some(target),
+                format!(
+                    "“{}”: “{}” reads {reads}, but is given {}. Take the step away, or map another field.",
+                    target.display_name(),
+                    step.label(),
+                    words(shape.field_type)
+                ),
+            ));
+            return;
+        }
+        shape = step.gives(shape);
+    }
+    // A hash shows no type: that of a date fits, however the date was written, when dates fit.
+    let fits_hashed = target.form != FieldForm::Raw && why_not(field, target).is_none();
+    if !fits_hashed && let Some(reason) = does_not_fit(field, shape.field_type, target) {
+        findings.push(Finding::error(Some(target), reason));
+        return;
+    }
+    check_form(transforms, field, target, findings);
+    check_written_form(transforms, field, target, findings);
 }
 
 /// What is wrong with a chain whatever its source is.
 fn check_steps(transforms: &[Transform], target: &Field, findings: &mut Vec<Finding>) {
     let to = target.display_name();
     for (index, transform) in transforms.iter().enumerate() {
+        if let Some(wrong) = transform.wrong_parameter() {
+            findings.push(Finding::error(Some(target), format!("“{to}”: {wrong}")));
+            continue;
+        }
         let after_hash = transforms[..index].iter().any(Transform::hashes);
         match transform {
-            Transform::NormaliseEmail | Transform::PhoneE164 { .. } | Transform::Lowercase if after_hash => {
+            transform if after_hash && transform.needs_readable() => {
                 findings.push(Finding::error(
                     Some(target),
                     format!("“{to}”: “{}” stands behind the hash and would spoil it. Move it in front of the hash.", transform.label()),
@@ -95,16 +165,19 @@ fn check_steps(transforms: &[Transform], target: &Field, findings: &mut Vec<Find
                     "“{to}”: numbers without an international prefix such as +49 will be rejected. Choose a default country if there are any."
                 ),
             )),
-            Transform::PhoneE164 { default_country: Some(country) } if !phone::is_country(country) => {
-                findings.push(Finding::error(
-                    Some(target),
-                    format!("“{to}”: the default country is not known. Choose one by its two letters, such as DE."),
-                ));
-            }
             Transform::DefaultWhenEmpty { value } => {
-                if let Err(reject) = strict_value(target, &transforms[index + 1..], value) {
+                if let Err(reject) = strict_value(target, &transforms[index + 1..], value.into()) {
                     findings.push(Finding::error(Some(target), format!("The default does not fit: {}", reject.reason)));
                 }
+            }
+            Transform::EmptyWhenInvalid if transforms.contains(&Transform::RejectWhenEmpty) => {
+                findings.push(Finding::warning(
+                    Some(target),
+                    format!(
+                        "“{to}” rejects rows without a value, so “{}” never happens. Take one of the two away.",
+                        transform.label()
+                    ),
+                ));
             }
             _ => {}
         }
@@ -125,10 +198,15 @@ fn check_form(transforms: &[Transform], source: &Field, target: &Field, findings
     if source.form == FieldForm::Raw {
         return;
     }
-    if let Some(step) = transforms.iter().find(|transform| transform.normalises()) {
+    let refuses =
+        |step: &&Transform| step.needs_readable() && !matches!(step, Transform::Lowercase | Transform::LookUp { .. });
+    if let Some(step) = transforms.iter().find(refuses) {
         findings.push(Finding::error(
             Some(target),
-            format!("“{from}” is hashed already, so “{}” would reject every row. Take the step away.", step.label()),
+            format!(
+                "“{from}” is hashed already, so “{}” would reject every row or spoil it. Take the step away.",
+                step.label()
+            ),
         ));
     }
     if source.form == FieldForm::Sha256Base64 && transforms.contains(&Transform::Lowercase) {
@@ -163,36 +241,81 @@ fn check_written_form(transforms: &[Transform], source: &Field, target: &Field, 
     findings.push(Finding::warning(Some(target), message));
 }
 
-/// Why `source` must not be linked to `target`, as a sentence for people; none when it may be.
+/// Why `source` must not be linked to `target`, as a sentence for people; none when it may be, with a step that converts where one is needed.
 pub fn why_not(source: &Field, target: &Field) -> Option<String> {
-    let (from, to) = (source.display_name(), target.display_name());
     if source.form != FieldForm::Raw && target.form == FieldForm::Raw {
+        let (from, to) = (source.display_name(), target.display_name());
         return Some(format!("“{from}” is hashed, and a hash can't be turned back into what “{to}” takes."));
     }
+    if source.form == FieldForm::Raw && converter(source.field_type, target).is_some() {
+        return None;
+    }
+    does_not_fit(source, source.field_type, target)
+}
+
+/// Why values that have become `made` do not fit `target`, as a sentence for people.
+fn does_not_fit(source: &Field, made: FieldType, target: &Field) -> Option<String> {
+    let (from, to) = (source.display_name(), target.display_name());
+    let holds = |made: FieldType| {
+        if made == source.field_type {
+            format!("“{from}” holds {}", words(made))
+        } else {
+            format!("the steps make {} of “{from}”", words(made))
+        }
+    };
     if target.kind == FieldKind::Identifier {
-        let same = source.field_type == target.field_type;
+        let same = made == target.field_type;
         let key_as_text = target.field_type == FieldType::CustomerId
             && source.kind == FieldKind::Identifier
-            && matches!(source.field_type, FieldType::String | FieldType::Integer | FieldType::Other);
+            && matches!(made, FieldType::String | FieldType::Integer | FieldType::Other);
         // A type that says who somebody is keeps its meaning whatever the producer calls it.
-        let telling = source.kind == FieldKind::Identifier || says_who(source.field_type);
-        if (same && telling) || key_as_text {
+        let telling = source.kind == FieldKind::Identifier || says_who(made);
+        // Names and parts of an address say who somebody is together; each producer calls them attributes.
+        let means_the_same = || meaning(source).is_some_and(|of_source| Some(of_source) == meaning(target));
+        if (same && (telling || means_the_same())) || key_as_text {
             return None;
         }
         return Some(if same {
             format!("“{to}” says who a person is; “{from}” only says something about them.")
         } else {
-            format!("“{to}” takes {}, and “{from}” holds {}.", words(target.field_type), words(source.field_type))
+            format!("“{to}” takes {}, and {}.", words(target.field_type), holds(made))
         });
     }
-    if converts(source.field_type, target.field_type) {
+    if converts(made, target.field_type) {
         return None;
     }
-    Some(format!(
-        "“{to}” takes {}, and “{from}” holds {}; not all of them can be written so.",
-        words(target.field_type),
-        words(source.field_type)
-    ))
+    let remedy = match converter(made, target) {
+        Some(step) => format!("Add “{}”.", step.label()),
+        None => "Not all of them can be written so.".to_owned(),
+    };
+    Some(format!("“{to}” takes {}, and {}. {remedy}", words(target.field_type), holds(made)))
+}
+
+/// The step that makes what an attribute takes of values that may be written otherwise. Each row is checked by it.
+fn converter(from: FieldType, target: &Field) -> Option<Transform> {
+    use FieldType as T;
+    let to = target.field_type;
+    if target.kind == FieldKind::Identifier || converts(from, to) {
+        return None;
+    }
+    let decimal_mark = DecimalMark::Point;
+    match (from, to) {
+        (T::String, T::Integer) | (T::Decimal, T::Integer) => {
+            Some(Transform::NumberFormat { decimal_mark, decimals: Some(0) })
+        }
+        (T::String, T::Decimal) => Some(Transform::NumberFormat { decimal_mark, decimals: None }),
+        (T::String | T::Integer, T::Boolean) => Some(Transform::BooleanWords { write: BooleanStyle::TrueFalse }),
+        (T::String | T::Timestamp, T::Date) => {
+            let from = if from == T::Timestamp { DateInput::Timestamp } else { DateInput::YearMonthDay };
+            Some(Transform::DateFormat { from, to: DateOutput::Date })
+        }
+        (T::String | T::Date, T::Timestamp) => {
+            let from = if from == T::Date { DateInput::YearMonthDay } else { DateInput::Timestamp };
+            Some(Transform::DateFormat { from, to: DateOutput::Timestamp })
+        }
+        (T::String, T::Country) => Some(Transform::CountryCode),
+        _ => None,
+    }
 }
 
 /// What a fresh link of the two should do, so that the destination gets its values in the type and form in which it finds people again.
@@ -204,13 +327,18 @@ pub fn default_transforms(source: &Field, target: &Field) -> Vec<Transform> {
             (false, form) => hash_step(form).into_iter().collect(),
         };
     }
-    let mut transforms = match normaliser(target.field_type) {
+    let steps = match normaliser(target.field_type).or_else(|| converter(source.field_type, target)) {
         Some(step) => vec![step],
         None if target.form != FieldForm::Raw => vec![Transform::Trim, Transform::Lowercase],
         // Plain text goes as it is, byte for byte.
         None if target.kind == FieldKind::Attribute && target.field_type.takes_any_text() => Vec::new(),
         None => vec![Transform::Trim],
     };
+    in_the_targets_form(steps, target)
+}
+
+/// Steps, with the hash that the target takes behind them.
+pub(crate) fn in_the_targets_form(mut transforms: Vec<Transform>, target: &Field) -> Vec<Transform> {
     transforms.extend(hash_step(target.form));
     // One misfit in a field that nobody needs should not keep a person from the destination.
     if !target.required && (target.form != FieldForm::Raw || !target.field_type.takes_any_text()) {

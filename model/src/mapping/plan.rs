@@ -34,6 +34,8 @@ struct Column {
 enum From {
     /// The value at this place in the row.
     Position(usize),
+    /// The values at these places, with this between those that are not empty.
+    Joined(Vec<usize>, String),
     /// This, for every row, before the transforms.
     Constant(String),
 }
@@ -113,7 +115,7 @@ impl Plan {
         let row = self.accept(row)?;
         for column in &self.columns {
             let target = &self.targets[column.target];
-            match strict_value(target, &column.transforms, column.raw(row)) {
+            match column.value(target, row) {
                 Ok(value) => output.push(value.as_bytes()),
                 Err(misfit) if leaves_empty(target, &column.transforms) => {
                     output.push(b"");
@@ -153,9 +155,9 @@ impl Plan {
         let mut reject = None;
         let mut cells = Vec::with_capacity(self.columns.len());
         for column in &self.columns {
-            let raw = column.raw(row).to_owned();
+            let raw = column.raw(row).into_owned();
             let target = &self.targets[column.target];
-            let (sent, problem) = match strict_value(target, &column.transforms, column.raw(row)) {
+            let (sent, problem) = match column.value(target, row) {
                 Ok(value) => (value.into_owned(), None),
                 Err(cell_reject) if leaves_empty(target, &column.transforms) => {
                     (String::new(), Some(format!("Left empty: {}", cell_reject.reason)))
@@ -195,25 +197,46 @@ impl Plan {
 }
 
 impl Column {
-    fn raw<'a>(&'a self, row: TextRow<'a>) -> &'a str {
+    fn raw<'a>(&'a self, row: TextRow<'a>) -> Cow<'a, str> {
         match &self.from {
-            From::Position(position) => row.value(*position).unwrap_or_default(),
-            From::Constant(value) => value,
+            From::Position(position) => Cow::Borrowed(row.value(*position).unwrap_or_default()),
+            From::Joined(positions, separator) => {
+                let mut joined = String::new();
+                let values = positions.iter().map(|position| row.value(*position).unwrap_or_default());
+                for value in values.filter(|value| !is_empty(value)) {
+                    if !joined.is_empty() {
+                        joined.push_str(separator);
+                    }
+                    joined.push_str(value);
+                }
+                Cow::Owned(joined)
+            }
+            From::Constant(value) => Cow::Borrowed(value),
         }
+    }
+
+    fn value<'a>(&'a self, target: &Field, row: TextRow<'a>) -> Result<Cow<'a, str>, Reject> {
+        strict_value(target, &self.transforms, self.raw(row))
     }
 }
 
-fn leaves_empty(target: &Field, transforms: &[Transform]) -> bool {
-    !target.required && transforms.contains(&Transform::EmptyWhenInvalid)
+/// Whether a value that does not fit is left empty, instead of its row being rejected.
+pub fn leaves_empty(target: &Field, transforms: &[Transform]) -> bool {
+    transforms.contains(&Transform::EmptyWhenInvalid) && !needs_value(target, transforms)
+}
+
+/// Whether a row without a value is rejected: because the destination's field, or the mapping, says so.
+fn needs_value(target: &Field, transforms: &[Transform]) -> bool {
+    target.required || transforms.contains(&Transform::RejectWhenEmpty)
 }
 
 /// What `target` gets from `raw`: the transforms, then the checks. A misfit is an error whatever the chain says of misfits.
 pub(super) fn strict_value<'a>(
     target: &Field,
     transforms: &'a [Transform],
-    raw: &'a str,
+    raw: Cow<'a, str>,
 ) -> Result<Cow<'a, str>, Reject> {
-    let mut value = Cow::Borrowed(raw);
+    let mut value = raw;
     for transform in transforms {
         value = transform.apply(value).map_err(|problem| Reject {
             code: problem.code(),
@@ -222,12 +245,13 @@ pub(super) fn strict_value<'a>(
         })?;
     }
     if is_empty(&value) {
-        if target.required {
+        if needs_value(target, transforms) {
+            let why = if target.required { "is required" } else { "must not be empty, says the mapping" };
             return Err(Reject {
                 code: RejectCode::RequiredEmpty,
                 field: Some(target.name.clone()),
                 reason: format!(
-                    "“{}” is required, and there is no value for it. Fill it at the source, or give it a default in the mapping.",
+                    "“{}” {why}, and there is no value for it. Fill it at the source, or give it a default in the mapping.",
                     target.display_name()
                 ),
             });
@@ -249,26 +273,35 @@ pub(super) fn strict_value<'a>(
 fn compile_source(link: &Link, field: &Field, positions: &HashMap<&str, Vec<usize>>) -> Result<From, Finding> {
     match &link.source {
         Source::Constant { value } => Ok(From::Constant(value.clone())),
-        Source::Field { name } => match positions.get(name.as_str()).map(Vec::as_slice) {
-            Some([position]) => Ok(From::Position(*position)),
-            Some(_) => Err(Finding {
-                target: Some(field.name.clone()),
-                severity: Severity::Error,
-                message: format!(
-                    "The header has the column “{name}” more than once, so it is not clear which one feeds “{}”. Give each column a name of \
-                     its own at the source.",
-                    field.display_name()
-                ),
-            }),
-            None => Err(Finding {
-                target: Some(field.name.clone()),
-                severity: Severity::Error,
-                message: format!(
-                    "The header has no column “{name}”, which feeds “{}”. Add it at the source, or map another field.",
-                    field.display_name()
-                ),
-            }),
-        },
+        Source::Field { name } => position(name, field, positions).map(From::Position),
+        Source::Joined { names, separator } => {
+            let places: Result<Vec<usize>, Finding> =
+                names.iter().map(|name| position(name, field, positions)).collect();
+            Ok(From::Joined(places?, separator.clone()))
+        }
+    }
+}
+
+fn position(name: &str, field: &Field, positions: &HashMap<&str, Vec<usize>>) -> Result<usize, Finding> {
+    match positions.get(name).map(Vec::as_slice) {
+        Some([position]) => Ok(*position),
+        Some(_) => Err(Finding {
+            target: Some(field.name.clone()),
+            severity: Severity::Error,
+            message: format!(
+                "The header has the column “{name}” more than once, so it is not clear which one feeds “{}”. Give each column a name of its own \
+                 at the source.",
+                field.display_name()
+            ),
+        }),
+        None => Err(Finding {
+            target: Some(field.name.clone()),
+            severity: Severity::Error,
+            message: format!(
+                "The header has no column “{name}”, which feeds “{}”. Add it at the source, or map another field.",
+                field.display_name()
+            ),
+        }),
     }
 }
 

@@ -1,6 +1,9 @@
 use proptest::{collection::vec, prelude::*, sample::select};
 
-use super::*;
+use super::{
+    name::{ALIASES, TURNING, folded},
+    *,
+};
 
 fn identifier(name: &str, field_type: FieldType) -> Field {
     Field::new(name, FieldKind::Identifier, field_type)
@@ -16,7 +19,7 @@ fn pairs(source: &[Field], destination: &[Field], mapping: &Mapping) -> Vec<(Str
         .into_iter()
         .map(|suggestion| match suggestion.link.source {
             Source::Field { name } => (suggestion.link.target, name),
-            Source::Constant { .. } => panic!("a constant is never suggested"),
+            Source::Constant { .. } | Source::Joined { .. } => panic!("only a field is suggested"),
         })
         .collect()
 }
@@ -149,7 +152,7 @@ fn what_a_person_set_stays() {
 
 fn fields() -> impl Strategy<Value = Vec<Field>> {
     let name = prop_oneof![
-        select(ALIASES.iter().flat_map(|line| line.iter().copied()).collect::<Vec<_>>()).prop_map(str::to_owned),
+        select(ALIASES.iter().flat_map(|(_, line)| line.iter().copied()).collect::<Vec<_>>()).prop_map(str::to_owned),
         select(TURNING).prop_map(|word| format!("email_{word}")),
         any::<String>(),
     ];

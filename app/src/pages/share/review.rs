@@ -329,6 +329,10 @@ fn MappingTable(share: ShareView, destination: Destination, mapping_path: String
 fn table_row(link: &Link, share: &ShareView, destination: &Destination) -> AnyView {
     let source = match &link.source {
         Source::Field { name } => view! { <span>{display_name(&share.fields, name)}</span> }.into_any(),
+        Source::Joined { names, .. } => {
+            let names: Vec<String> = names.iter().map(|name| display_name(&share.fields, name)).collect();
+            view! { <span>{names.join(" + ")}</span> }.into_any()
+        }
         Source::Constant { value } => {
             view! { <span>"The same for everyone: "<code>{value.clone()}</code></span> }.into_any()
         }

@@ -240,6 +240,7 @@ fn field_at(board: &Board, place: Place) -> Option<&Field> {
 fn source_name(source: &Source, board: &Board) -> String {
     match source {
         Source::Field { name } => format!("“{}”", board.source_field(name).map_or(name.as_str(), Field::display_name)),
+        Source::Joined { .. } => "several fields, joined".to_owned(),
         Source::Constant { .. } => "a constant".to_owned(),
     }
 }

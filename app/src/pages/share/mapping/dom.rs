@@ -190,7 +190,8 @@ mod browser {
             work.board.with_value(|board| {
                 let position = |name: &str| board.source.iter().position(|field| field.name == name);
                 let mut draw = |source: &Source, target: &str, suggested: bool| {
-                    let Source::Field { name } = source else { return };
+                    // Of several fields that are joined, the first stands for all.
+                    let Some(name) = source.fields().next() else { return };
                     let (Some(source), Some(index)) =
                         (position(name), board.destination.iter().position(|field| field.name == target))
                     else {

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 
 /// In a source select: the same value for every row.
 pub const CONSTANT: &str = "=constant";
+/// In a source select: several fields, one behind the other.
+pub const JOINED: &str = "=joined";
 /// Suggestions of at least this confidence can be accepted all at once.
 pub const CONFIDENT: u8 = 80;
 /// In `accept`: all confident ones.
@@ -60,6 +62,7 @@ pub fn chosen_source(value: &str) -> Option<ChosenSource<'_>> {
     match value {
         "" => None,
         CONSTANT => Some(ChosenSource::Constant),
+        JOINED => Some(ChosenSource::Joined),
         other => Some(ChosenSource::Field(other.strip_prefix("=field:").unwrap_or(other))),
     }
 }
@@ -69,6 +72,8 @@ pub fn chosen_source(value: &str) -> Option<ChosenSource<'_>> {
 pub enum ChosenSource<'v> {
     /// The same for every row.
     Constant,
+    /// Several fields of the audience.
+    Joined,
     /// A field of the audience.
     Field(&'v str),
 }

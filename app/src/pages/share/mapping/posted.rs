@@ -26,6 +26,10 @@ pub fn decoded(links: &[FormLink], board: &Board, before: &Mapping) -> Mapping {
         let Some(chosen) = chosen_source(&posted.source) else { continue };
         let source = match chosen {
             ChosenSource::Constant => Source::Constant { value: posted.constant.clone() },
+            ChosenSource::Joined => match before.link(&posted.target).map(|link| &link.source) {
+                Some(joined @ Source::Joined { .. }) => joined.clone(),
+                _ => continue,
+            },
             ChosenSource::Field(name) => Source::Field { name: name.to_owned() },
         };
         let mut steps = Steps {
@@ -62,7 +66,7 @@ pub fn with_lines(mapping: &Mapping, links: &[FormLink], board: &Board) -> Mappi
 
 fn field_of<'b>(chosen: ChosenSource<'_>, board: &'b Board) -> Option<&'b Field> {
     match chosen {
-        ChosenSource::Constant => None,
+        ChosenSource::Constant | ChosenSource::Joined => None,
         ChosenSource::Field(name) => board.source_field(name),
     }
 }

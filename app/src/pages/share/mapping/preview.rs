@@ -83,10 +83,7 @@ fn table(work: Work) -> AnyView {
 }
 
 fn is_usable(link: &model::mapping::Link, columns: &[String]) -> bool {
-    match &link.source {
-        model::mapping::Source::Constant { .. } => true,
-        model::mapping::Source::Field { name } => columns.contains(name),
-    }
+    link.source.fields().all(|name| columns.iter().any(|column| column == name))
 }
 
 /// Whether a value that does not fit is left empty, instead of its row being left out.

@@ -1,7 +1,7 @@
 //! The left column: the audience's fields.
 
 use leptos::prelude::*;
-use model::{field::Field, mapping::Source};
+use model::field::Field;
 
 use super::{
     filter_box,
@@ -50,11 +50,10 @@ fn SourceRow(work: Work, index: usize, field: Field) -> impl IntoView {
         let name = name.clone();
         Memo::new(move |_| {
             work.mapping.with(|mapping| {
-                let feeds = |source: &Source| matches!(source, Source::Field { name: of } if *of == name);
                 mapping
                     .links
                     .iter()
-                    .filter(|link| feeds(&link.source))
+                    .filter(|link| link.source.reads(&name))
                     .map(|link| link.target.clone())
                     .collect::<Vec<_>>()
             })

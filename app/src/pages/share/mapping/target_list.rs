@@ -9,7 +9,7 @@ use model::{
 use super::{
     editor::{Edit, Editor},
     filter_box,
-    form::{CONSTANT, ChosenSource, chosen_source, source_value},
+    form::{CONSTANT, ChosenSource, JOINED, chosen_source, source_value},
     handle::Handle,
     steps::{Hashing, KEEP, RECOMMENDED, Steps, Writing, sentence},
     title, type_mark,
@@ -130,6 +130,7 @@ fn select_value(link: Option<&Link>) -> String {
     match link.map(|link| &link.source) {
         None => String::new(),
         Some(Source::Constant { .. }) => CONSTANT.to_owned(),
+        Some(Source::Joined { .. }) => JOINED.to_owned(),
         Some(Source::Field { name }) => source_value(name),
     }
 }
@@ -146,6 +147,7 @@ fn SourceSelect(work: Work, index: usize, field: Field, link: Memo<Option<Link>>
         let (target, value) = (name.get_value(), event_target_value(&event));
         match chosen_source(&value) {
             None => work.unlink(&target),
+            Some(ChosenSource::Joined) => {}
             Some(ChosenSource::Constant) => work.edit(&Edit::Constant { target, value: String::new() }),
             Some(ChosenSource::Field(source)) => work.edit(&Edit::Link { target, source: source.to_owned() }),
         }
@@ -180,6 +182,9 @@ fn options(source: &[Field], target: &Field, chosen: &str) -> String {
         if value == chosen || why_not(field, target).is_none() {
             option(&value, field.display_name());
         }
+    }
+    if chosen == JOINED {
+        option(JOINED, "Several fields, joined …");
     }
     option(CONSTANT, "The same for everyone …");
     if let Some(ChosenSource::Field(name)) = chosen_source(chosen)
@@ -385,7 +390,7 @@ fn SuggestionChip(work: Work, name: StoredValue<String>, label: String) -> impl 
             Source::Field { name } => {
                 work.board.with_value(|board| board.source_field(name).map(|field| field.display_name().to_owned()))
             }
-            Source::Constant { .. } => None,
+            Source::Constant { .. } | Source::Joined { .. } => None,
         }?;
         let said = format!("Accept {from} for {label}");
         let (confidence, reason) = (suggestion.confidence, suggestion.reason.clone());
