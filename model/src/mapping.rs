@@ -10,7 +10,8 @@ mod value;
 pub(crate) use check::in_the_targets_form;
 pub use check::{check, default_transforms, joined, why_not};
 pub use plan::{Plan, Preview, PreviewCell, leaves_empty};
-pub use row::{Row, RowBuffer, RowNotUtf8, TextRow};
+pub use row::{Row, RowBuffer, RowNotUtf8, TextRow, TextRows};
+pub use value::is_date;
 
 use serde::{Deserialize, Serialize};
 

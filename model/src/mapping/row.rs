@@ -83,9 +83,62 @@ impl<'a> TextRow<'a> {
         self.ends.len()
     }
 
+    /// The same row, not known to be text.
+    pub fn row(self) -> Row<'a> {
+        Row { bytes: self.text.as_bytes(), ends: self.ends, between: self.between }
+    }
+
     /// The value at `index`, from 0; none behind the last.
     pub fn value(self, index: usize) -> Option<&'a str> {
         self.text.get(start_and_end(self.ends, self.between, index)?)
+    }
+}
+
+/// Many rows of text, one behind the other: two allocations for all of them.
+#[derive(Debug, Clone, Default)]
+pub struct TextRows {
+    text: String,
+    ends: Vec<usize>,
+    rows: Vec<Place>,
+}
+
+/// Where one of them is.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    text: (usize, usize),
+    ends: (usize, usize),
+    between: usize,
+}
+
+impl TextRows {
+    /// None, with room for so many bytes of text.
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self { text: String::with_capacity(bytes), ..Self::default() }
+    }
+
+    /// Adds a row at the end.
+    pub fn push(&mut self, row: TextRow<'_>) {
+        let starts = (self.text.len(), self.ends.len());
+        self.text.push_str(row.text);
+        self.ends.extend_from_slice(row.ends);
+        let (text, ends) = ((starts.0, self.text.len()), (starts.1, self.ends.len()));
+        self.rows.push(Place { text, ends, between: row.between });
+    }
+
+    /// How many rows.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// The row at `index`, from 0; none behind the last.
+    pub fn get(&self, index: usize) -> Option<TextRow<'_>> {
+        let Place { text, ends, between } = *self.rows.get(index)?;
+        Some(TextRow { text: self.text.get(text.0..text.1)?, ends: self.ends.get(ends.0..ends.1)?, between })
     }
 }
 

@@ -408,7 +408,7 @@ mod checks {
             let findings = check(&mapping(&[link("to", "x", transforms)]), std::slice::from_ref(from), &[target]);
             findings.into_iter().map(|finding| (finding.severity, finding.message)).collect::<Vec<_>>()
         };
-        let fits = |transforms: &[Transform], from: &Field, to: Field| told(transforms, from, to) == [];
+        let fits = |transforms: &[Transform], from: &Field, to: Field| told(transforms, from, to).is_empty();
         let date = |from, to| Transform::DateFormat { from, to };
         let number = |decimals| Transform::NumberFormat { decimal_mark: DecimalMark::Comma, decimals };
         let to_date = attribute("", FieldType::Date);

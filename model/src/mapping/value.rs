@@ -134,7 +134,8 @@ fn is_decimal(value: &str) -> bool {
     characters_fit && value.parse::<f64>().is_ok_and(f64::is_finite)
 }
 
-fn is_date(value: &str) -> bool {
+/// Whether it is a date of the calendar, written as 2027-03-28.
+pub fn is_date(value: &str) -> bool {
     // By hand up to the calendar: chrono's parser also takes 2027-3-8, and is slow for a column of each row.
     let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = value.as_bytes() else { return false };
     let number = |digits: &[u8]| {

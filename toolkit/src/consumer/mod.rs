@@ -69,6 +69,10 @@ trait Place: std::fmt::Debug + Send + Sync {
     /// Makes ready for the parts of a job.
     fn expect(&self, transaction: &mut Transaction<'_>, target: &Target<'_>) -> Result<(), Fault>;
 
+    /// Brings the rows of one part to where [`keep`](Self::keep) finds them, outside of any transaction. Whoever sends the same part twice at once
+    /// does so twice at once.
+    fn stage(&self, target: &Target<'_>, read: &Read<'_>, sha256: &str) -> Result<(), Fault>;
+
     /// Keeps the rows of one part. Those that cannot be kept are refused; nothing of them stays.
     fn keep(
         &self,
@@ -321,7 +325,8 @@ impl Consumer {
         let target = self.target(&import.request, &import.segment_id, import.mode()?);
         let read = parts::read(&target, number, data)?;
 
-        self.database.write(|transaction| {
+        self.place.stage(&target, &read, sha256)?;
+        let taken: Result<PartResult, Fault> = self.database.write(|transaction| {
             // Once more, because since then the same part may have come, or the job may have ended.
             let now_known = find_import(transaction, job_id)?.ok_or_else(|| no_such_job(job_id))?;
             if let Some(answer) = recorded(transaction, &now_known, number, sha256)? {
@@ -331,7 +336,12 @@ impl Consumer {
             let result = read.refusing(refusals);
             records::add_part(transaction, job_id, sha256, &result)?;
             Ok(result)
-        })
+        });
+        if taken.as_ref().is_err_and(|fault| fault.code == Code::WRONG_STATUS) {
+            // The job ended meanwhile; what was staged for it too late goes as well.
+            self.place.ended(job_id);
+        }
+        taken
     }
 
     /// The sending side says that all was sent, or calls the job off. A repeat is answered as the first.

@@ -3,9 +3,13 @@
 //! What is wrong with the part as a whole (not UTF-8, ragged, another header) fails it as a whole and names the line; what is wrong
 //! with one row is a refusal of that row. Reading and keeping are apart, so that one part is read while another is kept.
 
+use std::ops::Index;
+
 use model::contract::{JobMode, MAX_ROW_BYTES, PartResult, Refusal};
 use model::field::{Field, FieldKind};
+use model::mapping::{TextRow, TextRows};
 use model::reject::RejectCode;
+use model::rows::{RowError, RowReader};
 
 use crate::check::{Objection, check_value};
 use crate::config::ConsumerConfig;
@@ -42,12 +46,76 @@ pub struct Column<'a> {
     needed: bool,
 }
 
+/// A row that is taken.
+#[derive(Clone, Copy)]
+pub struct Record<'r> {
+    /// Its number in the part, from 1.
+    pub number: u64,
+    /// Its values.
+    pub row: TextRow<'r>,
+}
+
+impl Index<usize> for Record<'_> {
+    type Output = str;
+
+    /// The value at a place; a place that it does not have is empty.
+    fn index(&self, place: usize) -> &str {
+        self.row.value(place).unwrap_or_default()
+    }
+}
+
+/// The rows of a part that are taken.
+#[derive(Default)]
+pub struct Accepted {
+    rows: TextRows,
+    /// The number of each in the part.
+    numbers: Vec<u64>,
+    /// In which order they are handed out.
+    order: Vec<usize>,
+}
+
+impl Accepted {
+    fn push(&mut self, number: u64, row: TextRow<'_>) {
+        self.order.push(self.rows.len());
+        self.numbers.push(number);
+        self.rows.push(row);
+    }
+
+    /// By the value at a place; those with the same one stay in the order in which they came.
+    fn sort_by_value(&mut self, place: usize) {
+        let Self { rows, order, .. } = self;
+        let value = |index: &usize| rows.get(*index).and_then(|row| row.value(place));
+        order.sort_by(|one, other| value(one).cmp(&value(other)));
+    }
+
+    /// How many.
+    pub fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+
+    /// The one at `index`, from 0; none behind the last.
+    pub fn get(&self, index: usize) -> Option<Record<'_>> {
+        let place = *self.order.get(index)?;
+        Some(Record { number: *self.numbers.get(place)?, row: self.rows.get(place)? })
+    }
+
+    /// One after the other.
+    pub fn iter(&self) -> impl Iterator<Item = Record<'_>> {
+        (0..self.len()).filter_map(|index| self.get(index))
+    }
+}
+
 /// A part that was read: what is to be kept, and what will be answered.
 pub struct Read<'a> {
     /// The announced fields, in the order of the announcement.
     pub columns: Vec<Column<'a>>,
     /// The rows that are taken: by the key, if that is among the columns; of one key in the order in which they came.
-    pub accepted: Vec<csv::StringRecord>,
+    pub accepted: Accepted,
     /// The answer, once the rows are kept.
     pub result: PartResult,
 }
@@ -65,7 +133,7 @@ impl<'a> Read<'a> {
     /// Whether an accepted row is outdone by the next one, which is of the same person.
     pub fn is_outdone(&self, target: &Target<'_>, index: usize) -> bool {
         let (row, next) = (self.accepted.get(index), self.accepted.get(index + 1));
-        self.key(target).zip(row.zip(next)).is_some_and(|(key, (row, next))| row.get(key) == next.get(key))
+        self.key(target).zip(row.zip(next)).is_some_and(|(key, (row, next))| row[key] == next[key])
     }
 
     /// The place of the key in the part's rows.
@@ -74,57 +142,80 @@ impl<'a> Read<'a> {
     }
 }
 
+/// Why a part cannot be read.
+impl From<RowError> for Fault {
+    fn from(error: RowError) -> Self {
+        match error {
+            RowError::NoHeader => Self::new(Code::HEADER_DIFFERS, "The part has no header."),
+            RowError::RowTooLong { line, .. } => {
+                Self::new(Code::INVALID_DATA, format!("The row at line {line} has more than {MAX_ROW_BYTES} bytes."))
+            }
+            RowError::UnnamedColumn { .. } | RowError::TooManyColumns { .. } => {
+                Self::new(Code::HEADER_DIFFERS, format!("The part cannot be read: {error}."))
+            }
+            RowError::HeaderNotUtf8 { .. } | RowError::Truncated { .. } => {
+                Self::new(Code::INVALID_DATA, format!("The part cannot be read: {error}."))
+            }
+        }
+    }
+}
+
 /// Reads a part and tells the rows that are taken from those that are refused.
 ///
 /// # Errors
 /// When the part cannot be read; the text names the line.
 pub fn read<'a>(target: &Target<'a>, number: u32, data: &[u8]) -> Result<Read<'a>, Fault> {
-    let data = data.strip_prefix(b"\xef\xbb\xbf").unwrap_or(data);
     check_utf8(data)?;
-    let mut reader =
-        csv::ReaderBuilder::new().has_headers(true).flexible(false).buffer_capacity(64 * 1024).from_reader(data);
-    let columns = columns(target, reader.headers().map_err(|error| unreadable(&error))?)?;
     let rows_per_part = target.config.delivery.rows_per_part.unwrap_or(u64::MAX);
+    let mut columns = Vec::new();
     let mut result = PartResult { part: number, received: 0, accepted: 0, refusals: Vec::new() };
-    let mut accepted = Vec::new();
-    for record in reader.records() {
-        let record = record.map_err(|error| unreadable(&error))?;
+    let mut accepted = Accepted { rows: TextRows::with_capacity(data.len()), ..Accepted::default() };
+    let mut on_row = |row: model::rows::RawRow<'_>| -> Result<(), Fault> {
+        if columns.is_empty() {
+            columns = self::columns(target, row.header)?;
+        }
         result.received += 1;
         if result.received > rows_per_part {
             let detail = format!("The part has more than {rows_per_part} rows. Send smaller parts.");
             return Err(Fault::new(Code::TOO_LARGE, detail));
         }
-        if record.as_slice().len() > MAX_ROW_BYTES {
-            let line = record.position().map_or(0, csv::Position::line);
-            let detail = format!("The row at line {line} has more than {MAX_ROW_BYTES} bytes.");
+        if row.values.columns() != row.header.len() {
+            let (line, came, expected) = (row.line, row.values.columns(), row.header.len());
+            let detail = format!("The row at line {line} has {came} values; the header has {expected}.");
             return Err(Fault::new(Code::INVALID_DATA, detail));
         }
-        match object(target.mode, &columns, &record) {
-            None => accepted.push(record),
+        let text = row.values.text().map_err(|_| not_utf8(row.line, row.byte))?;
+        let record = Record { number: result.received, row: text };
+        match object(target.mode, &columns, record) {
+            None => accepted.push(record.number, text),
             Some((field, objection)) => result.refusals.push(Refusal {
-                row: result.received,
+                row: record.number,
                 code: objection.code.as_str().to_owned(),
                 field: field.map(|field| field.name.clone()),
                 reason: objection.reason.to_owned(),
             }),
         }
+        Ok(())
+    };
+    let mut reader = RowReader::new();
+    reader.feed(data, &mut on_row)?;
+    reader.finish(&mut on_row)?;
+    if columns.is_empty() {
+        // A part without a row has a header all the same.
+        columns = self::columns(target, reader.header().unwrap_or_default())?;
     }
     result.accepted = accepted.len() as u64;
     let mut read = Read { columns, accepted, result };
     if let Some(key) = read.key(target) {
         // Neighbours in the part become neighbours where they are kept, which is then touched once and not all over. Stable, so that
         // of two rows of one person the later still wins.
-        read.accepted.sort_by(|one, other| one[key].cmp(&other[key]));
+        read.accepted.sort_by_value(key);
     }
     Ok(read)
 }
 
 /// Why a row is not taken, and for which field.
-fn object<'a>(
-    mode: JobMode,
-    columns: &[Column<'a>],
-    record: &csv::StringRecord,
-) -> Option<(Option<&'a Field>, Objection)> {
+fn object<'a>(mode: JobMode, columns: &[Column<'a>], record: Record<'_>) -> Option<(Option<&'a Field>, Objection)> {
     let of_a_value = columns.iter().find_map(|column| {
         check_value(column.field, column.needed, &record[column.place]).map(|objection| (Some(column.field), objection))
     });
@@ -145,40 +236,26 @@ fn object<'a>(
 
 /// Fails the part at its first byte that is not UTF-8.
 fn check_utf8(data: &[u8]) -> Result<(), Fault> {
-    match std::str::from_utf8(data) {
-        Ok(_) => Ok(()),
-        Err(error) => {
-            let at = error.valid_up_to();
-            let line = 1 + data[..at].iter().filter(|byte| **byte == b'\n').count();
-            Err(Fault::new(
-                Code::INVALID_DATA,
-                format!("Line {line} has bytes that are not UTF-8, at byte {at} of the part."),
-            ))
-        }
-    }
+    simdutf8::compat::from_utf8(data).map(|_| ()).map_err(|error| {
+        let at = error.valid_up_to();
+        let line = 1 + data[..at].iter().filter(|byte| **byte == b'\n').count();
+        not_utf8(line as u64, at as u64)
+    })
 }
 
-fn unreadable(error: &csv::Error) -> Fault {
-    match error.kind() {
-        csv::ErrorKind::UnequalLengths { pos, expected_len, len } => {
-            let line = pos.as_ref().map_or(0, csv::Position::line);
-            Fault::new(
-                Code::INVALID_DATA,
-                format!("The row at line {line} has {len} values; the header has {expected_len}."),
-            )
-        }
-        _ => Fault::new(Code::INVALID_DATA, "The part cannot be read as CSV (RFC 4180)."),
-    }
+fn not_utf8(line: u64, byte: u64) -> Fault {
+    let detail = format!("Line {line} has bytes that are not UTF-8, at byte {byte} of the part.");
+    Fault::new(Code::INVALID_DATA, detail)
 }
 
 /// The announced fields with their places in the header, which must have these and no others.
-fn columns<'a>(target: &Target<'a>, header: &csv::StringRecord) -> Result<Vec<Column<'a>>, Fault> {
+fn columns<'a>(target: &Target<'a>, header: &[String]) -> Result<Vec<Column<'a>>, Fault> {
     if header.is_empty() {
         return Err(Fault::new(Code::HEADER_DIFFERS, "The part has no header."));
     }
     let mut columns = Vec::new();
     for announced in target.fields {
-        let Some(place) = header.iter().position(|name| name == announced.name) else {
+        let Some(place) = header.iter().position(|name| *name == announced.name) else {
             return Err(Fault::new(Code::HEADER_DIFFERS, format!("The header has no column \"{}\".", announced.name)));
         };
         // The configuration may have changed since the job was announced.

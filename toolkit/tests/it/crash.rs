@@ -25,21 +25,29 @@ fn kept_rows(kept: Kept, folder: &Folder, mode: JobMode) -> i64 {
         (Kept::Database | Kept::Server, _) => folder.number("select count(*) from list_members") - 1,
         (Kept::Files, _) => {
             // A staged file without its record is as if it were not there.
-            let recorded = "select part from usher_parts where job_id = 'job_1'";
+            let recorded = "select part, sha256 from usher_parts where job_id = 'job_1'";
             let mut jobs = std::fs::read_dir(folder.path("state/imports")).unwrap();
             let Some(staged) = jobs.next().map(|job| job.unwrap().path()) else { return 0 };
             let records = rusqlite::Connection::open(folder.path("state/imports.db")).unwrap();
             let mut statement = records.prepare(recorded).unwrap();
-            let parts = statement.query_map([], |row| row.get::<_, u32>(0)).unwrap();
-            parts
-                .map(|part| {
-                    let mut reader =
-                        csv::Reader::from_path(staged.join(format!("part-{}.csv", part.unwrap()))).unwrap();
-                    reader.records().map(Result::unwrap).count() as i64
-                })
-                .sum()
+            let parts = statement
+                .query_map([], |row| Ok(format!("part-{}-{}", row.get::<_, u32>(0)?, row.get::<_, String>(1)?)))
+                .unwrap();
+            parts.map(|name| staged_rows(&std::fs::read(staged.join(name.unwrap())).unwrap())).sum()
         }
     }
+}
+
+/// How many rows a staged file has: before each stand the lengths of its key and of its line.
+fn staged_rows(mut file: &[u8]) -> i64 {
+    let mut rows = 0;
+    while let Some((lengths, rest)) = file.split_first_chunk::<8>() {
+        let length = |bytes: &[u8]| u32::from_le_bytes(bytes.try_into().unwrap()) as usize;
+        file = &rest[length(&lengths[..4]) + length(&lengths[4..])..];
+        rows += 1;
+    }
+    assert!(file.is_empty(), "a staged file ends within a row");
+    rows
 }
 
 fn recorded_rows(kept: Kept, folder: &Folder) -> i64 {

@@ -1,16 +1,18 @@
 //! Rows in the order of their keys, from any number of files, in memory that does not grow with them.
 //!
-//! A part is at most as large as a part may be, so it is sorted in memory and written as a *run*: a CSV file with a header, in the order of
-//! the keys. Runs are merged; of equal keys the rows come in the order of the runs.
+//! A part is at most as large as a part may be, so it is sorted in memory and written as a *run*: entries in the order of the keys. Runs are
+//! merged; of equal keys the rows come in the order of the runs. An [`Entry`] is a row as a line of CSV beside its key, so that nobody has to
+//! take a line apart, and put it together again, only to know where it belongs.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
 use std::fs::File;
-use std::io::BufWriter;
+use std::io::{BufRead, BufReader, BufWriter, Error, Read, Write};
 use std::path::{Path, PathBuf};
 
 use csv::ByteRecord;
+use model::rows::append_row;
 
 use crate::fault::{Code, Fault};
 
@@ -36,10 +38,29 @@ impl<E: Into<Fault>> From<E> for Broken {
     }
 }
 
+/// A row and where it belongs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Entry {
+    /// The value of the key; empty where rows are not told apart by one.
+    pub key: Vec<u8>,
+    /// The row as a line of CSV with commas, its line break included.
+    pub line: Vec<u8>,
+}
+
+impl Entry {
+    /// Makes it that of other values, by the key at a place.
+    pub fn set(&mut self, row: &ByteRecord, key: usize) {
+        self.key.clear();
+        self.key.extend_from_slice(row.get(key).unwrap_or_default());
+        self.line.clear();
+        append_row(&mut self.line, row);
+    }
+}
+
 /// Rows one after the other, by key.
 pub trait Rows {
     /// The present row; `None` behind the last.
-    fn row(&self) -> Option<&ByteRecord>;
+    fn row(&self) -> Option<&Entry>;
     /// Goes to the next.
     fn advance(&mut self) -> Result<(), Broken>;
 }
@@ -74,22 +95,125 @@ impl Reading {
     }
 }
 
-/// A file that takes part in a merge.
-struct Input {
-    reading: Reading,
-    row: ByteRecord,
+/// A run as it is written: for each entry the length of its key and of its line (4 bytes each, little-endian), the key, the line.
+pub struct RunWriter(BufWriter<File>);
+
+impl RunWriter {
+    /// Begins a file, which takes the place of what was there.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn create(path: &Path) -> Result<Self, Fault> {
+        Ok(Self(BufWriter::with_capacity(BUFFER, File::create(path).map_err(Fault::folder)?)))
+    }
+
+    /// Adds an entry at the end.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn add(&mut self, key: &[u8], line: &[u8]) -> Result<(), Fault> {
+        let length = |bytes: &[u8]| u32::try_from(bytes.len()).map(u32::to_le_bytes);
+        let (Ok(of_key), Ok(of_line)) = (length(key), length(line)) else {
+            return Err(Fault::internal("Staging a row", Error::other("it has more than 4 GiB")));
+        };
+        for bytes in [&of_key, &of_line, key, line] {
+            self.0.write_all(bytes).map_err(Fault::folder)?;
+        }
+        Ok(())
+    }
+
+    /// All of it; it is not yet certain to be on the disk.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn end(self) -> Result<File, Fault> {
+        self.0.into_inner().map_err(|error| Fault::folder(error.into_error()))
+    }
 }
 
-/// The key of an input's present row. The smallest is the greatest, because that is what a heap gives.
-#[derive(PartialEq, Eq)]
+/// A run that is read.
+pub struct RunReader(BufReader<File>);
+
+impl RunReader {
+    /// At its first entry.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn open(path: &Path) -> Result<Self, Fault> {
+        Ok(Self(BufReader::with_capacity(BUFFER, File::open(path).map_err(Fault::folder)?)))
+    }
+
+    /// Reads the next entry; `false` behind the last.
+    ///
+    /// # Errors
+    /// When it cannot be read, or ends within an entry.
+    pub fn read(&mut self, entry: &mut Entry) -> Result<bool, Fault> {
+        if self.0.fill_buf().map_err(Fault::folder)?.is_empty() {
+            return Ok(false);
+        }
+        let mut lengths = [0; 8];
+        self.0.read_exact(&mut lengths).map_err(Fault::folder)?;
+        let [k1, k2, k3, k4, l1, l2, l3, l4] = lengths;
+        for (bytes, length) in [(&mut entry.key, [k1, k2, k3, k4]), (&mut entry.line, [l1, l2, l3, l4])] {
+            bytes.resize(u32::from_le_bytes(length) as usize, 0);
+            self.0.read_exact(bytes).map_err(Fault::folder)?;
+        }
+        Ok(true)
+    }
+}
+
+/// A file that takes part in a merge.
+pub enum Input {
+    /// A run.
+    Run(RunReader),
+    /// A CSV file, by the column at this place.
+    File {
+        /// The file.
+        reading: Reading,
+        /// The place of the key.
+        key: usize,
+        /// The row that was read last.
+        row: ByteRecord,
+    },
+}
+
+impl Input {
+    /// A CSV file, by the column at this place.
+    pub fn file(reading: Reading, key: usize) -> Self {
+        Self::File { reading, key, row: ByteRecord::new() }
+    }
+
+    fn read(&mut self, entry: &mut Entry) -> Result<bool, Fault> {
+        match self {
+            Self::Run(reader) => reader.read(entry),
+            Self::File { reading, key, row } => {
+                let is_row = reading.read(row)?;
+                if is_row {
+                    entry.set(row, *key);
+                }
+                Ok(is_row)
+            }
+        }
+    }
+}
+
+/// An input's present entry. The smallest key is the greatest, because that is what a heap gives.
 struct Head {
-    key: Vec<u8>,
+    entry: Entry,
     input: usize,
 }
 
+impl PartialEq for Head {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Head {}
+
 impl Ord for Head {
     fn cmp(&self, other: &Self) -> Ordering {
-        other.key.cmp(&self.key).then(other.input.cmp(&self.input))
+        other.entry.key.cmp(&self.entry.key).then(other.input.cmp(&self.input))
     }
 }
 
@@ -101,34 +225,35 @@ impl PartialOrd for Head {
 
 /// All rows of some files that are in the order of their keys.
 pub struct Merge {
-    key: usize,
     inputs: Vec<Input>,
     heads: BinaryHeap<Head>,
+    /// Read next, and then compared with what it follows.
+    next: Entry,
 }
 
 impl Merge {
-    /// Merges files by the column at this place.
-    pub fn new(files: Vec<Reading>, key: usize) -> Result<Self, Broken> {
-        let mut merge = Self { key, inputs: Vec::new(), heads: BinaryHeap::new() };
-        for mut reading in files {
-            let mut row = ByteRecord::new();
-            if reading.read(&mut row)? {
-                merge.heads.push(Head { key: row[key].to_vec(), input: merge.inputs.len() });
-                merge.inputs.push(Input { reading, row });
+    /// Merges files.
+    pub fn new(files: Vec<Input>) -> Result<Self, Broken> {
+        let mut merge = Self { inputs: Vec::new(), heads: BinaryHeap::new(), next: Entry::default() };
+        for mut input in files {
+            let mut entry = Entry::default();
+            if input.read(&mut entry)? {
+                merge.heads.push(Head { entry, input: merge.inputs.len() });
+                merge.inputs.push(input);
             }
         }
         Ok(merge)
     }
 
     /// Merges runs, first among themselves when they are too many at once; `latest` keeps only the last row of each key.
-    pub fn of_runs(mut runs: Vec<PathBuf>, key: usize, latest: bool, folder: &Path) -> Result<Self, Broken> {
+    pub fn of_runs(mut runs: Vec<PathBuf>, latest: bool, folder: &Path) -> Result<Self, Broken> {
         let mut round = 0;
         while runs.len() > AT_ONCE {
             round += 1;
             let mut fewer = Vec::new();
             for (index, some) in runs.chunks(AT_ONCE).enumerate() {
-                let path = folder.join(format!("merged-{round}-{index}.csv"));
-                let merge = Self::new(open_runs(some)?, key)?;
+                let path = folder.join(format!("merged-{round}-{index}"));
+                let merge = Self::new(open_runs(some)?)?;
                 if latest {
                     write_run(&path, &mut Latest::new(merge)?)?
                 } else {
@@ -138,119 +263,112 @@ impl Merge {
             }
             runs = fewer;
         }
-        Self::new(open_runs(&runs)?, key)
+        Self::new(open_runs(&runs)?)
     }
 
-    /// Gives the present row away for another record, and goes to the next; `false` behind the last.
-    fn take(&mut self, row: &mut ByteRecord) -> Result<bool, Broken> {
-        let Some(head) = self.heads.peek() else { return Ok(false) };
-        std::mem::swap(&mut self.inputs[head.input].row, row);
-        self.advance().map(|()| true)
+    /// Goes to the next row; the one that was passed is in `next` then. `false` behind the last.
+    fn pass(&mut self) -> Result<bool, Broken> {
+        let Some(mut head) = self.heads.peek_mut() else { return Ok(false) };
+        let is_more = self.inputs[head.input].read(&mut self.next)?;
+        if is_more && self.next.key < head.entry.key {
+            return Err(Broken::Unsorted);
+        }
+        std::mem::swap(&mut head.entry, &mut self.next);
+        if !is_more {
+            PeekMut::pop(head);
+        }
+        Ok(true)
+    }
+
+    /// Gives the present row away for another entry, and goes to the next; `false` behind the last.
+    fn take(&mut self, entry: &mut Entry) -> Result<bool, Broken> {
+        let passed = self.pass()?;
+        if passed {
+            std::mem::swap(&mut self.next, entry);
+        }
+        Ok(passed)
     }
 }
 
 impl Rows for Merge {
-    fn row(&self) -> Option<&ByteRecord> {
-        self.heads.peek().map(|head| &self.inputs[head.input].row)
+    fn row(&self) -> Option<&Entry> {
+        self.heads.peek().map(|head| &head.entry)
     }
 
     fn advance(&mut self) -> Result<(), Broken> {
-        let Some(mut head) = self.heads.peek_mut() else { return Ok(()) };
-        let input = &mut self.inputs[head.input];
-        if !input.reading.read(&mut input.row)? {
-            PeekMut::pop(head);
-            return Ok(());
-        }
-        let key = &input.row[self.key];
-        if key < head.key.as_slice() {
-            return Err(Broken::Unsorted);
-        }
-        if key != head.key.as_slice() {
-            head.key.clear();
-            head.key.extend_from_slice(key);
-        }
-        Ok(())
+        self.pass().map(|_| ())
     }
 }
 
 /// Of each key only the last row.
 pub struct Latest {
     merge: Merge,
-    row: Option<ByteRecord>,
+    entry: Option<Entry>,
 }
 
 impl Latest {
     /// Thins out a merge.
     pub fn new(merge: Merge) -> Result<Self, Broken> {
-        let mut latest = Self { merge, row: Some(ByteRecord::new()) };
+        let mut latest = Self { merge, entry: Some(Entry::default()) };
         latest.advance()?;
         Ok(latest)
     }
 }
 
 impl Rows for Latest {
-    fn row(&self) -> Option<&ByteRecord> {
-        self.row.as_ref()
+    fn row(&self) -> Option<&Entry> {
+        self.entry.as_ref()
     }
 
     fn advance(&mut self) -> Result<(), Broken> {
-        let (Some(row), key) = (&mut self.row, self.merge.key) else { return Ok(()) };
-        if !self.merge.take(row)? {
-            self.row = None;
+        let Some(entry) = &mut self.entry else { return Ok(()) };
+        if !self.merge.take(entry)? {
+            self.entry = None;
             return Ok(());
         }
-        while let Some(next) = self.merge.row()
-            && next[key] == row[key]
-        {
-            self.merge.take(row)?;
+        while self.merge.row().is_some_and(|next| next.key == entry.key) {
+            self.merge.take(entry)?;
         }
         Ok(())
     }
 }
 
-fn open_runs(runs: &[PathBuf]) -> Result<Vec<Reading>, Fault> {
-    let open = |run: &PathBuf| Ok(Reading::new(File::open(run).map_err(Fault::folder)?, b',', "a staged part"));
-    runs.iter().map(open).collect()
+fn open_runs(runs: &[PathBuf]) -> Result<Vec<Input>, Fault> {
+    runs.iter().map(|run| RunReader::open(run).map(Input::Run)).collect()
 }
 
 fn write_run(path: &Path, rows: &mut dyn Rows) -> Result<(), Broken> {
-    let mut writer = run_writer(path, rows.row().map_or(0, ByteRecord::len))?;
-    while let Some(row) = rows.row() {
-        writer.write_byte_record(row).map_err(Fault::csv)?;
+    let mut writer = RunWriter::create(path)?;
+    while let Some(Entry { key, line }) = rows.row() {
+        writer.add(key, line)?;
         rows.advance()?;
     }
-    writer.flush().map_err(Fault::folder)?;
+    writer.end()?;
     Ok(())
-}
-
-/// A new run; its header only keeps a byte order mark at the start of the first value from being taken for the file's.
-pub fn run_writer(path: &Path, columns: usize) -> Result<csv::Writer<BufWriter<File>>, Fault> {
-    let file = BufWriter::with_capacity(BUFFER, File::create(path).map_err(Fault::folder)?);
-    let mut writer = csv::WriterBuilder::new().from_writer(file);
-    writer.write_record((0..columns.max(1)).map(|column| column.to_string())).map_err(Fault::csv)?;
-    Ok(writer)
 }
 
 /// Cuts a file into sorted runs. Rows of one key keep their order.
 pub fn sort(mut reading: Reading, key: usize, folder: &Path) -> Result<Vec<PathBuf>, Fault> {
     let mut runs = Vec::new();
-    let mut rows: Vec<ByteRecord> = Vec::new();
+    let mut entries: Vec<Entry> = Vec::new();
     let mut bytes = 0;
+    let mut row = ByteRecord::new();
     loop {
-        let mut row = ByteRecord::new();
         let is_row = reading.read(&mut row)?;
         if is_row {
-            bytes += row.as_slice().len() + row.len() * size_of::<usize>() + ROW_BYTES;
-            rows.push(row);
+            let mut entry = Entry::default();
+            entry.set(&row, key);
+            bytes += entry.key.len() + entry.line.len() + ROW_BYTES;
+            entries.push(entry);
         }
-        if !rows.is_empty() && (!is_row || bytes > RUN_BYTES) {
-            rows.sort_by(|one, other| one[key].cmp(&other[key]));
-            let path = folder.join(format!("sorted-{}.csv", runs.len()));
-            let mut writer = run_writer(&path, rows[0].len())?;
-            for row in rows.drain(..) {
-                writer.write_byte_record(&row).map_err(Fault::csv)?;
+        if !entries.is_empty() && (!is_row || bytes > RUN_BYTES) {
+            entries.sort_by(|one, other| one.key.cmp(&other.key));
+            let path = folder.join(format!("sorted-{}", runs.len()));
+            let mut writer = RunWriter::create(&path)?;
+            for Entry { key, line } in entries.drain(..) {
+                writer.add(&key, &line)?;
             }
-            writer.flush().map_err(Fault::folder)?;
+            writer.end()?;
             runs.push(path);
             bytes = 0;
         }
@@ -268,8 +386,10 @@ mod tests {
     fn collect(rows: &mut dyn Rows) -> Vec<(String, String)> {
         let mut all = Vec::new();
         while let Some(row) = rows.row() {
-            let text = |index: usize| String::from_utf8(row[index].to_vec()).unwrap();
-            all.push((text(0), text(1)));
+            let line = String::from_utf8(row.line.clone()).unwrap();
+            let (key, value) = line.trim_end().split_once(',').unwrap();
+            assert_eq!(key.as_bytes(), row.key);
+            all.push((key.to_owned(), value.to_owned()));
             assert!(rows.advance().is_ok());
         }
         all
@@ -280,21 +400,22 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut runs = Vec::new();
         for run in 0..450 {
-            let path = folder.path().join(format!("{run}.csv"));
-            let mut writer = run_writer(&path, 2).unwrap();
+            let path = folder.path().join(run.to_string());
+            let mut writer = RunWriter::create(&path).unwrap();
             // Everyone is in three neighbouring runs; the value says in which.
             for key in run..run + 3 {
-                writer.write_record([format!("\u{feff}{key:04}"), run.to_string()]).unwrap();
+                let key = format!("\u{feff}{key:04}");
+                writer.add(key.as_bytes(), format!("{key},{run}\r\n").as_bytes()).unwrap();
             }
-            writer.flush().unwrap();
+            writer.end().unwrap();
             runs.push(path);
         }
-        let Ok(merge) = Merge::of_runs(runs.clone(), 0, true, folder.path()) else { panic!("it merges") };
+        let Ok(merge) = Merge::of_runs(runs.clone(), true, folder.path()) else { panic!("it merges") };
         let Ok(mut latest) = Latest::new(merge) else { panic!("it merges") };
         let expected: Vec<_> = (0..452).map(|key| (format!("\u{feff}{key:04}"), key.min(449).to_string())).collect();
         assert_eq!(collect(&mut latest), expected);
 
-        let Ok(mut all) = Merge::of_runs(runs, 0, false, folder.path()) else { panic!("it merges") };
+        let Ok(mut all) = Merge::of_runs(runs, false, folder.path()) else { panic!("it merges") };
         let all = collect(&mut all);
         assert_eq!(all.len(), 1350);
         assert!(all.is_sorted_by_key(|(key, run)| (key.clone(), run.parse::<u32>().unwrap())));
@@ -314,7 +435,7 @@ mod tests {
         }
         writer.flush().unwrap();
         let reading = || Reading::new(File::open(&path).unwrap(), b',', "the file");
-        let mut merge = Merge::new(vec![reading()], 0).unwrap_or_else(|_| panic!("it opens"));
+        let mut merge = Merge::new(vec![Input::file(reading(), 0)]).unwrap_or_else(|_| panic!("it opens"));
         while merge.row().is_some() {
             match merge.advance() {
                 Ok(()) => {}
@@ -326,7 +447,7 @@ mod tests {
         }
         let runs = sort(reading(), 0, folder.path()).unwrap();
         assert!(runs.len() > 1);
-        let mut merge = Merge::of_runs(runs, 0, false, folder.path()).unwrap_or_else(|_| panic!("it merges"));
+        let mut merge = Merge::of_runs(runs, false, folder.path()).unwrap_or_else(|_| panic!("it merges"));
         expected.sort_by(|one, other| one.0.cmp(&other.0));
         assert_eq!(collect(&mut merge), expected);
     }

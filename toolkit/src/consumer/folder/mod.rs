@@ -13,12 +13,14 @@ mod removal;
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs::{File, OpenOptions};
-use std::io::{BufWriter, Error, ErrorKind};
+use std::io::{BufWriter, Error, ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use csv::ByteRecord;
 use model::contract::{JobMode, Refusal};
+use model::mapping::RowBuffer;
+use model::rows::{RowReader, append_row, append_values};
 use sha2::{Digest, Sha256};
 
 use super::parts::{Read, Target};
@@ -28,7 +30,7 @@ use crate::database::{Database, Transaction};
 use crate::fault::{Code, Fault};
 use crate::folder::{Folder, Opened, Sizes, Stamp, file_changed, plain_name, stem};
 use crate::state::{now_ms, rfc3339};
-use merge::{Broken, Latest, Merge, Reading, Rows};
+use merge::{Broken, Entry, Input, Latest, Merge, Reading, Rows, RunWriter};
 
 /// The names of segments that were made here. A segment is there when its file is, or while a job for it is under way.
 const TABLES: &str = "
@@ -186,9 +188,9 @@ impl Segments {
     fn apply(&self, transaction: &mut Transaction<'_>, target: &Target<'_>, is_called_off: bool) -> Result<(), Fault> {
         let staged = self.staged_for(target.job_id);
         let parts: Vec<PathBuf> = transaction.query(
-            "select part from usher_parts where job_id = $1 and accepted > 0 order by part",
+            "select part, sha256 from usher_parts where job_id = $1 and accepted > 0 order by part",
             &[target.job_id.into()],
-            |row| Ok(staged.join(part_name(row.count(0)?))),
+            |row| Ok(staged.join(part_name(row.count(0)?, &row.text(1)?))),
         )?;
         let present = self.present(target.segment_id)?;
         if present.is_none() && self.has_file(target.segment_id)? {
@@ -273,7 +275,10 @@ impl Segments {
         let new_place = |column: &String| target.fields.iter().position(|field| field.name == *column);
         let new_places: Vec<Option<usize>> = header.iter().map(new_place).collect();
         // One that takes another's place gets its permissions when it is whole, and until then nobody else reads it.
-        let begin = || Writing::begin(path, present.is_some(), self.folder.delimiter(), &header, &new_places);
+        let begin = || {
+            let delimiter = self.folder.delimiter();
+            Writing::begin(path, present.is_some(), delimiter, &header, old_columns, &new_places)
+        };
         let read = || -> Result<Option<Reading>, Fault> {
             let open = |opened: &Opened| {
                 let file = File::open(&opened.path).map_err(Fault::folder)?;
@@ -283,14 +288,15 @@ impl Segments {
             present.filter(|_| target.mode != JobMode::Replace).map(open).transpose()
         };
         let old_key = header.iter().position(|column| *column == self.key).unwrap_or_default();
-        let Some(new_key) = target.key() else {
+        if target.key().is_none() {
             return removal::remove(target, &parts, &header[..old_columns], &read, begin()?);
-        };
+        }
         let merge = |old: Merge| {
-            let new = Latest::new(Merge::of_runs(parts.clone(), new_key, true, staged)?)?;
-            merge_into(begin()?, (old, old_key), (new, new_key), target.mode)
+            let new = Latest::new(Merge::of_runs(parts.clone(), true, staged)?)?;
+            merge_into(begin()?, old, new, target.mode)
         };
-        match Merge::new(read()?.into_iter().collect(), old_key).and_then(merge) {
+        let old = read()?.map(|reading| Input::file(reading, old_key));
+        match Merge::new(old.into_iter().collect()).and_then(merge) {
             Ok(rows) => Ok(rows),
             Err(Broken::Fault(fault)) => Err(fault),
             // Somebody else wrote it. Sorting costs a copy of it on the disk, once.
@@ -299,7 +305,7 @@ impl Segments {
                     Some(reading) => merge::sort(reading, old_key, staged)?,
                     None => Vec::new(),
                 };
-                Merge::of_runs(runs, old_key, false, staged).and_then(merge).map_err(|broken| match broken {
+                Merge::of_runs(runs, false, staged).and_then(merge).map_err(|broken| match broken {
                     Broken::Fault(fault) => fault,
                     Broken::Unsorted => {
                         Fault::internal("Sorting the segment's file", Error::other("a run is not in order"))
@@ -311,19 +317,14 @@ impl Segments {
 }
 
 /// Puts two orders of rows together: those of the segment, and those of the job.
-fn merge_into(
-    mut writing: Writing<'_>,
-    (mut old, old_key): (Merge, usize),
-    (mut new, new_key): (Latest, usize),
-    mode: JobMode,
-) -> Result<u64, Broken> {
+fn merge_into(mut writing: Writing<'_>, mut old: Merge, mut new: Latest, mode: JobMode) -> Result<u64, Broken> {
     use std::cmp::Ordering::{Equal, Greater, Less};
     loop {
         let order = match (old.row(), new.row()) {
             (None, None) => return Ok(writing.end()?),
             (Some(_), None) => Less,
             (None, Some(_)) => Greater,
-            (Some(old), Some(new)) => old[old_key].cmp(&new[new_key]),
+            (Some(old), Some(new)) => old.key.cmp(&new.key),
         };
         match (order, mode) {
             (Less, _) => {
@@ -340,7 +341,7 @@ fn merge_into(
                 let mut last = old.row().cloned();
                 old.advance()?;
                 while let (Some(next), Some(new)) = (old.row(), new.row())
-                    && next[old_key] == new[new_key]
+                    && next.key == new.key
                 {
                     last = Some(next.clone());
                     old.advance()?;
@@ -356,10 +357,30 @@ fn merge_into(
 
 /// A segment's new file while it is written.
 struct Writing<'a> {
-    writer: csv::Writer<BufWriter<File>>,
+    out: Out,
     /// For each column, its place in the rows of the job.
     new_places: &'a [Option<usize>],
+    /// The file has columns that it did not have before.
+    has_more_columns: bool,
+    /// A row of the job brings all columns of the file, in their order.
+    brings_all: bool,
+    values: Values,
     rows: u64,
+}
+
+enum Out {
+    /// Values with commas between them: lines go into the file as they are.
+    Lines(BufWriter<File>),
+    /// Another delimiter.
+    Fields(Box<csv::Writer<BufWriter<File>>>),
+}
+
+/// Takes lines apart.
+struct Values {
+    reader: RowReader,
+    old: RowBuffer,
+    new: RowBuffer,
+    line: Vec<u8>,
 }
 
 impl<'a> Writing<'a> {
@@ -368,43 +389,89 @@ impl<'a> Writing<'a> {
         is_private: bool,
         delimiter: u8,
         header: &[String],
+        old_columns: usize,
         new_places: &'a [Option<usize>],
     ) -> Result<Self, Fault> {
         let mode = if is_private { 0o600 } else { 0o666 };
         let file = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(path);
-        let file = BufWriter::with_capacity(256 * 1024, file.map_err(Fault::folder)?);
-        let mut writer = csv::WriterBuilder::new()
-            .delimiter(delimiter)
-            .terminator(csv::Terminator::CRLF)
-            .buffer_capacity(64 * 1024)
-            .from_writer(file);
-        writer.write_record(header).map_err(Fault::csv)?;
-        Ok(Self { writer, new_places, rows: 0 })
+        let mut file = BufWriter::with_capacity(256 * 1024, file.map_err(Fault::folder)?);
+        let out = if delimiter == b',' {
+            let mut line = Vec::new();
+            append_row(&mut line, header);
+            file.write_all(&line).map_err(Fault::folder)?;
+            Out::Lines(file)
+        } else {
+            let mut writer = csv::WriterBuilder::new()
+                .delimiter(delimiter)
+                .terminator(csv::Terminator::CRLF)
+                .buffer_capacity(64 * 1024)
+                .from_writer(file);
+            writer.write_record(header).map_err(Fault::csv)?;
+            Out::Fields(Box::new(writer))
+        };
+        let values =
+            Values { reader: RowReader::headless(), old: RowBuffer::new(), new: RowBuffer::new(), line: Vec::new() };
+        let brings_all = new_places.iter().enumerate().all(|(column, place)| *place == Some(column));
+        let has_more_columns = header.len() > old_columns;
+        Ok(Self { out, new_places, has_more_columns, brings_all, values, rows: 0 })
     }
 
     /// Writes a person's row: what the job brings, else what was there, else nothing.
-    fn write(&mut self, old: Option<&ByteRecord>, new: Option<&ByteRecord>) -> Result<(), Fault> {
-        for (column, place) in self.new_places.iter().enumerate() {
-            let brought = new.zip(*place).and_then(|(row, place)| row.get(place));
-            let value = brought.or_else(|| old.and_then(|row| row.get(column))).unwrap_or_default();
-            self.writer.write_field(value).map_err(Fault::csv)?;
-        }
-        self.writer.write_record(None::<&[u8]>).map_err(Fault::csv)?;
+    fn write(&mut self, old: Option<&Entry>, new: Option<&Entry>) -> Result<(), Fault> {
         self.rows += 1;
-        Ok(())
+        if let Out::Lines(file) = &mut self.out {
+            let whole = match (old, new) {
+                (_, Some(new)) if self.brings_all => Some(new),
+                (Some(old), None) if !self.has_more_columns => Some(old),
+                _ => None,
+            };
+            if let Some(entry) = whole {
+                return file.write_all(&entry.line).map_err(Fault::folder);
+            }
+        }
+        let Values { reader, old: was, new: brought, line } = &mut self.values;
+        take_apart(reader, old, was)?;
+        take_apart(reader, new, brought)?;
+        let (was, brought) = (was.row(), brought.row());
+        let values = self.new_places.iter().enumerate().map(|(column, place)| {
+            let value = place.filter(|_| new.is_some()).and_then(|place| brought.value(place));
+            value.or_else(|| was.value(column)).unwrap_or_default()
+        });
+        match &mut self.out {
+            Out::Lines(file) => {
+                line.clear();
+                append_row(line, values);
+                file.write_all(line).map_err(Fault::folder)
+            }
+            Out::Fields(writer) => writer.write_record(values).map_err(Fault::csv),
+        }
     }
 
     /// Brings it to the disk.
     fn end(self) -> Result<u64, Fault> {
-        let buffered = self.writer.into_inner().map_err(|error| Fault::folder(error.into_error()))?;
+        let buffered = match self.out {
+            Out::Lines(file) => file,
+            Out::Fields(writer) => writer.into_inner().map_err(|error| Fault::folder(error.into_error()))?,
+        };
         let file = buffered.into_inner().map_err(|error| Fault::folder(error.into_error()))?;
         file.sync_all().map_err(Fault::folder)?;
         Ok(self.rows)
     }
 }
 
-fn part_name(number: u64) -> String {
-    format!("part-{number}.csv")
+/// The values of an entry's line; none without an entry.
+fn take_apart(reader: &mut RowReader, entry: Option<&Entry>, values: &mut RowBuffer) -> Result<(), Fault> {
+    values.clear();
+    let line = entry.map_or(&[][..], |entry| &entry.line);
+    reader.feed(line, &mut |row| {
+        row.values.values().for_each(|value| values.push(value));
+        Ok::<(), Fault>(())
+    })
+}
+
+/// By its digest too: what was sent twice under one number is kept apart until it is known which of the two counts.
+fn part_name(number: u64, sha256: &str) -> String {
+    format!("part-{number}-{sha256}")
 }
 
 fn sync_folder_of(path: &Path) -> Result<(), Fault> {
@@ -485,30 +552,40 @@ impl Place for Segments {
         Ok(())
     }
 
-    /// Stages the rows, on the disk before the transaction is.
-    fn keep(&self, _: &mut Transaction<'_>, target: &Target<'_>, read: &Read<'_>) -> Result<Vec<Refusal>, Fault> {
+    /// Stages the rows, on the disk before the transaction that records them; parts are staged side by side.
+    fn stage(&self, target: &Target<'_>, read: &Read<'_>, sha256: &str) -> Result<(), Fault> {
         if read.accepted.is_empty() {
-            return Ok(Vec::new());
+            return Ok(());
         }
         let staged = self.staged_for(target.job_id);
         if !staged.try_exists().map_err(Fault::folder)? {
             std::fs::create_dir_all(&staged).map_err(Fault::folder)?;
             sync_folder_of(&staged)?;
         }
-        let path = staged.join(part_name(read.result.part.into()));
-        let partial = path.with_extension("partial");
-        let mut writer = merge::run_writer(&partial, read.columns.len())?;
+        let path = staged.join(part_name(read.result.part.into(), sha256));
+        let partial = path.with_extension(format!("{:016x}.partial", rand::random::<u64>()));
+        let mut run = RunWriter::create(&partial)?;
+        let key = read.key(target);
+        let is_in_order = read.columns.iter().enumerate().all(|(index, column)| column.place == index);
+        let mut line = Vec::new();
         for (index, record) in read.accepted.iter().enumerate() {
-            if !read.is_outdone(target, index) {
-                let values = read.columns.iter().map(|column| record.get(column.place).unwrap_or_default());
-                writer.write_record(values).map_err(Fault::csv)?;
+            if read.is_outdone(target, index) {
+                continue;
             }
+            line.clear();
+            if is_in_order {
+                append_values(&mut line, record.row.row());
+            } else {
+                append_row(&mut line, read.columns.iter().map(|column| &record[column.place]));
+            }
+            run.add(key.map_or("", |key| &record[key]).as_bytes(), &line)?;
         }
-        let file = writer.into_inner().map_err(|error| Fault::folder(error.into_error()))?;
-        let file = file.into_inner().map_err(|error| Fault::folder(error.into_error()))?;
-        file.sync_all().map_err(Fault::folder)?;
+        run.end()?.sync_all().map_err(Fault::folder)?;
         std::fs::rename(&partial, &path).map_err(Fault::folder)?;
-        sync_folder_of(&path)?;
+        sync_folder_of(&path)
+    }
+
+    fn keep(&self, _: &mut Transaction<'_>, _: &Target<'_>, _: &Read<'_>) -> Result<Vec<Refusal>, Fault> {
         Ok(Vec::new())
     }
 

@@ -5,15 +5,16 @@
 //! is granted; more take another pass over the file.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::File;
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::path::PathBuf;
 
 use csv::ByteRecord;
 use model::field::FieldKind;
+use model::mapping::RowBuffer;
+use model::rows::RowReader;
 
-use super::merge::Reading;
-use super::{Target, Writing};
+use super::merge::{Entry, Reading, RunReader};
+use super::{Target, Writing, take_apart};
 use crate::fault::Fault;
 
 /// Rows that are sought at once: about 50 MB.
@@ -60,7 +61,8 @@ pub(super) fn remove(
         .map(|(place, field)| (place, header.iter().position(|column| *column == field.name)))
         .collect();
     let mut parts = parts.iter();
-    let mut part: Option<Reading> = None;
+    let mut part: Option<RunReader> = None;
+    let (mut reader, mut entry, mut values) = (RowReader::headless(), Entry::default(), RowBuffer::new());
     // One bit for each row of the file.
     let mut named: Vec<u64> = Vec::new();
     let mut row = ByteRecord::new();
@@ -70,19 +72,21 @@ pub(super) fn remove(
         while sought.rows < AT_ONCE {
             if part.is_none() {
                 let Some(path) = parts.next() else { break };
-                part = Some(Reading::new(File::open(path).map_err(Fault::folder)?, b',', "a staged part"));
+                part = Some(RunReader::open(path)?);
             }
-            let Some(reading) = &mut part else { break };
-            if !reading.read(&mut row)? {
+            let Some(run) = &mut part else { break };
+            if !run.read(&mut entry)? {
                 part = None;
                 continue;
             }
+            take_apart(&mut reader, Some(&entry), &mut values)?;
+            let said_at = |place: &usize| values.row().value(*place).unwrap_or_default();
             let is_empty = |value: &[u8]| std::str::from_utf8(value).is_ok_and(|text| text.trim().is_empty());
-            let said = identifiers.iter().filter(|(place, _)| !is_empty(&row[*place]));
+            let said = identifiers.iter().filter(|(place, _)| !is_empty(said_at(place)));
             // A column that the file does not have fits nobody.
             let columns: Option<Vec<usize>> = said.clone().map(|(_, column)| *column).collect();
             if let Some(columns) = columns {
-                let digest = sought.digest(said.map(|(place, _)| &row[*place]));
+                let digest = sought.digest(said.map(|(place, _)| said_at(place)));
                 sought.combinations.entry(columns).or_default().insert(digest);
             }
             sought.rows += 1;
@@ -107,7 +111,8 @@ pub(super) fn remove(
         let mut number = 0;
         while reading.read(&mut row)? {
             if named.get(number / 64).is_none_or(|word| word >> (number % 64) & 1 == 0) {
-                writing.write(Some(&row), None)?;
+                entry.set(&row, 0);
+                writing.write(Some(&entry), None)?;
             }
             number += 1;
         }

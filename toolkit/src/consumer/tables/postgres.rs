@@ -19,7 +19,7 @@ use super::{
     no_unique_key, quoted,
 };
 use crate::config::{ConsumerConfig, PlaceConfig, wrong};
-use crate::consumer::parts::{Read, Target};
+use crate::consumer::parts::{Read, Record, Target};
 use crate::consumer::records;
 use crate::database::postgres::{Said, is_of_a_row, literal, lost, parameters};
 use crate::database::{Transaction as AnyTransaction, Value, quote};
@@ -568,7 +568,9 @@ impl<'k> Keeping<'k> {
 
     /// Why one row is refused, in words that do not repeat its values.
     fn why(&self, transaction: &mut Transaction<'_>, index: usize, error: &postgres::Error) -> Result<Refusal, Fault> {
-        let record = &self.read.accepted[index];
+        let missing =
+            || Fault::internal("Looking for a refused row", std::io::Error::other("it is not among those of the part"));
+        let record = self.read.accepted.get(index).ok_or_else(missing)?;
         let code = error.code().map_or("", |code| code.code());
         let named = error.as_db_error().and_then(|said| said.column());
         let field_of =
@@ -641,9 +643,9 @@ impl<'k> Keeping<'k> {
     }
 }
 
-fn refusal(record: &csv::StringRecord, code: &str, field: Option<&Field>, reason: &str) -> Refusal {
+fn refusal(record: Record<'_>, code: &str, field: Option<&Field>, reason: &str) -> Refusal {
     Refusal {
-        row: record.position().map_or(0, csv::Position::record),
+        row: record.number,
         code: code.to_owned(),
         field: field.map(|field| field.name.clone()),
         reason: reason.to_owned(),

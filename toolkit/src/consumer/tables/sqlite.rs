@@ -10,7 +10,7 @@ use super::{
     quoted,
 };
 use crate::config::{ConfigError, ConsumerConfig, TableNames, wrong};
-use crate::consumer::parts::{Column, Read, Target};
+use crate::consumer::parts::{Column, Read, Record, Target};
 use crate::database::sqlite::table_columns;
 use crate::database::{Identifier, quote};
 use crate::fault::{Code, Fault};
@@ -209,7 +209,7 @@ pub fn expect(connection: &Connection, names: &Names, target: &Target<'_>) -> Re
 /// When the database cannot be written.
 pub fn keep(connection: &Connection, names: &Names, target: &Target<'_>, read: &Read<'_>) -> Result<(), Fault> {
     let mut writer = Writer::new(connection, names, target, &read.columns, read.result.part)?;
-    (1..).zip(&read.accepted).try_for_each(|(place, record)| writer.write(record, place))
+    (1..).zip(read.accepted.iter()).try_for_each(|(place, record)| writer.write(record, place))
 }
 
 /// What is done with an accepted row, by mode.
@@ -259,7 +259,7 @@ impl<'t, 'a> Writer<'t, 'a> {
         })
     }
 
-    fn write(&mut self, record: &csv::StringRecord, place: u32) -> Result<(), Fault> {
+    fn write(&mut self, record: Record<'_>, place: u32) -> Result<(), Fault> {
         match self {
             Self::Add { columns, key, upsert, member } => {
                 for (index, column) in columns.iter().enumerate() {
