@@ -11,7 +11,10 @@ use model::{
 use reqwest::{Response, header::LOCATION, redirect::Policy};
 use serde_json::json;
 
-use crate::processes::{KEY, Stack, fields};
+use crate::{
+    Treatment,
+    processes::{KEY, Stack, fields},
+};
 
 /// Somebody who is signed in.
 pub struct Visitor {
@@ -64,7 +67,7 @@ impl Visitor {
         &self,
         connected: &Connected,
         segment_name: &str,
-        hash: bool,
+        treatment: Treatment,
         mode: &str,
     ) -> anyhow::Result<String> {
         let begun = self.post("start_share", &[("audience_id", connected.audience_id.as_str())]).await?;
@@ -82,7 +85,7 @@ impl Visitor {
         let saved = self
             .http
             .post(format!("{}api/save_mapping", self.url))
-            .json(&json!({ "share_id": share, "mapping": mapping(hash) }))
+            .json(&json!({ "share_id": share, "mapping": mapping(treatment) }))
             .send()
             .await?;
         succeeded(saved).await?;
@@ -159,13 +162,16 @@ fn consumer_id(page: &str) -> Option<&str> {
     page[start..end].split('"').next()
 }
 
-fn mapping(hash: bool) -> Mapping {
+fn mapping(treatment: Treatment) -> Mapping {
     let links = fields().into_iter().map(|source| {
         let mut target = source.clone();
-        if hash && target.name == "email" {
+        if treatment == Treatment::Hashed && target.name == "email" {
             target.form = FieldForm::Sha256Hex;
         }
-        let transforms = default_transforms(&source, &target);
+        let transforms = match treatment {
+            Treatment::AsIs => Vec::new(),
+            Treatment::Recommended | Treatment::Hashed => default_transforms(&source, &target),
+        };
         Link { target: target.name, source: Source::Field { name: source.name }, transforms }
     });
     Mapping { links: links.collect() }

@@ -5,6 +5,7 @@
 //! Figures are meant as ratios within one run. Nothing here asserts a time.
 
 mod browserless;
+mod cost;
 mod many;
 mod people;
 mod plain;
@@ -28,6 +29,9 @@ struct Arguments {
     /// Hash the e-mail address (SHA-256) instead of only normalising it.
     #[arg(long)]
     hash: bool,
+    /// Send every value as it came, so that what is measured is the exchange alone.
+    #[arg(long, conflicts_with = "hash")]
+    as_is: bool,
     /// Both endpoints are folders of CSV files, so that no database bounds it.
     #[arg(long)]
     folders: bool,
@@ -40,6 +44,27 @@ struct Arguments {
     /// Keep the folder with databases and payloads, and say where it is.
     #[arg(long)]
     keep: bool,
+}
+
+impl Arguments {
+    fn treatment(&self) -> Treatment {
+        match (self.hash, self.as_is) {
+            (true, _) => Treatment::Hashed,
+            (_, true) => Treatment::AsIs,
+            _ => Treatment::Recommended,
+        }
+    }
+}
+
+/// What is done to the values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Treatment {
+    /// What the mapping page recommends: the e-mail address normalised, the telephone number as E.164.
+    Recommended,
+    /// The same, and the e-mail address hashed.
+    Hashed,
+    /// Nothing.
+    AsIs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -90,12 +115,14 @@ async fn main() -> anyhow::Result<()> {
         }
         return stack.stop().await;
     }
-    let share = visitor.prepare_share(&connected, "Everybody", arguments.hash, arguments.mode.word()).await?;
+    let share = visitor.prepare_share(&connected, "Everybody", arguments.treatment(), arguments.mode.word()).await?;
+    let before = stack.costs()?;
     let begun = Instant::now();
     let run = visitor.share_now(&share).await?;
     let ended = visitor.wait_for_the_end(&run).await?;
     let seconds = begun.elapsed().as_secs_f64();
 
+    let after = stack.costs()?;
     let counts = ended.summary.counts;
     anyhow::ensure!(
         ended.summary.state == model::run::RunState::Complete && counts.acknowledged == arguments.rows,
@@ -134,7 +161,10 @@ async fn main() -> anyhow::Result<()> {
         "ratio: the share took {:.2} times the plain export, download and upload",
         seconds / plain_seconds
     ));
-    for (name, bytes) in stack.peak_resident()? {
+    for ((name, was, _), (_, is, _)) in before.iter().zip(&after) {
+        out.line(format!("processor time of the share: {name} {:.2} s", is.saturating_sub(*was).as_secs_f64()));
+    }
+    for (name, _, bytes) in stack.costs()? {
         out.line(format!("peak resident: {name} {:.1} MB", megabytes(bytes)));
     }
     stack.stop().await?;

@@ -19,7 +19,7 @@ pub async fn measure(visitor: &Visitor, connected: &Connected, arguments: &Argum
     let mut shares = Vec::new();
     for number in 1..=arguments.runs {
         let segment = format!("Everybody {number}");
-        shares.push(visitor.prepare_share(connected, &segment, arguments.hash, arguments.mode.word()).await?);
+        shares.push(visitor.prepare_share(connected, &segment, arguments.treatment(), arguments.mode.word()).await?);
     }
     let idle = look(visitor, 20).await?;
     let asked = futures::future::try_join_all(shares.iter().map(|share| visitor.share_now(share)));

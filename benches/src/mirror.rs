@@ -1,12 +1,15 @@
 //! A mirror's ledger: everybody for the first time, then the same audience in another order of which one in a hundred has changed, has left, and is new.
 //! Time is that of all threads of the process together, as though there were one core.
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
 use hub::exchange::measure::Mirror;
 use model::mapping::RowBuffer;
 
-use crate::line;
+use crate::{
+    cost::{peak_resident, processor_time},
+    line,
+};
 
 /// Rows that are made before the clock runs.
 const AT_ONCE: u64 = 10_000;
@@ -23,26 +26,26 @@ pub fn measure(rows: u64) -> anyhow::Result<()> {
         for start in (0..rows).step_by(usize::try_from(AT_ONCE)?) {
             made.clear();
             made.extend((start..rows.min(start + AT_ONCE)).map(|place| person(place, rows, changed)));
-            let begun = processor_time()?;
+            let begun = processor_time("self")?;
             for row in &made {
                 mirror.add(row.row()).map_err(anyhow::Error::msg)?;
             }
-            collecting += processor_time()?.saturating_sub(begun);
+            collecting += processor_time("self")?.saturating_sub(begun);
         }
         told("sorted and put aside", rows, collecting);
-        let begun = processor_time()?;
+        let begun = processor_time("self")?;
         let changes = mirror.compare().map_err(anyhow::Error::msg)?;
-        let compared = processor_time()?;
+        let compared = processor_time("self")?;
         told("merged and compared with the ledger", rows, compared.saturating_sub(begun));
         let members = mirror.settle().map_err(anyhow::Error::msg)?;
-        let settled = processor_time()?;
+        let settled = processor_time("self")?;
         told("the ledger made anew", rows, settled.saturating_sub(compared));
         anyhow::ensure!(members == rows, "the ledger has {members} members");
         let found = (changes.added, changes.changed, changes.removed);
         let expected = if changed { (rows / 100, rows / 100, rows / 100) } else { (rows, 0, 0) };
         anyhow::ensure!(found == expected, "found {changes:?}");
     }
-    line(&format!("peak resident: {} MB", peak_resident()? / 1_000_000));
+    line(&format!("peak resident: {} MB", peak_resident("self")? / 1_000_000));
     Ok(())
 }
 
@@ -71,22 +74,4 @@ fn person(place: u64, rows: u64, changed: bool) -> RowBuffer {
         "2024-11-03".to_owned(),
     ];
     values.iter().collect()
-}
-
-/// Processor time of the whole process (proc(5): `utime` and `stime`, in ticks of 10 ms).
-fn processor_time() -> anyhow::Result<Duration> {
-    let text = std::fs::read_to_string("/proc/self/stat")?;
-    let after_name = text.rsplit(')').next().unwrap_or_default();
-    let ticks = |place: usize| after_name.split_whitespace().nth(place).and_then(|word| word.parse::<u64>().ok());
-    let (Some(user), Some(system)) = (ticks(11), ticks(12)) else {
-        anyhow::bail!("/proc/self/stat is not as expected")
-    };
-    Ok(Duration::from_millis((user + system) * 10))
-}
-
-fn peak_resident() -> anyhow::Result<u64> {
-    let text = std::fs::read_to_string(Path::new("/proc/self/status"))?;
-    let kibibytes =
-        text.lines().find_map(|line| line.strip_prefix("VmHWM:")?.split_whitespace().next()?.parse::<u64>().ok());
-    kibibytes.map(|kibibytes| kibibytes * 1024).ok_or_else(|| anyhow::anyhow!("no VmHWM in /proc"))
 }

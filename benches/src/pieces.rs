@@ -1,6 +1,7 @@
 //! `usher-pieces`: what the costly pieces of the exchange cost by themselves, on one core, without endpoints and databases; beside each a yardstick
 //! that does the same in the plainest way. Figures are meant as ratios within one run. Nothing here asserts a time.
 
+mod cost;
 mod mirror;
 mod pipeline;
 
@@ -39,15 +40,6 @@ fn main() -> anyhow::Result<()> {
         Piece::Pipeline { rows } => pipeline::measure(rows),
         Piece::Mirror { rows } => mirror::measure(rows),
     }
-}
-
-/// Time that the calling thread had a processor for, in seconds: other programs on the machine do not lengthen it. Linux only.
-fn processor_seconds() -> anyhow::Result<f64> {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat")?;
-    let nanoseconds: u64 = text.split(' ').next().unwrap_or_default().parse()?;
-    #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
-    let seconds = nanoseconds as f64 / 1e9;
-    Ok(seconds)
 }
 
 #[expect(clippy::print_stdout, reason = "the figures are this program's output")]

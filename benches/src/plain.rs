@@ -1,10 +1,13 @@
-//! What Usher is measured against: the same bytes fetched from the producer into a file and sent to a listener that counts them. No parsing,
-//! no mapping, no database.
+//! What Usher is measured against: the same bytes fetched from the producer into a file, and sent from there to a listener that writes them into
+//! another. Each file is on the disk before the next step begins, as Usher's and the endpoints' are. No parsing, no mapping, no database.
 
-use std::time::{Duration, Instant};
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context;
-use axum::{Router, body::Body, routing::put};
+use axum::{Router, body::Body, http::StatusCode, routing::put};
 use futures::StreamExt;
 use model::contract::{Job, JobCategory, JobRequest, JobSegment, JobStatus, StatusReport};
 use tokio::io::AsyncWriteExt;
@@ -17,7 +20,7 @@ pub struct PlainCopy {
     pub export_seconds: f64,
     /// From the producer to a file.
     pub download_seconds: f64,
-    /// From the file to a listener.
+    /// From the file to a listener, into another file.
     pub upload_seconds: f64,
 }
 
@@ -61,13 +64,16 @@ pub async fn download_and_upload(producer: &str, key: &str) -> anyhow::Result<Pl
         target.write_all(&chunk).await?;
     }
     target.flush().await?;
+    target.sync_all().await?;
     let download_seconds = begun.elapsed().as_secs_f64();
     let done = StatusReport::complete(1, state.counts.rows);
     client.put(format!("{producer}v1/jobs/{}/status", job.id)).bearer_auth(key).json(&done).send().await?;
 
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
-    let sink = Router::new().route("/", put(count));
+    let arrived = tempfile::NamedTempFile::new()?;
+    let place = arrived.path().to_owned();
+    let sink = Router::new().route("/", put(move |body: Body| keep(body, place)));
     let server = tokio::spawn(async move { axum::serve(listener, sink).await });
     let begun = Instant::now();
     let source = tokio::fs::File::open(file.path()).await?;
@@ -87,11 +93,20 @@ pub async fn download_and_upload(producer: &str, key: &str) -> anyhow::Result<Pl
     Ok(PlainCopy { bytes, export_seconds, download_seconds, upload_seconds })
 }
 
-async fn count(body: Body) -> Result<String, axum::http::StatusCode> {
-    let mut stream = body.into_data_stream();
-    let mut bytes = 0_u64;
-    while let Some(chunk) = stream.next().await {
-        bytes += chunk.map_err(|_| axum::http::StatusCode::BAD_REQUEST)?.len() as u64;
-    }
-    Ok(bytes.to_string())
+/// Writes a body into a file; how many bytes that were.
+async fn keep(body: Body, file: PathBuf) -> Result<String, (StatusCode, String)> {
+    let kept = async {
+        let mut target = tokio::fs::File::create(file).await?;
+        let mut stream = body.into_data_stream();
+        let mut bytes = 0_u64;
+        while let Some(chunk) = stream.next().await {
+            let chunk = chunk.map_err(std::io::Error::other)?;
+            bytes += chunk.len() as u64;
+            target.write_all(&chunk).await?;
+        }
+        target.flush().await?;
+        target.sync_all().await?;
+        Ok::<u64, std::io::Error>(bytes)
+    };
+    kept.await.map(|bytes| bytes.to_string()).map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
 }

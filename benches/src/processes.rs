@@ -10,6 +10,8 @@ use anyhow::Context;
 use model::field::{Field, FieldKind, FieldType};
 use tokio::process::{Child, Command};
 
+use crate::cost::{peak_resident, processor_time};
+
 /// The authentication key of both endpoints.
 pub const KEY: &str = "load-driver-key-0123456789";
 
@@ -98,16 +100,13 @@ impl Stack {
         Ok(stack)
     }
 
-    /// The most memory that each process held at once (`VmHWM`), in bytes.
-    pub fn peak_resident(&self) -> anyhow::Result<Vec<(&'static str, u64)>> {
+    /// What each process has cost so far: its processor time, and the most memory that it held at once, in bytes.
+    pub fn costs(&self) -> anyhow::Result<Vec<(&'static str, Duration, u64)>> {
         self.children
             .iter()
             .map(|(name, child)| {
-                let id = child.id().with_context(|| format!("{name} has ended"))?;
-                let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
-                let line = status.lines().find(|line| line.starts_with("VmHWM:")).context("no VmHWM in /proc")?;
-                let kibibytes: u64 = line.split_whitespace().nth(1).context("an empty VmHWM")?.parse()?;
-                Ok((*name, kibibytes * 1024))
+                let id = child.id().with_context(|| format!("{name} has ended"))?.to_string();
+                Ok((*name, processor_time(&id)?, peak_resident(&id)?))
             })
             .collect()
     }

@@ -25,7 +25,7 @@ use super::{
     jobs,
     mirror::Sifted,
     payload_folder,
-    pipeline::{Expectation, Feed, Pipeline, PipelineError, Progress, SealedCut, Whole},
+    pipeline::{Expectation, Feed, Made, Pipeline, PipelineError, Progress, SealedCut, Whole},
     plan::RunPlan,
     records::RejectStage,
     repair::{Repairs, repaired_path},
@@ -34,7 +34,7 @@ use super::{
 };
 use crate::{
     outbound::{self, CallError, EndpointClient},
-    store::identity::new_id,
+    store::{Underway, identity::new_id},
 };
 
 /// Chunks of bytes between the socket and the pipeline.
@@ -291,8 +291,6 @@ impl Carrier {
             key: self.key.clone(),
             run_id: self.run.id.clone(),
             progress: progress.clone(),
-            // Whatever goes before, the audience itself goes in the last job.
-            job_mode: plan.mode.jobs().last().copied().unwrap_or(JobMode::Add),
             telling,
         };
         let (feed, feed_out) = mpsc::channel(CHUNKS_IN_FLIGHT);
@@ -488,15 +486,24 @@ impl Carrier {
     }
 
     /// Puts finished parts into the payload store and records each in one transaction; writes counts in between.
-    async fn store_cuts(&self, mut cuts: mpsc::Receiver<SealedCut>, progress: &Progress) -> Result<(), Stop> {
+    async fn store_cuts(&self, mut cuts: mpsc::Receiver<Made>, progress: &Progress) -> Result<(), Stop> {
         let mut interval = tokio::time::interval(self.hub.exchange().settings.progress);
         interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut written = progress.counts();
+        let mut underway = Underway::default();
+        // Whatever goes before, the audience itself goes in the last job.
+        let job_mode = self.run.plan.mode.jobs().last().copied().unwrap_or(JobMode::Add);
         loop {
             tokio::select! {
-                cut = cuts.recv() => {
-                    let Some(cut) = cut else { return Ok(()) };
-                    self.store_cut(cut, &progress.counts()).await?;
+                made = cuts.recv() => {
+                    let Some(made) = made else {
+                        return underway.settle().await.map_err(|error| self.payload_failed(error));
+                    };
+                    let (run_id, key) = (self.run.id.clone(), self.key.clone());
+                    let sealing = tokio::task::spawn_blocking(move || made.seal(&run_id, &key, job_mode));
+                    let sealed = sealing.await.map_err(|error| self.internal(&error.to_string()))?;
+                    let sealed = sealed.map_err(|error| self.payload_failed(error))?;
+                    self.store_cut(sealed, &progress.counts(), &mut underway).await?;
                     written = progress.counts();
                 }
                 _ = interval.tick() => {
@@ -510,10 +517,17 @@ impl Carrier {
         }
     }
 
-    /// Puts what was cut into the payload store and records it in one transaction.
-    pub(super) async fn store_cut(&self, cut: SealedCut, counts: &ReadingCounts) -> Result<(), Stop> {
+    /// Puts what was cut into the payload store and records it in one transaction. Until the source was read whole the record is worth nothing, so
+    /// that what was put has to be on the disk only then.
+    pub(super) async fn store_cut(
+        &self,
+        cut: SealedCut,
+        counts: &ReadingCounts,
+        underway: &mut Underway,
+    ) -> Result<(), Stop> {
         for object in cut.objects {
-            self.hub.payloads().put(object).await.map_err(|error| self.payload_failed(error))?;
+            let put = self.hub.payloads().put_soon(object, underway).await;
+            put.map_err(|error| self.payload_failed(error))?;
         }
         if cut.part.is_none() && cut.rejected.is_none() && cut.header.is_none() {
             return Ok(());

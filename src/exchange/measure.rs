@@ -21,7 +21,7 @@ use super::{
         settle::{JobOutcome, PartOutcome, Settlement, settle},
         sort::{Collector, Identification},
     },
-    pipeline::{Expectation, Feed, Pipeline, Progress, SealedCut},
+    pipeline::{Expectation, Feed, Made, Pipeline, Progress},
 };
 use crate::store::{PayloadError, PayloadKey, PayloadStore, SealedObject, identity::new_id};
 
@@ -37,7 +37,7 @@ pub struct Reading {
 }
 
 /// Puts `chunks` of CSV through the pipeline of a run that adds: read, mapped, checked, cut into parts of 8 MiB, hashed and sealed. The parts are
-/// dropped. All the work is done on the calling thread, so that its time is what the reading costs.
+/// dropped. The work is that of a run, and so is the number of threads that share it: one reads and maps, another hashes and seals.
 ///
 /// # Errors
 /// Why the pipeline stopped, for a developer.
@@ -50,7 +50,6 @@ pub fn read(mapping: Mapping, destination_fields: Vec<Field>, chunks: &[Bytes]) 
         key: PayloadKey::generate(),
         run_id: new_id("run_"),
         progress: progress.clone(),
-        job_mode: JobMode::Add,
         telling: None,
     };
     let (feed, fed) = mpsc::channel(chunks.len() + 3);
@@ -59,16 +58,18 @@ pub fn read(mapping: Mapping, destination_fields: Vec<Field>, chunks: &[Bytes]) 
     for piece in begin.chain(chunks.iter().cloned().map(Feed::Bytes)).chain(end) {
         feed.try_send(piece).map_err(|_| "the feed is full")?;
     }
-    let (cuts, mut cut) = mpsc::channel::<SealedCut>(2);
-    let dropping = std::thread::spawn(move || {
+    let (run_id, key) = (pipeline.run_id.clone(), pipeline.key.clone());
+    let (cuts, mut made) = mpsc::channel::<Made>(1);
+    let sealing = std::thread::spawn(move || {
         let mut sealed_bytes = 0;
-        while let Some(cut) = cut.blocking_recv() {
-            sealed_bytes += cut.objects.iter().map(SealedObject::length).sum::<u64>();
+        while let Some(made) = made.blocking_recv() {
+            let sealed = made.seal(&run_id, &key, JobMode::Add).map_err(told)?;
+            sealed_bytes += sealed.objects.iter().map(SealedObject::length).sum::<u64>();
         }
-        sealed_bytes
+        Ok::<u64, String>(sealed_bytes)
     });
     let read = pipeline.run(fed, cuts).map_err(|error| format!("{error:?}"));
-    let sealed_bytes = dropping.join().map_err(|_| "the other side panicked")?;
+    let sealed_bytes = sealing.join().map_err(|_| "the other side panicked")??;
     read?;
     let counts = progress.counts();
     Ok(Reading { rows: counts.read, valid: counts.valid, sealed_bytes })

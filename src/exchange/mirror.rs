@@ -31,7 +31,7 @@ use super::{
 };
 use crate::{
     hub::Hub,
-    store::{PayloadError, PayloadKey, SealedObject, StoreError},
+    store::{PayloadError, PayloadKey, SealedObject, StoreError, Underway},
 };
 
 const CUTS_IN_FLIGHT: usize = 1;
@@ -327,10 +327,11 @@ impl Carrier {
         });
         // It owns the receiver: when storing fails, the other side hears of it.
         let storing = async move {
+            let mut underway = Underway::default();
             while let Some(cut) = cuts.recv().await {
-                self.store_cut(cut, counts).await?;
+                self.store_cut(cut, counts, &mut underway).await?;
             }
-            Ok::<(), Stop>(())
+            underway.settle().await.map_err(|error| self.payload_failed(error))
         };
         let (stored, worked) = tokio::join!(storing, working);
         stored?;

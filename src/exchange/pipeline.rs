@@ -1,4 +1,4 @@
-//! The pipeline: bytes of the source in, sealed parts and rejects out. It runs on a thread for blocking work, between two bounded
+//! The pipeline: bytes of the source in, parts and rejects out, which another thread seals. It runs on a thread for blocking work, between two bounded
 //! channels, so that memory depends on the size of a part and never on the audience. It knows no endpoint, no run's state, no database.
 
 use std::{
@@ -95,6 +95,41 @@ impl Progress {
     }
 }
 
+/// What the pipeline hands over. Hashing and sealing it is for another thread, while the next rows are read.
+pub(super) enum Made {
+    /// Rows that belong together.
+    Cut {
+        cut: Box<Cut>,
+        /// Values left empty since the last cut.
+        left_empty: Vec<LeftEmpty>,
+        /// The source's header, with the first cut.
+        header: Option<Vec<String>>,
+    },
+    /// What only has to be put.
+    Object(SealedObject),
+}
+
+impl Made {
+    /// Hashes and seals it. Costs processor time in proportion to its size.
+    pub(super) fn seal(self, run_id: &RunId, key: &PayloadKey, job_mode: JobMode) -> Result<SealedCut, PayloadError> {
+        match self {
+            Self::Cut { cut, left_empty, header } => {
+                let sealed = seal_cut(*cut, run_id, key, job_mode)?;
+                Ok(SealedCut { left_empty, header, ..sealed })
+            }
+            Self::Object(object) => Ok(SealedCut {
+                number: 0,
+                objects: vec![object],
+                part: None,
+                rejected: None,
+                groups: Vec::new(),
+                left_empty: Vec::new(),
+                header: None,
+            }),
+        }
+    }
+}
+
 /// A cut, sealed: its objects, and what the database records of it.
 pub(super) struct SealedCut {
     pub(super) number: u32,
@@ -106,22 +141,6 @@ pub(super) struct SealedCut {
     pub(super) left_empty: Vec<LeftEmpty>,
     /// The source's header, with the first cut.
     pub(super) header: Option<Vec<String>>,
-}
-
-impl SealedCut {
-    /// An object that only has to be put.
-    pub(super) fn object(object: SealedObject) -> Self {
-        let objects = vec![object];
-        Self {
-            number: 0,
-            objects,
-            part: None,
-            rejected: None,
-            groups: Vec::new(),
-            left_empty: Vec::new(),
-            header: None,
-        }
-    }
 }
 
 /// Why the pipeline stopped before the end.
@@ -149,8 +168,6 @@ pub(super) struct Pipeline {
     pub(super) key: PayloadKey,
     pub(super) run_id: RunId,
     pub(super) progress: Arc<Progress>,
-    /// In which of the run's jobs the rows go.
-    pub(super) job_mode: JobMode,
     /// How people are told apart, when they have to be.
     pub(super) telling: Option<Telling>,
 }
@@ -217,11 +234,7 @@ type LeftEmptyCounts = BTreeMap<(String, RejectCode), (String, u64)>;
 
 impl Pipeline {
     /// Reads all that is fed, until `Feed::Whole`. Blocks.
-    pub(super) fn run(
-        self,
-        mut feed: mpsc::Receiver<Feed>,
-        cuts: mpsc::Sender<SealedCut>,
-    ) -> Result<Whole, PipelineError> {
+    pub(super) fn run(self, mut feed: mpsc::Receiver<Feed>, cuts: mpsc::Sender<Made>) -> Result<Whole, PipelineError> {
         let mut shape: Option<Shape> = None;
         // Lines of the files before, as if all were one with one header.
         let mut earlier_lines = 0;
@@ -243,7 +256,7 @@ impl Pipeline {
         if let Some(cut) = left {
             self.hand_over(&cuts, cut, &mut shape)?;
         }
-        let mut put = |object| cuts.blocking_send(SealedCut::object(object)).map_err(|_| PipelineError::FeedEnded);
+        let mut put = |object| cuts.blocking_send(Made::Object(object)).map_err(|_| PipelineError::FeedEnded);
         let sorted = shape.collector.map(|collector| collector.finish(&mut put)).transpose()?;
         Ok(Whole { sorted: sorted.unwrap_or_default(), cuts: last_cut.unwrap_or(shape.cuts), header: shape.header })
     }
@@ -252,7 +265,7 @@ impl Pipeline {
     fn file(
         &self,
         feed: &mut mpsc::Receiver<Feed>,
-        cuts: &mpsc::Sender<SealedCut>,
+        cuts: &mpsc::Sender<Made>,
         expected: &Expectation,
         shape: &mut Option<Shape>,
         earlier_lines: u64,
@@ -277,9 +290,8 @@ impl Pipeline {
                     }
                     valid.set(valid.get() + 1);
                     if let Some(collector) = &mut shape.collector {
-                        let mut put = |object| {
-                            cuts.blocking_send(SealedCut::object(object)).map_err(|_| PipelineError::FeedEnded)
-                        };
+                        let mut put =
+                            |object| cuts.blocking_send(Made::Object(object)).map_err(|_| PipelineError::FeedEnded);
                         collector.add(output.row(), &mut put)?;
                     }
                     shape.cutter.send(line, row.values, output.row())
@@ -366,15 +378,14 @@ impl Pipeline {
         Ok(shape)
     }
 
-    /// Hashes and seals a cut, and waits until there is room for it.
-    fn hand_over(&self, cuts: &mpsc::Sender<SealedCut>, cut: Cut, shape: &mut Shape) -> Result<(), PipelineError> {
+    /// Hands a cut over, and waits until there is room for it.
+    fn hand_over(&self, cuts: &mpsc::Sender<Made>, cut: Cut, shape: &mut Shape) -> Result<(), PipelineError> {
         shape.cuts = cut.number;
         let header = (!std::mem::replace(&mut shape.told, true)).then(|| shape.header.clone());
         let left_empty = std::mem::take(&mut shape.left_empty).into_iter();
         let left_empty = left_empty.map(|((field, code), (reason, rows))| LeftEmpty { field, code, reason, rows });
-        let sealed = seal_cut(cut, &self.run_id, &self.key, self.job_mode)?;
-        let sealed = SealedCut { left_empty: left_empty.collect(), header, ..sealed };
-        cuts.blocking_send(sealed).map_err(|_| PipelineError::FeedEnded)
+        let made = Made::Cut { cut: Box::new(cut), left_empty: left_empty.collect(), header };
+        cuts.blocking_send(made).map_err(|_| PipelineError::FeedEnded)
     }
 }
 

@@ -16,4 +16,4 @@ pub mod testing;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use database::{Database, StoreError};
 pub use identity::new_id;
-pub use payload::{PayloadError, PayloadKey, PayloadStore, SealedObject};
+pub use payload::{PayloadError, PayloadKey, PayloadStore, SealedObject, Underway};

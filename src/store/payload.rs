@@ -5,7 +5,13 @@
 //! some four thousand million objects of one owner (NIST SP 800-38D, 8.3). Layout: ciphertext, 16 bytes of tag, 12 bytes of nonce; so that a
 //! large buffer is sealed and opened where it lies. The cipher is the one TLS uses here, since most of a run's bytes go through it twice.
 
-use std::{path::Path as FilePath, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    fs::File,
+    io,
+    path::{Path as FilePath, PathBuf},
+    sync::Arc,
+};
 
 use aws_lc_rs::{
     aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey},
@@ -14,6 +20,7 @@ use aws_lc_rs::{
 use chacha20poly1305::aead::Generate;
 use futures::TryStreamExt;
 use object_store::{ObjectStore, ObjectStoreExt, PutPayload, local::LocalFileSystem, path::Path};
+use tokio::task::JoinSet;
 
 /// What can go wrong with the payload store. For the log; never for people.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +36,9 @@ pub enum PayloadError {
     /// The store of objects failed, or an object is not there.
     #[error("the payload store failed: {0}")]
     Store(#[from] object_store::Error),
+    /// What was put can't be brought to the disk.
+    #[error("what was put can't be brought to the disk: {0}")]
+    Sync(#[from] io::Error),
     /// The object is not what was sealed under this key for this path.
     #[error("the object {path} can't be opened: it was changed, or the key is another one")]
     Unopenable {
@@ -105,7 +115,39 @@ fn open(key: &PayloadKey, path: &str, mut bytes: Vec<u8>) -> Result<Vec<u8>, Pay
 /// A handle on the payload store; cheap to clone.
 #[derive(Clone)]
 pub struct PayloadStore {
-    objects: Arc<dyn ObjectStore>,
+    /// What is put through it is on the disk when the put returns.
+    objects: Arc<LocalFileSystem>,
+    /// The same folder; what is put through it gets to the disk some time.
+    hasty: Arc<LocalFileSystem>,
+    folder: PathBuf,
+}
+
+/// Objects that are on their way to the disk, see [`PayloadStore::put_soon`].
+#[derive(Default)]
+pub struct Underway {
+    files: JoinSet<io::Result<()>>,
+    folders: BTreeSet<PathBuf>,
+}
+
+/// Files that are brought to the disk side by side.
+const SYNCED_AT_ONCE: usize = 4;
+
+impl Underway {
+    async fn next(&mut self) -> Result<bool, PayloadError> {
+        match self.files.join_next().await {
+            None => Ok(false),
+            Some(synced) => Ok(synced.map_err(io::Error::other)?.map(|()| true)?),
+        }
+    }
+
+    /// Returns once all of them are on the disk.
+    pub async fn settle(mut self) -> Result<(), PayloadError> {
+        while self.next().await? {}
+        let folders = self.folders;
+        let synced =
+            tokio::task::spawn_blocking(move || folders.iter().try_for_each(|folder| File::open(folder)?.sync_all()));
+        Ok(synced.await.map_err(io::Error::other)??)
+    }
 }
 
 impl PayloadStore {
@@ -113,13 +155,30 @@ impl PayloadStore {
     pub fn open(folder: &FilePath) -> Result<Self, PayloadError> {
         std::fs::create_dir_all(folder)
             .map_err(|source| PayloadError::Folder { folder: folder.display().to_string(), source })?;
-        let objects = LocalFileSystem::new_with_prefix(folder)?.with_fsync(true).with_automatic_cleanup(true);
-        Ok(Self { objects: Arc::new(objects) })
+        let objects = LocalFileSystem::new_with_prefix(folder)?.with_automatic_cleanup(true);
+        let hasty = objects.clone().with_fsync(false);
+        let folder = folder.to_owned();
+        Ok(Self { objects: Arc::new(objects.with_fsync(true)), hasty: Arc::new(hasty), folder })
     }
 
     /// Puts an object, whole or not at all; what was at its path is replaced.
     pub async fn put(&self, object: SealedObject) -> Result<(), PayloadError> {
         self.objects.put(&Path::from(object.path), PutPayload::from(object.bytes)).await?;
+        Ok(())
+    }
+
+    /// The same, but it is certain to be on the disk only when `underway` has been settled: whoever reads a source again after a crash need not
+    /// wait for the disk after each part.
+    pub async fn put_soon(&self, object: SealedObject, underway: &mut Underway) -> Result<(), PayloadError> {
+        let path = Path::from(object.path);
+        let file = self.hasty.path_to_filesystem(&path)?;
+        self.hasty.put(&path, PutPayload::from(object.bytes)).await?;
+        let above = file.ancestors().skip(1).take_while(|folder| folder.starts_with(&self.folder));
+        underway.folders.extend(above.map(FilePath::to_owned));
+        while underway.files.len() >= SYNCED_AT_ONCE {
+            underway.next().await?;
+        }
+        underway.files.spawn_blocking(move || File::open(file)?.sync_all());
         Ok(())
     }
 
