@@ -195,7 +195,11 @@ impl Transform {
                     return Err(TransformProblem::AlreadyHashed);
                 }
                 let number = phone::to_e164(&value, default_country.as_deref()).map_err(TransformProblem::Phone)?;
-                Ok(if number == value { value } else { Cow::Owned(number) })
+                let changed = match number {
+                    Cow::Borrowed(number) if number.len() == value.len() => None,
+                    number => Some(number.into_owned()).filter(|number| *number != value),
+                };
+                Ok(changed.map_or(value, Cow::Owned))
             }
             Self::GmailRule { googlemail } => read_raw(value, |value| {
                 person::without_what_gmail_ignores(value, *googlemail).map_err(TransformProblem::Email)
