@@ -9,7 +9,7 @@ use crate::{
     exchange::{ExchangeSettings, Workshop},
     outbound::{AddressGuard, Outbound, Timeouts},
     registry::SessionRows,
-    store::{Clock, Database, PayloadError, PayloadStore, StoreError, sealing::Sealing},
+    store::{Clock, Database, PayloadError, PayloadStore, StoreError, sealing::Sealing, signing::Signing},
 };
 
 /// What every method of the hub returns.
@@ -56,6 +56,7 @@ struct Parts {
     database: Database,
     payloads: PayloadStore,
     sealing: Sealing,
+    signing: Signing,
     outbound: Outbound,
     clock: Arc<dyn Clock>,
     workshop: Workshop,
@@ -70,6 +71,7 @@ impl Hub {
         let hub = Self(Arc::new(Parts {
             payloads: PayloadStore::open(&settings.payload_folder)?,
             sealing: Sealing::new(&settings.master_key),
+            signing: Signing::new(&settings.master_key),
             outbound: Outbound::new(AddressGuard::new(settings.allowed_networks), settings.timeouts)?,
             workshop: Workshop::new(settings.exchange),
             sessions: SessionRows::new(database.clone(), clock.clone()),
@@ -107,6 +109,10 @@ impl Hub {
 
     pub(crate) fn sealing(&self) -> &Sealing {
         &self.0.sealing
+    }
+
+    pub(crate) fn signing(&self) -> &Signing {
+        &self.0.signing
     }
 
     pub(crate) fn outbound(&self) -> &Outbound {

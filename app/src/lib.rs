@@ -23,7 +23,7 @@ use leptos_router::{
 
 use components::frame::Frame;
 use pages::{
-    audience::AudiencePage, audiences::AudiencesPage, connect::ConnectPage,
+    account::AccountPage, audience::AudiencePage, audiences::AudiencesPage, connect::ConnectPage,
     connect_application::ConnectApplicationPage, endpoint::EndpointPage, endpoints::EndpointsPage, home::HomePage,
     not_found::NotFound, share_overview::ShareOverviewPage, shares::SharesPage, sign_in::SignInPage,
     sign_up::SignUpPage,
@@ -85,6 +85,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/endpoints/:id") view=EndpointPage ssr=SsrMode::Async />
                     <Route path=path!("/connect") view=ConnectPage ssr=SsrMode::Async />
                     <Route path=path!("/connect/:application") view=ConnectApplicationPage ssr=SsrMode::Async />
+                    <Route path=path!("/account") view=AccountPage ssr=SsrMode::Async />
                 </ParentRoute>
             </Routes>
         </Router>

@@ -461,6 +461,21 @@ pub struct Receipt {
     pub parts: u32,
     /// SHA-256 over the parts' SHA-256 digests (each 32 bytes, in order of their number), lower-case hexadecimal.
     pub sha256: String,
+    /// By which anybody can tell later whether it is as it was written; absent in receipts that were written before there were signatures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<ReceiptSignature>,
+}
+
+/// What the installation that wrote a receipt vouches for it with: Ed25519 (RFC 8032) over the receipt without this, in the canonical form of
+/// RFC 8785.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReceiptSignature {
+    /// `Ed25519`.
+    pub algorithm: String,
+    /// The installation's public key, 64 hexadecimal digits.
+    pub key: String,
+    /// The signature, Base64.
+    pub value: String,
 }
 
 impl Receipt {
@@ -681,6 +696,7 @@ mod tests {
             left_empty: Vec::new(),
             parts: 1,
             sha256: String::new(),
+            signature: None,
         }
     }
 

@@ -13,6 +13,7 @@ mod health;
 mod log;
 mod master_key;
 mod memory;
+mod receipts;
 mod repair;
 mod requests;
 mod router;
@@ -52,6 +53,11 @@ enum Command {
         #[command(flatten)]
         hub: HubOptions,
     },
+    /// Tell whether a receipt is as this installation wrote it
+    VerifyReceipt {
+        #[command(flatten)]
+        verify: receipts::VerifyOptions,
+    },
     /// Make the demo's account and connect its two endpoints, as far as they are not there yet
     Demo {
         #[command(flatten)]
@@ -83,6 +89,7 @@ async fn run(line: CommandLine) -> anyhow::Result<()> {
             writeln!(std::io::stdout(), "The database is up to date.")?;
             Ok(())
         }
+        Command::VerifyReceipt { verify } => receipts::verify(&verify),
         Command::Demo { demo, hub } => demo::make(&demo, &hub.open().await?).await,
     }
 }

@@ -12,16 +12,19 @@ use tempfile::NamedTempFile;
 
 /// The key in the file; a new one when there is no file. Only the owner can read a file that is made here.
 pub(crate) fn read_or_make(file: &Path) -> anyhow::Result<[u8; 32]> {
-    match fs::read_to_string(file) {
-        Ok(text) => parse(&text).with_context(|| {
-            format!(
-                "the master key in {} must be 64 hexadecimal digits; put the right file back from your backup",
-                file.display()
-            )
-        }),
-        Err(error) if error.kind() == ErrorKind::NotFound => make(file),
-        Err(error) => Err(error).with_context(|| format!("the master key in {} can't be read", file.display())),
-    }
+    if file.try_exists().is_ok_and(|exists| !exists) { make(file) } else { read(file) }
+}
+
+/// The key in the file.
+pub(crate) fn read(file: &Path) -> anyhow::Result<[u8; 32]> {
+    let text =
+        fs::read_to_string(file).with_context(|| format!("the master key in {} can't be read", file.display()))?;
+    parse(&text).with_context(|| {
+        format!(
+            "the master key in {} must be 64 hexadecimal digits; put the right file back from your backup",
+            file.display()
+        )
+    })
 }
 
 fn parse(text: &str) -> anyhow::Result<[u8; 32]> {

@@ -32,7 +32,8 @@ use tower_http::{
 use tower_sessions::Session;
 
 use crate::{
-    api, endpoint_key, events, health, repair, requests, run_files, security, sessions, settings::ServeOptions,
+    api, endpoint_key, events, health, receipts, repair, requests, run_files, security, sessions,
+    settings::ServeOptions,
 };
 
 /// Bytes of a request at most. The largest is a mapping of a few hundred columns.
@@ -78,6 +79,7 @@ pub(crate) fn router(state: AppState, options: &ServeOptions) -> anyhow::Result<
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics))
+        .route("/receipt-key", get(run_files::receipt_key))
         .with_state(state.clone());
     let endpoints = api::routes(&state, options.requests_per_minute).with_state(state);
     let request_id = HeaderName::from_static("x-request-id");
@@ -124,6 +126,7 @@ fn people(state: &AppState) -> Router<AppState> {
         .route("/events/runs/{id}", get(events::of_run))
         .route("/runs/{id}/rejects.csv", get(run_files::rejects))
         .route("/runs/{id}/receipt.json", get(run_files::receipt))
+        .route("/receipts/check", post(receipts::check))
         .route("/endpoints/{id}/key", post(endpoint_key::make))
         .route("/endpoints/{id}/webhook-secret", post(endpoint_key::make_webhook_secret))
         .route("/sign-out", post(sign_out))

@@ -1,7 +1,6 @@
 //! What can be downloaded of a run: its rejects and its receipt.
 
 use axum::{
-    Json,
     body::Body,
     extract::{Path, State},
     response::{IntoResponse, Response},
@@ -35,10 +34,16 @@ pub(crate) async fn receipt(
     Path(id): Path<String>,
 ) -> Result<Response, Refusal> {
     let id: RunId = id.parse().map_err(|_| HubError::not_found("run"))?;
-    let receipt = hub.receipt(&actor, &id).await?;
+    let receipt = hub.receipt_text(&actor, &id).await?;
     let headers = [
+        (CONTENT_TYPE, "application/json".to_owned()),
         (CONTENT_DISPOSITION, format!("attachment; filename=\"receipt-{id}.json\"")),
         (CACHE_CONTROL, "no-store".to_owned()),
     ];
-    Ok((headers, Json(receipt)).into_response())
+    Ok((headers, receipt).into_response())
+}
+
+/// `GET /receipt-key`: the key with which anybody can verify this installation's receipts.
+pub(crate) async fn receipt_key(State(hub): State<Hub>) -> String {
+    format!("{}\n", hub.receipt_key())
 }

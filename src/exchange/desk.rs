@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     hub::{Hub, Result, internal},
-    store::{PayloadKey, sealing::Unopenable},
+    store::{PayloadKey, sealing::Unopenable, signing::PublicKey},
 };
 
 const HOME_RUNS: u32 = 10;
@@ -55,8 +55,18 @@ impl Hub {
 
     /// The receipt of a run that ended well.
     pub async fn receipt(&self, actor: &Actor, run_id: &RunId) -> Result<Receipt> {
+        serde_json::from_str(&self.receipt_text(actor, run_id).await?).map_err(internal)
+    }
+
+    /// The same as JSON, just as it was signed.
+    pub async fn receipt_text(&self, actor: &Actor, run_id: &RunId) -> Result<String> {
         let receipt = views::receipt(self.database(), &actor.account_id, run_id).await.map_err(internal)?;
         receipt.ok_or_else(|| HubError::not_found("receipt"))
+    }
+
+    /// The key that this installation's receipts are verified with. It is no secret.
+    pub fn receipt_key(&self) -> PublicKey {
+        self.signing().public_key()
     }
 
     /// The rows that a run left out, as CSV: the source's columns, then what was wrong with each. One file of rows is in memory at a time.

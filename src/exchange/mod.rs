@@ -22,6 +22,7 @@ mod records;
 mod rejects;
 pub mod repair;
 pub mod requests;
+pub mod retention;
 pub mod retry;
 mod runs;
 pub mod settings;
@@ -34,6 +35,7 @@ mod worker;
 use model::{id::RunId, run::RunState};
 
 pub use plan::{NewRun, RunPlan, enqueue};
+pub use receipt::{NotGenuine, verify_receipt};
 pub use requests::is_under_way;
 pub use retry::RetryPolicy;
 pub use settings::{ExchangeSettings, Workshop};

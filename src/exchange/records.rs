@@ -12,6 +12,7 @@ use sqlx::{AssertSqlSafe, Row, any::AnyRow};
 use super::{
     jobs::{parse, word},
     ledger::settle::PartOutcome,
+    retention,
     runs::{Change, HeldError, bounded_text, corrupt, from_integer, id_of, to_integer},
 };
 use crate::store::{Database, StoreError};
@@ -472,15 +473,16 @@ pub(crate) async fn give_up_payload(database: &Database, run_id: &RunId) -> Resu
     Ok(Some(kept))
 }
 
-/// Destroys the keys of runs that ended before a moment: nothing of their rows can be read any more, wherever a copy of it may lie. The
+/// Destroys the keys of runs whose account's retention is over: nothing of their rows can be read any more, wherever a copy of it may lie. The
 /// sweeper then removes the objects. How many runs these were.
-pub(crate) async fn shred(database: &Database, ended_before: i64) -> Result<u64, StoreError> {
+pub(crate) async fn shred(database: &Database, default_retention_ms: i64, now: i64) -> Result<u64, StoreError> {
     let text = format!(
         "update run set payload_key = null, read_whole_at = null, payload_removed_at = null, version = version + 1
-         where payload_key is not null and ledger_open = 0 and finished_at < $1 and state in ({})",
+         where payload_key is not null and ledger_open = 0 and finished_at < $2 - {} and state in ({})",
+        retention::OF_RUN,
         super::states_sql(RunState::is_final)
     );
-    let done = sqlx::query(AssertSqlSafe(text)).bind(ended_before).execute(database.writer()).await?;
+    let done = sqlx::query(AssertSqlSafe(text)).bind(default_retention_ms).bind(now).execute(database.writer()).await?;
     Ok(done.rows_affected())
 }
 
@@ -495,16 +497,22 @@ pub(crate) async fn payload_removed(database: &Database, run_id: &RunId, now: i6
 }
 
 /// Ended runs whose parts are still kept and needed no more, at most 50: those that ended well or were called off, and those that
-/// failed before a moment.
-pub(crate) async fn ended_with_payload(database: &Database, failed_before: i64) -> Result<Vec<RunId>, StoreError> {
+/// failed and whose account's retention is over.
+pub(crate) async fn ended_with_payload(
+    database: &Database,
+    default_retention_ms: i64,
+    now: i64,
+) -> Result<Vec<RunId>, StoreError> {
     let text = format!(
         "select id from run where payload_removed_at is null
-            and (state in ({}) or (state = '{}' and finished_at < $1)) order by finished_at limit 50",
+            and (state in ({}) or (state = '{}' and finished_at < $2 - {})) order by finished_at limit 50",
         super::states_sql(|state| state.is_final() && state != RunState::Failed),
         RunState::Failed.as_str(),
+        retention::OF_RUN,
     );
     sqlx::query(AssertSqlSafe(text))
-        .bind(failed_before)
+        .bind(default_retention_ms)
+        .bind(now)
         .fetch_all(database.reader())
         .await?
         .iter()

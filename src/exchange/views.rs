@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use model::{
     id::{AccountId, RunId, ShareId},
-    run::{Failure, Hold, Mode, Receipt, RunState},
+    run::{Failure, Hold, Mode, RunState},
     view::{DestinationSegment, RunPage, RunQuery, RunSummary, RunView, TimelineEntry},
 };
 use sqlx::{Any, AssertSqlSafe, Row, any::AnyRow, query::Query};
@@ -183,7 +183,7 @@ pub(crate) async fn run(
     database: &Database,
     account_id: &AccountId,
     run_id: &RunId,
-    retention_ms: i64,
+    default_retention_ms: i64,
 ) -> Result<Option<RunView>, StoreError> {
     let row = sqlx::query("select * from run where account_id = $1 and id = $2")
         .bind(account_id.as_str())
@@ -204,6 +204,7 @@ pub(crate) async fn run(
         .await?;
     let has_key = row.try_get::<Option<Vec<u8>>, _>("payload_key")?.is_some();
     let finished_at: Option<i64> = row.try_get("finished_at")?;
+    let retention_ms = super::retention::of_account(database, account_id, default_retention_ms).await?;
     Ok(Some(RunView {
         version: from_integer(row.try_get("version")?),
         paused: row.try_get::<i64, _>("paused")? != 0,
@@ -236,22 +237,18 @@ async fn timeline(database: &Database, run_id: &RunId) -> Result<Vec<TimelineEnt
         .collect()
 }
 
-/// A run's receipt; none when the account has no such run, or it has not ended well.
+/// A run's receipt as it was signed; none when the account has no such run, or it has not ended well.
 pub(crate) async fn receipt(
     database: &Database,
     account_id: &AccountId,
     run_id: &RunId,
-) -> Result<Option<Receipt>, StoreError> {
+) -> Result<Option<String>, StoreError> {
     let row = sqlx::query("select receipt from run where account_id = $1 and id = $2 and receipt is not null")
         .bind(account_id.as_str())
         .bind(run_id.as_str())
         .fetch_optional(database.reader())
         .await?;
-    row.map(|row| {
-        let text: String = row.try_get("receipt")?;
-        serde_json::from_str(&text).map_err(|_| corrupt("receipt"))
-    })
-    .transpose()
+    Ok(row.map(|row| row.try_get("receipt")).transpose()?)
 }
 
 /// What the download of rejects needs: the wrapped key, the source's header, and the files in order.

@@ -82,18 +82,18 @@ impl Hub {
     }
 
     /// Removes what is kept of runs that ended, once their ledgers have heard of it: the parts at once when they ended well or were called off, and everything, with the key,
-    /// after the retention.
-    async fn sweep_payload(&self) -> Result<(), StoreError> {
-        let before = self.now_ms().saturating_sub(self.exchange().settings.retention_ms());
+    /// after the account's retention.
+    pub(super) async fn sweep_payload(&self) -> Result<(), StoreError> {
+        let (retention, now) = (self.exchange().settings.retention_ms(), self.now_ms());
         // Before their keys go: it takes them to tell the ledger.
-        for run_id in records::ended_with_payload(self.database(), before).await? {
+        for run_id in records::ended_with_payload(self.database(), retention, now).await? {
             self.remove_payload(&run_id).await;
         }
-        let shredded = records::shred(self.database(), before).await?;
+        let shredded = records::shred(self.database(), retention, now).await?;
         if shredded > 0 {
             tracing::info!(runs = shredded, "the keys of runs were destroyed after the retention");
         }
-        for run_id in records::ended_with_payload(self.database(), before).await? {
+        for run_id in records::ended_with_payload(self.database(), retention, now).await? {
             self.remove_payload(&run_id).await;
         }
         Ok(())

@@ -10,6 +10,7 @@ pub mod dialect;
 pub mod identity;
 pub mod payload;
 pub mod sealing;
+pub mod signing;
 #[cfg(test)]
 pub mod testing;
 

@@ -18,6 +18,9 @@ const ROOMS: [(&str, &str, IconName); 5] = [
     ("/endpoints", "Endpoints", IconName::Endpoints),
 ];
 
+/// Below the others: what is set once and seldom looked at.
+const SETTINGS: [(&str, &str, IconName); 1] = [("/account", "Account", IconName::Settings)];
+
 /// Whether the page at `path` stands in the room at `room`.
 fn is_in_room(path: &str, room: &str) -> bool {
     match room {
@@ -49,20 +52,19 @@ pub fn Frame() -> impl IntoView {
 fn Signed(actor: Actor) -> impl IntoView {
     let location = use_location();
     provide_context(actor.clone());
-    let rooms: Vec<_> = ROOMS
-        .into_iter()
-        .map(|(href, name, icon)| {
-            let current = move || location.pathname.with(|path| is_in_room(path, href)).then_some("page");
-            view! {
-                <li>
-                    <a href=href aria-current=current>
-                        <Icon name=icon />
-                        <span>{name}</span>
-                    </a>
-                </li>
-            }
-        })
-        .collect();
+    let room = move |(href, name, icon): (&'static str, &'static str, IconName)| {
+        let current = move || location.pathname.with(|path| is_in_room(path, href)).then_some("page");
+        view! {
+            <li>
+                <a href=href aria-current=current>
+                    <Icon name=icon />
+                    <span>{name}</span>
+                </a>
+            </li>
+        }
+    };
+    let rooms: Vec<_> = ROOMS.into_iter().map(room).collect();
+    let settings: Vec<_> = SETTINGS.into_iter().map(room).collect();
     view! {
         <div class="frame">
             <nav class="rail" aria-label="Rooms">
@@ -71,6 +73,7 @@ fn Signed(actor: Actor) -> impl IntoView {
                     <span>"Usher"</span>
                 </a>
                 <ul>{rooms}</ul>
+                <ul class="settings">{settings}</ul>
             </nav>
             <div class="stage">
                 <header class="top-bar">
@@ -82,6 +85,8 @@ fn Signed(actor: Actor) -> impl IntoView {
                         </summary>
                         <div class="menu">
                             <p class="who">{actor.email}</p>
+                            // The rail has no room for it on phones.
+                            <a class="button narrow-only" href="/account">"Account"</a>
                             <ThemeChoice />
                             <form method="post" action="/sign-out">
                                 <button type="submit" class="button">"Sign out"</button>

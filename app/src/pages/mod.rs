@@ -1,5 +1,6 @@
 //! The pages. The server functions that a page calls stand beside it; they authorise, call the hub, and map its error.
 
+pub mod account;
 pub mod audience;
 pub mod audiences;
 pub mod connect;

@@ -276,6 +276,17 @@ impl Browser {
         headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)).send().await.unwrap()
     }
 
+    /// Posts a form with one file.
+    pub async fn send_file(&self, path: &str, field: &'static str, name: &str, text: &str) -> Response {
+        let boundary = "a-line-that-is-not-in-the-file";
+        let head =
+            format!("--{boundary}\r\ncontent-disposition: form-data; name=\"{field}\"; filename=\"{name}\"\r\n\r\n");
+        let request =
+            self.client.post(format!("{}{path}", self.url)).body(format!("{head}{text}\r\n--{boundary}--\r\n"));
+        let request = request.header("content-type", format!("multipart/form-data; boundary={boundary}"));
+        request.send().await.unwrap()
+    }
+
     pub async fn sign_up(&self, email: &str) -> Response {
         self.post("/api/sign_up", &[], &sign_up_form(email)).await
     }

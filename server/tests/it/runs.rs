@@ -3,7 +3,7 @@ use model::{
     view::RunView,
 };
 
-use crate::installation::{DEMO_EMAIL, DEMO_PASSWORD, Installation, demo_actor, demo_run};
+use crate::installation::{Browser, DEMO_EMAIL, DEMO_PASSWORD, Installation, demo_actor, demo_run};
 
 /// The views that a stream of events carried, with the ids of the events.
 fn views(events: &str) -> Vec<(u64, RunView)> {
@@ -18,6 +18,33 @@ fn views(events: &str) -> Vec<(u64, RunView)> {
             (line("id").parse().unwrap(), serde_json::from_str(line("data")).unwrap())
         })
         .collect()
+}
+
+/// By the command and by the form: what was downloaded is genuine, and what was changed is not.
+async fn is_verified_later(installation: &Installation, browser: &Browser, receipt: &str) {
+    let key = browser.get("/receipt-key").await.text().await.unwrap();
+    let changed = receipt.replacen("\"parts\":", "\"parts\":1", 1);
+    for (name, text, is_genuine) in [("receipt.json", receipt, true), ("changed.json", &changed, false)] {
+        let file = installation.path(name);
+        std::fs::write(&file, text).unwrap();
+        let file = file.to_str().unwrap();
+        for arguments in [&["verify-receipt", file][..], &["verify-receipt", file, "--key", key.trim()]] {
+            let said = installation.usher(arguments).output().await.unwrap();
+            assert_eq!(said.status.success(), is_genuine, "{said:?}");
+            let said = if is_genuine { said.stdout } else { said.stderr };
+            let word = if is_genuine { "Genuine: run_" } else { "not genuine: the receipt is not what was signed" };
+            assert!(String::from_utf8(said).unwrap().contains(word), "{word}");
+        }
+        let answer = browser.send_file("/receipts/check", "receipt", name, text).await;
+        assert_eq!((answer.status().as_u16(), &answer.headers()["location"]), (303, &"/account".parse().unwrap()));
+        let page = browser.request("/account", &[("accept", "text/html")]).await.text().await.unwrap();
+        let word = if is_genuine { "Genuine: run_" } else { "Not genuine: the receipt is not what was signed" };
+        assert!(page.contains(word), "{word}: {page}");
+    }
+    let other = "00".repeat(32);
+    let file = installation.path("receipt.json");
+    let said = installation.usher(&["verify-receipt", file.to_str().unwrap(), "--key", &other]).output().await.unwrap();
+    assert!(String::from_utf8(said.stderr).unwrap().contains("another installation's key"));
 }
 
 #[tokio::test]
@@ -49,7 +76,8 @@ async fn a_run_is_followed_to_its_end_and_accounted_for() {
     let answer = browser.get(&format!("/runs/{run}/receipt.json")).await;
     let disposition = answer.headers()["content-disposition"].to_str().unwrap().to_owned();
     assert_eq!(disposition, format!("attachment; filename=\"receipt-{run}.json\""));
-    let receipt: Receipt = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+    let text = answer.text().await.unwrap();
+    let receipt: Receipt = serde_json::from_str(&text).unwrap();
     receipt.check().unwrap();
     assert_eq!(receipt.counts, end.summary.counts);
     // A phone that is none does not cost the person, and is accounted for.
@@ -57,6 +85,7 @@ async fn a_run_is_followed_to_its_end_and_accounted_for() {
     let phones = receipt.left_empty.iter().find(|group| group.field == "mobile").expect("some are none");
     assert!(phones.rows > 0 && phones.rows < receipt.counts.valid, "{phones:?}");
     assert_eq!(Some(&receipt.sha256), end.receipt_sha256.as_ref());
+    is_verified_later(&installation, &browser, &text).await;
 
     let answer = browser.get(&format!("/runs/{run}/rejects.csv")).await;
     assert_eq!(answer.headers()["content-type"], "text/csv; charset=utf-8");

@@ -7,6 +7,7 @@ mod control;
 mod faulty_destination;
 mod faulty_source;
 mod holding;
+mod keeping;
 mod leases;
 mod mirroring;
 mod plans;

@@ -367,6 +367,7 @@ fn Content(
                 <Icon name=IconName::Download />
                 "Download the receipt"
             </a>
+            <p class="soft">"It is signed by this installation; "<a href="/account">"the account’s page"</a>" tells later whether a receipt is genuine."</p>
         </section>
         <Dialog open=asking title="Cancel this run?">
             <p>
