@@ -307,7 +307,8 @@ impl Carrier {
         let mut retries = if carried { self.carried_retries.swap(0, Ordering::AcqRel) } else { 0 };
         let mut circuit =
             circuit::look(self.hub.database(), endpoint_id).await.map_err(|error| self.store_failed(error))?;
-        if let Some(open) = circuit.filter(|circuit| circuit.open_until > self.hub.now_ms()) {
+        let policy = &self.hub.exchange().settings.retry;
+        if let Some(open) = circuit.filter(|circuit| circuit.is_open(self.hub.now_ms(), policy)) {
             self.wait_for_circuit(side, step, retries, open).await?;
         }
         loop {
@@ -446,6 +447,10 @@ impl Carrier {
         let since = self.run.job_since.unwrap_or_else(|| self.hub.now_ms());
         let mut interval = settings.job_poll;
         loop {
+            // Whatever it would say of its job: when it says here that all was sent, or that it gives up, that is the end.
+            if let Some(ended) = self.hosted_job(job_id).await?.filter(|job| job.status.is_final()) {
+                return Ok(ended.told(Vec::new()));
+            }
             let job = self.call(side, Step::Ask, || client.job(job_id)).await?;
             if job.id != job_id.as_str() {
                 return Err(self.nonsense(side, "it answered the question about a job with another job's id"));
@@ -481,7 +486,14 @@ impl Carrier {
     pub(super) async fn tell(&self, side: Side, job_id: &JobId, status: JobStatus, reason: &str) {
         match jobs::end(self.hub.database(), self.hub.now_ms(), job_id, status, reason).await {
             Ok(false) => {}
-            Ok(true) => return self.hub.exchange().jobs_changed.notify_waiters(),
+            Ok(true) => {
+                self.hub.exchange().jobs_changed.notify_waiters();
+                // The producer that is called can send by itself; it is told all the same.
+                let is_called = side == Side::Source && matches!(self.movement(side).await, Ok(Movement::Pull));
+                if !is_called {
+                    return;
+                }
+            }
             Err(error) => {
                 tracing::warn!(run.id = %self.run.id, %error, "a job could not be ended");
                 return;
@@ -552,10 +564,18 @@ impl Carrier {
     }
 
     pub(super) fn store_failed(&self, error: StoreError) -> Stop {
+        if error.passes() {
+            return Stop::away(&error);
+        }
         self.internal(&error.to_string())
     }
 
     pub(super) fn payload_failed(&self, error: PayloadError) -> Stop {
+        if error.is_full() {
+            tracing::error!(run.id = %self.run.id, %error, "there is no room left in the payload store");
+            let message = "There is no room left where Usher keeps rows. Whoever runs Usher has to make some first.";
+            return self.failed(FailureCode::Internal, message, true);
+        }
         self.internal(&error.to_string())
     }
 }

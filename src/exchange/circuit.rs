@@ -21,6 +21,14 @@ pub(super) struct Circuit {
     pub(super) open_until: i64,
 }
 
+impl Circuit {
+    /// Whether nobody is to call now. Nobody is ever kept away for longer than the longest rest: then the clock was set back meanwhile.
+    pub(super) fn is_open(&self, now: i64, policy: &RetryPolicy) -> bool {
+        let longest = i64::try_from(policy.longest_wait().as_millis()).unwrap_or(i64::MAX);
+        (now.saturating_add(1)..=now.saturating_add(longest)).contains(&self.open_until)
+    }
+}
+
 /// What is known of an endpoint; none when its last call succeeded.
 pub(super) async fn look(database: &Database, endpoint_id: &EndpointId) -> Result<Option<Circuit>, StoreError> {
     let row = sqlx::query("select failures, open_until from circuit where endpoint_id = $1")

@@ -32,6 +32,8 @@ use crate::{
     store::{PayloadKey, SealedObject, StoreError, clock::rfc3339},
 };
 
+/// The largest window that a zstd body may ask for is 8 MiB (RFC 9659): so much memory it costs before a byte of it is there.
+const ZSTD_WINDOW_LOG: u32 = 23;
 /// How often a long poll looks by itself; within this process it is woken.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// The longest that an endpoint can wait for an answer (contract, "Long poll").
@@ -118,6 +120,9 @@ pub enum HostedError {
     /// As for anybody.
     #[error(transparent)]
     Hub(#[from] HubError),
+    /// There is no room left for what was sent. Nothing was changed; it can be sent again when there is.
+    #[error("There is no room left where Usher keeps parts. Send this one again later.")]
+    NoRoom,
     /// The contract does not allow it. Nothing was changed.
     #[error("{message}")]
     Refused {
@@ -358,7 +363,13 @@ impl Hub {
         let path = upload_path(&payload_folder(&job.run_id), &job.id, number, &sha256);
         let sealed = tokio::task::spawn_blocking(move || SealedObject::seal(&key, path, csv));
         let sealed = sealed.await.map_err(failed)?.map_err(failed)?;
-        self.payloads().put(sealed).await.map_err(failed)?;
+        self.payloads().put(sealed).await.map_err(|error| {
+            if error.is_full() {
+                tracing::error!(job.id = %job.id, %error, "there is no room left in the payload store");
+                return HostedError::NoRoom;
+            }
+            failed(error)
+        })?;
         let mut transaction = self.database().begin().await.map_err(failed)?;
         let open = step(&mut transaction, &job.id, JobStatus::Running).await.map_err(failed)?;
         if !open {
@@ -639,7 +650,7 @@ pub(super) fn upload_path(folder: &str, job_id: &JobId, number: u32, sha256: &st
 }
 
 /// The CSV in a body, when it is what it should be.
-fn unpack(
+pub(super) fn unpack(
     number: u32,
     coding: &Coding,
     body: &[u8],
@@ -663,9 +674,10 @@ fn unpack(
         }
         // One byte more than may be is enough to know.
         "gzip" => flate2::read::MultiGzDecoder::new(body).take(most + 1).read_to_end(&mut csv),
-        "zstd" => {
-            zstd::stream::read::Decoder::new(body).and_then(|decoder| decoder.take(most + 1).read_to_end(&mut csv))
-        }
+        "zstd" => zstd::stream::read::Decoder::new(body).and_then(|mut decoder| {
+            decoder.window_log_max(ZSTD_WINDOW_LOG)?;
+            decoder.take(most + 1).read_to_end(&mut csv)
+        }),
         other => {
             let other: String = other.chars().take(40).collect();
             return refused(

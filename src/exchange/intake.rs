@@ -122,12 +122,18 @@ impl Carrier {
                 return Err(Stop::Parked);
             }
         }
+        self.read_sent(&job_id, Expected { rows: job.declared_rows, parts: arrived }).await
+    }
+
+    /// Reads what an endpoint has sent by itself, all of which has arrived.
+    async fn read_sent(&mut self, job_id: &JobId, expected: Expected) -> Result<(), Stop> {
+        let name = self.source_name().to_owned();
+        let folder = payload_folder(&self.run.id);
         // All that was read before it broke off is of no use; what arrived is.
         for kind in ["parts", "source", "rejects"] {
             let removed = self.hub.payloads().remove_below(&format!("{folder}/{kind}")).await;
             removed.map_err(|error| self.payload_failed(error))?;
         }
-        let expected = Expected { rows: job.declared_rows, parts: arrived };
         let mut change = self.held.begin().await?;
         change.forget_reading().await?;
         if self.run.state == RunState::Reading {
@@ -141,7 +147,7 @@ impl Carrier {
         change.commit().await?;
         self.run.parts = 0;
 
-        let (progress, whole) = self.read(&Supply::Sent { job_id: &job_id }, &expected).await?;
+        let (progress, whole) = self.read(&Supply::Sent { job_id }, &expected).await?;
         self.read_whole(&expected, &progress, whole).await?;
         if let Err(error) = self.hub.payloads().remove_below(&format!("{folder}/uploads")).await {
             tracing::warn!(run.id = %self.run.id, %error, "what was sent could not be removed; it goes with the run");
@@ -179,17 +185,26 @@ impl Carrier {
         self.read_whole(&expected, &progress, whole).await
     }
 
+    /// Has a PULL producer prepare its data, and fetches it; or waits until it has sent the data by itself, which it may do just as well.
     async fn take_in_fetched(&mut self) -> Result<(), Stop> {
+        if let (RunState::Reading, Some(job_id)) = (self.run.state, self.run.export_job_id.clone())
+            && let Some(sent) = self.sent_by_itself(&job_id, None).await?
+        {
+            // Reading it broke off; what has arrived is whole.
+            self.read_sent(&job_id, sent).await?;
+            return self.tell_of_reading(&job_id).await;
+        }
         let job_id = match self.run.export_job_id.clone().filter(|_| self.run.state == RunState::Exporting) {
             // It was asked for before the run was put aside, or its worker vanished.
             Some(job_id) => job_id,
             None => self.ask_for_export().await?,
         };
-        // Of an earlier reading.
-        let left = self.hub.payloads().remove_below(&payload_folder(&self.run.id)).await;
-        left.map_err(|error| self.payload_failed(error))?;
         let producer = self.client(Side::Source).await?;
         let job = self.export(&producer, &job_id).await?;
+        if let Some(sent) = self.sent_by_itself(&job_id, Some(&job)).await? {
+            self.read_sent(&job_id, sent).await?;
+            return self.tell_of_reading(&job_id).await;
+        }
         let expected = self.expected(&job)?;
         let mut change = self.held.begin().await?;
         change.set_declared(expected.rows).await?;
@@ -202,17 +217,58 @@ impl Carrier {
         let supply = Supply::Fetched { producer: &producer, job_id: &job_id };
         let (progress, whole) = self.read(&supply, &expected).await?;
         self.read_whole(&expected, &progress, whole).await?;
-        self.tell(Side::Source, &job_id, JobStatus::Complete, "").await;
+        self.tell_of_reading(&job_id).await
+    }
+
+    async fn tell_of_reading(&self, job_id: &JobId) -> Result<(), Stop> {
+        self.tell(Side::Source, job_id, JobStatus::Complete, "").await;
         Ok(())
+    }
+
+    /// What an endpoint that is called has sent by itself, when it has: all of it, as it said here, or as its own job says.
+    async fn sent_by_itself(&self, job_id: &JobId, job: Option<&Job>) -> Result<Option<Expected>, Stop> {
+        let Some(hosted) = self.hosted_job(job_id).await? else { return Ok(None) };
+        let arrived = jobs::arrived(self.hub.database(), job_id).await;
+        let arrived = arrived.map_err(|error| self.store_failed(error))?;
+        if hosted.declared_rows.is_some() {
+            return Ok(Some(Expected { rows: hosted.declared_rows, parts: arrived }));
+        }
+        let Some(job) = job.filter(|_| !arrived.is_empty()) else { return Ok(None) };
+        let said = self.expected(job)?;
+        let rows: u64 = arrived.iter().filter_map(|part| part.rows).sum();
+        let is_whole = arrived.iter().zip(1..).all(|(part, number)| part.number == number);
+        // What it says of a part has to be so, as when it is fetched.
+        let is_same = |(said, part): (&JobPart, &JobPart)| {
+            let (Some(said), Some(came)) = (&said.sha256, &part.sha256) else { return true };
+            said.eq_ignore_ascii_case(came)
+        };
+        let are_same = said.parts.len() == arrived.len() && said.parts.iter().zip(&arrived).all(is_same);
+        let is_said = said.rows == Some(rows) && (said.parts.is_empty() || are_same);
+        if !is_whole || !is_said {
+            let message = format!(
+                "{} says that its export is ready, but what it has sent is not all of it: {} in {} arrived. Its job has to say how many rows there are.",
+                self.source_name(),
+                counted(rows, "row"),
+                counted(u64::try_from(arrived.len()).unwrap_or(u64::MAX), "part")
+            );
+            return Err(self.read_again(FailureCode::SourceMismatch, &message));
+        }
+        Ok(Some(Expected { rows: Some(rows), parts: arrived }))
     }
 
     /// Begins to read from the start, under a new job; nothing is known of it outside yet.
     async fn ask_for_export(&mut self) -> Result<JobId, Stop> {
         self.abandon_export(JobStatus::Canceled, "Read again under a new job.").await;
+        // Of an earlier reading.
+        let left = self.hub.payloads().remove_below(&payload_folder(&self.run.id)).await;
+        left.map_err(|error| self.payload_failed(error))?;
         let job_id: JobId = new_id(JobId::PREFIX);
+        let request = self.export_request(&job_id);
         let mut change = self.held.begin().await?;
         change.forget_reading().await?;
         change.set_text(Column::ExportJob, Some(job_id.as_str())).await?;
+        let expires_at = self.job_expiry(change.now);
+        change.open_job(&self.run.account_id, &self.run.plan.source_endpoint_id, &request, expires_at).await?;
         let event = if self.run.state == RunState::Queued { RunEvent::ExportAsked } else { RunEvent::ReadAgain };
         let state = change.step(event).await?;
         change.commit().await?;
@@ -299,7 +355,7 @@ impl Carrier {
         // Each of the three ends when its neighbour is gone, so that none is left behind, whichever fails.
         let feeding = async {
             match supply {
-                Supply::Fetched { producer, job_id } => self.fetch(producer, job_id, &expected.parts, feed).await,
+                Supply::Fetched { producer, job_id } => self.fetch(producer, job_id, expected, feed).await,
                 Supply::Sent { job_id } => self.feed_sent(job_id, &expected.parts, feed).await,
                 Supply::Repaired { pieces } => self.feed_repaired(*pieces, feed).await,
             }
@@ -374,18 +430,18 @@ impl Carrier {
         &self,
         producer: &EndpointClient,
         job_id: &JobId,
-        parts: &[JobPart],
+        expected: &Expected,
         feed: mpsc::Sender<Feed>,
     ) -> Result<(), Stop> {
         let whole = [None];
-        let listed: Vec<Option<JobPart>> = parts.iter().cloned().map(Some).collect();
+        let listed: Vec<Option<JobPart>> = expected.parts.iter().cloned().map(Some).collect();
         for part in if listed.is_empty() { whole.as_slice() } else { listed.as_slice() } {
             let number = part.as_ref().map(|part| part.number);
             let mut data = self.call(Side::Source, Step::Fetch, || producer.data(job_id, number)).await?;
             let listed = part.as_ref().and_then(|part| part.sha256.as_deref());
             let expectation = Expectation {
                 number,
-                rows: part.as_ref().and_then(|part| part.rows),
+                rows: part.as_ref().map_or(expected.rows, |part| part.rows),
                 bytes: part.as_ref().and_then(|part| part.bytes),
                 sha256: listed.into_iter().chain(data.sha256()).map(str::to_owned).collect(),
             };

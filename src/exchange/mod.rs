@@ -9,6 +9,8 @@ mod circuit;
 mod cutting;
 mod delivery;
 mod desk;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 pub mod hosted;
 mod intake;
 mod jobs;

@@ -64,6 +64,11 @@ impl Expectation {
     fn name(&self) -> String {
         self.number.map_or_else(|| "the data".to_owned(), |number| format!("part {number}"))
     }
+
+    /// " for part 2", or nothing.
+    fn of_part(&self) -> String {
+        self.number.map(|number| format!(" for part {number}")).unwrap_or_default()
+    }
 }
 
 /// Counts that move while rows do; read by the async side.
@@ -316,6 +321,7 @@ impl Pipeline {
                     let fed = reader.feed(&chunk, &mut on_row);
                     self.progress.add_rows(&read, &valid);
                     fed?;
+                    check_beyond(expected, bytes, reader.rows())?;
                 }
                 Some(Feed::End) => break,
                 Some(Feed::Begin(_) | Feed::Whole) | None => return Err(PipelineError::FeedEnded),
@@ -333,8 +339,8 @@ impl Pipeline {
         if let Some(declared) = expected.rows
             && declared != reader.rows()
         {
-            let (name, came) = (expected.name(), reader.rows());
-            return Err(PipelineError::Mismatch(format!("declared {declared} rows for {name}, but {came} came")));
+            let (of, came) = (expected.of_part(), reader.rows());
+            return Err(PipelineError::Mismatch(format!("declared {declared} rows{of}, but {came} came")));
         }
         let lines = reader.line_feeds() + u64::from(last != b'\n');
         Ok(lines.saturating_sub(1))
@@ -435,6 +441,19 @@ pub(super) fn seal_cut(
         left_empty: Vec::new(),
         header: None,
     })
+}
+
+/// What is more than was declared ends here, however much more is to come.
+fn check_beyond(expected: &Expectation, bytes: u64, rows: u64) -> Result<(), PipelineError> {
+    for (declared, came, what) in [(expected.bytes, bytes, "bytes"), (expected.rows, rows, "rows")] {
+        if let Some(declared) = declared
+            && came > declared
+        {
+            let of = expected.of_part();
+            return Err(PipelineError::Mismatch(format!("declared {declared} {what}{of}, but more came")));
+        }
+    }
+    Ok(())
 }
 
 fn check_bytes(expected: &Expectation, bytes: u64, sha256: Option<&str>) -> Result<(), PipelineError> {

@@ -61,6 +61,12 @@ impl RetryPolicy {
         self.varied(self.grown(failures))
     }
 
+    /// No wait is longer, whoever asked for it.
+    pub fn longest_wait(&self) -> Duration {
+        let longest = self.max_delay.as_secs_f64() * (1.0 + self.jitter);
+        Duration::try_from_secs_f64(longest).unwrap_or(Duration::MAX).max(self.max_retry_after)
+    }
+
     fn grown(&self, retry: u32) -> f64 {
         let exponent = i32::try_from(retry.saturating_sub(1)).unwrap_or(i32::MAX);
         (self.base.as_secs_f64() * self.factor.powi(exponent)).min(self.max_delay.as_secs_f64())

@@ -169,6 +169,8 @@ pub(crate) struct Pick {
     pub(crate) most_rows: Option<u64>,
     /// None of an endpoint from or to which so many runs move data already. Two processes that claim at the same moment may go one beyond.
     pub(crate) runs_per_endpoint: u32,
+    /// No run is claimed or put aside for longer than this. One that seems to be was when the clock was ahead: it may be picked.
+    pub(crate) longest_aside: Duration,
 }
 
 /// Claims a run that nobody works on, or whose worker has let its lease run out. The account for which the fewest runs are under way comes first, and
@@ -184,12 +186,13 @@ pub(crate) async fn claim(
     let text = format!(
         "with busy as (
             select account_id, source_endpoint_id, destination_endpoint_id from run
-            where state in ({states}) and lease_expires_at > $3 and lease_owner is not null)
+            where state in ({states}) and lease_expires_at > $3 and lease_expires_at <= $6 and lease_owner is not null)
          update run set lease_owner = $1, lease_expires_at = $2, fencing = fencing + 1, version = version + 1,
             started_at = coalesce(started_at, $3)
-         where lease_expires_at <= $3 and id = (
+         where (lease_expires_at <= $3 or lease_expires_at > $6) and id = (
             select candidate.id from run candidate
-            where candidate.state in ({states}) and candidate.lease_expires_at <= $3
+            where candidate.state in ({states})
+                and (candidate.lease_expires_at <= $3 or candidate.lease_expires_at > $6)
                 and (candidate.paused = 0 or candidate.cancel_requested = 1)
                 and ($4 < 0 or candidate.expected_rows <= $4)
                 and (select count(*) from busy where candidate.source_endpoint_id
@@ -208,6 +211,7 @@ pub(crate) async fn claim(
         .bind(now)
         .bind(pick.most_rows.map_or(-1, to_integer))
         .bind(i64::from(pick.runs_per_endpoint))
+        .bind(now.saturating_add(milliseconds(pick.longest_aside)))
         .fetch_optional(database.writer())
         .await?;
     let Some(row) = row else { return Ok(None) };

@@ -16,7 +16,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::retry::RetryPolicy;
+use super::{retry::RetryPolicy, worker::LOOK_AGAIN_MS};
 
 /// Parts that endpoints send to this process at once; others wait with theirs.
 const UPLOADS_AT_ONCE: usize = 3;
@@ -85,6 +85,12 @@ impl Default for ExchangeSettings {
 }
 
 impl ExchangeSettings {
+    /// How far ahead at most a run is claimed or put aside, with room for clocks that do not agree.
+    pub(crate) fn longest_aside(&self) -> Duration {
+        let look_again = Duration::from_millis(u64::try_from(LOOK_AGAIN_MS).unwrap_or(u64::MAX));
+        self.lease.max(self.retry.longest_wait()).max(self.put_aside).max(look_again) * 2
+    }
+
     /// The retention in milliseconds.
     pub(crate) fn retention_ms(&self) -> i64 {
         i64::try_from(self.retention.as_millis()).unwrap_or(i64::MAX)

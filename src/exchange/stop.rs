@@ -3,6 +3,7 @@
 use model::run::{Failure, FailureCode};
 
 use super::runs::HeldError;
+use crate::store::StoreError;
 
 /// Why a worker stops.
 #[derive(Debug)]
@@ -34,11 +35,21 @@ impl Stop {
     }
 }
 
+impl Stop {
+    /// The database does not do its part for now. Nothing can be written down, so nothing is: the lease runs out, and the run goes on from what was
+    /// written down last.
+    pub(super) fn away(error: &StoreError) -> Self {
+        tracing::warn!(%error, "the database does not do its part; the run goes on when it does");
+        Self::Lost
+    }
+}
+
 impl From<HeldError> for Stop {
     fn from(error: HeldError) -> Self {
         match error {
             HeldError::Lost => Self::Lost,
             HeldError::Canceled => Self::Canceled,
+            HeldError::Store(error) if error.passes() => Self::away(&error),
             HeldError::Illegal(_) | HeldError::Store(_) => {
                 tracing::error!(%error, "a run could not be changed");
                 Self::Failed(internal_failure())

@@ -18,7 +18,7 @@ use crate::{hub::Hub, store::StoreError};
 
 const SWEEP_INTERVAL: Duration = Duration::from_secs(300);
 /// How long a run that waits for an endpoint's own doing is left alone. It is woken when the endpoint does something.
-const LOOK_AGAIN_MS: i64 = 60_000;
+pub(super) const LOOK_AGAIN_MS: i64 = 60_000;
 /// A run that was called off in another process is noticed within this.
 const LONGEST_RENEWAL: Duration = Duration::from_secs(5);
 
@@ -29,7 +29,11 @@ impl Hub {
         let settings = &self.exchange().settings;
         let mut slots = JoinSet::new();
         let mut small_slots = JoinSet::new();
-        let any = Pick { most_rows: None, runs_per_endpoint: settings.runs_per_endpoint };
+        let any = Pick {
+            most_rows: None,
+            runs_per_endpoint: settings.runs_per_endpoint,
+            longest_aside: settings.longest_aside(),
+        };
         let small = Pick { most_rows: Some(settings.small_run_rows), ..any };
         let mut next_sweep = Instant::now();
         tracing::info!(worker = owner, slots = settings.worker_slots, "worker started");

@@ -26,6 +26,28 @@ pub enum StoreError {
     Sqlx(#[source] sqlx::Error),
 }
 
+impl StoreError {
+    /// Whether it passes by itself, or when somebody has made room: the database is away, busy, locked or full. What was to be done is not wrong.
+    pub fn passes(&self) -> bool {
+        match self {
+            Self::UnknownDatabase | Self::Duplicate => false,
+            Self::Sqlx(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::WorkerCrashed) => true,
+            Self::Sqlx(sqlx::Error::Database(error)) => error.code().is_some_and(|code| code_passes(&code)),
+            Self::Sqlx(_) => false,
+        }
+    }
+}
+
+/// SQLite's result codes, whose lowest byte is the primary one; PostgreSQL's classes.
+fn code_passes(code: &str) -> bool {
+    const SQLITE_BUSY_LOCKED_IO_FULL: [u32; 4] = [5, 6, 10, 13];
+    if code.len() != 5 {
+        return code.parse::<u32>().is_ok_and(|code| SQLITE_BUSY_LOCKED_IO_FULL.contains(&(code & 0xff)));
+    }
+    // Connections, resources, shutting down, the system; serialisation and deadlocks.
+    ["08", "53", "57P", "58"].iter().any(|class| code.starts_with(class)) || matches!(code, "40001" | "40P01" | "55P03")
+}
+
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         match &error {
@@ -48,6 +70,9 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0009_control", include_str!("migrations/0009_control.sql")),
     ("0012_retention", include_str!("migrations/0012_retention.sql")),
 ];
+
+/// How long a statement waits while somebody else has the database locked: a backup, a person with a shell.
+const LOCK_PATIENCE: Duration = Duration::from_secs(30);
 
 /// A handle on the database; cheap to clone.
 #[derive(Clone, Debug)]
@@ -138,16 +163,16 @@ async fn pool(dialect: Dialect, connections: u32, url: &str) -> Result<AnyPool, 
     let options = AnyConnectOptions::from_str(url)?;
     let pool = AnyPoolOptions::new()
         .max_connections(connections)
-        .acquire_timeout(Duration::from_secs(10))
+        // Longer than a statement waits for a lock, so that those behind it do not give up first.
+        .acquire_timeout(LOCK_PATIENCE * 2)
         .after_connect(move |connection, _| {
             Box::pin(async move {
                 if dialect == Dialect::Sqlite {
-                    for pragma in [
-                        "pragma busy_timeout = 10000",
-                        "pragma journal_mode = wal",
-                        "pragma synchronous = normal",
-                        "pragma foreign_keys = on",
-                    ] {
+                    let patience = format!("pragma busy_timeout = {}", LOCK_PATIENCE.as_millis());
+                    connection.execute(AssertSqlSafe(patience)).await?;
+                    for pragma in
+                        ["pragma journal_mode = wal", "pragma synchronous = normal", "pragma foreign_keys = on"]
+                    {
                         connection.execute(pragma).await?;
                     }
                 }
@@ -163,6 +188,17 @@ async fn pool(dialect: Dialect, connections: u32, url: &str) -> Result<AnyPool, 
 mod tests {
     use super::*;
     use crate::store::testing::scratch_databases;
+
+    #[test]
+    fn what_passes_is_told_from_what_is_wrong() {
+        for code in ["5", "517", "6", "262", "10", "13", "08006", "53100", "53300", "57P01", "40001", "40P01", "55P03"]
+        {
+            assert!(code_passes(code), "{code}");
+        }
+        for code in ["1", "19", "2067", "1555", "23505", "42601", "22P02", "no code"] {
+            assert!(!code_passes(code), "{code}");
+        }
+    }
 
     #[tokio::test]
     async fn null_text_bytes_and_sums_come_back_from_both_databases() {

@@ -47,6 +47,24 @@ pub enum PayloadError {
     },
 }
 
+impl PayloadError {
+    /// Whether there is no room left for objects: the disk is full, or a quota or limit is reached.
+    pub fn is_full(&self) -> bool {
+        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(self);
+        while let Some(error) = cause {
+            if let Some(error) = error.downcast_ref::<std::io::Error>() {
+                use std::io::ErrorKind;
+                return matches!(
+                    error.kind(),
+                    ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge
+                );
+            }
+            cause = error.source();
+        }
+        false
+    }
+}
+
 /// The key of one owner's objects.
 #[derive(Clone)]
 pub struct PayloadKey([u8; 32]);

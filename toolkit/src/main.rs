@@ -76,7 +76,7 @@ fn main() -> anyhow::Result<ExitCode> {
     let filter = EnvFilter::try_from_env("USHER_TOOLKIT_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(|| agent::Log)
         .with_ansi(std::io::stderr().is_terminal());
     match line.log_format {
         LogFormat::Text => log.init(),

@@ -7,9 +7,11 @@
 
 mod cluster;
 mod demo;
+mod fuzz;
 mod programs;
 mod service;
 mod site;
+mod static_toolkit;
 mod step;
 mod testing;
 
@@ -35,6 +37,10 @@ enum Command {
     },
     /// Build and start Usher with two demo applications, until Ctrl-C
     Demo,
+    /// Build `usher-toolkit` as one file that needs nothing else, for any Linux of this processor
+    StaticToolkit,
+    /// Let a fuzz target try what it likes for a while
+    Fuzz(fuzz::FuzzOptions),
     /// Build and run every test; the last line counts them
     Test,
 }
@@ -66,6 +72,8 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             site::build(&root, profile).await?;
             programs::build(&root, profile).await?;
         }
+        Command::StaticToolkit => static_toolkit::build(&root).await?,
+        Command::Fuzz(options) => fuzz::run(&root, &options).await?,
         Command::Demo => demo::run(&root).await?,
         Command::Test if testing::run(&root).await => {}
         Command::Test => return Ok(ExitCode::FAILURE),

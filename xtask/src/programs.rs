@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::{Context, bail};
 use tokio::process::Command;
 
 use crate::{
@@ -43,4 +44,14 @@ pub fn cargo(root: &Path) -> Command {
 /// Cargo's target folder.
 pub fn target(root: &Path) -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |folder| root.join(folder))
+}
+
+/// This machine, as the compiler calls it: `x86_64-unknown-linux-gnu`.
+pub async fn machine() -> anyhow::Result<String> {
+    let said = Command::new("rustc").args(["--print", "host-tuple"]).output().await;
+    let said = said.context("rustc could not be started. Install Rust from https://rustup.rs.")?;
+    if !said.status.success() {
+        bail!("rustc does not say what machine this is ({}). Update Rust.", said.status);
+    }
+    Ok(String::from_utf8(said.stdout)?.trim().to_owned())
 }

@@ -11,7 +11,10 @@ use axum::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{
     HeaderMap, HeaderName, HeaderValue, StatusCode,
-    header::{ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_RANGE, RANGE},
+    header::{
+        ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_NONE_MATCH, IF_RANGE,
+        RANGE,
+    },
 };
 use hub::{
     Hub,
@@ -120,8 +123,8 @@ fn announced(part: &str, headers: &HeaderMap) -> Result<(u32, Coding), ApiError>
     operation_id = "fetch_part",
     tag = "Data",
     security(("endpoint_key" = [])),
-    params(("job" = String, Path, description = "Usher's id of the job"), ("part" = u32, Path, minimum = 1, description = "The part, from 1"), ("Range" = Option<String>, Header, description = "One range of bytes"), ("If-Range" = Option<String>, Header, description = "The `ETag` that the range is of")),
-    responses((status = 200, description = "With `ETag`, `Content-Digest` and `Repr-Digest` (RFC 9530)", body = String, content_type = "text/csv"), (status = 206, description = "The range", body = String, content_type = "text/csv"), (status = 409, description = "The job is none to fetch from: `wrong_category`, `job_ended`", body = Problem, content_type = "application/problem+json"), (status = 416, description = "The part has no such bytes: `range_not_satisfiable`; `Content-Range` says how many it has", body = Problem, content_type = "application/problem+json"), Problems),
+    params(("job" = String, Path, description = "Usher's id of the job"), ("part" = u32, Path, minimum = 1, description = "The part, from 1"), ("Range" = Option<String>, Header, description = "One range of bytes"), ("If-Range" = Option<String>, Header, description = "The `ETag` that the range is of"), ("If-None-Match" = Option<String>, Header, description = "`ETag`s of what is there already")),
+    responses((status = 304, description = "It is there already, as `If-None-Match` says"), (status = 200, description = "With `ETag`, `Content-Digest` and `Repr-Digest` (RFC 9530)", body = String, content_type = "text/csv"), (status = 206, description = "The range", body = String, content_type = "text/csv"), (status = 409, description = "The job is none to fetch from: `wrong_category`, `job_ended`", body = Problem, content_type = "application/problem+json"), (status = 416, description = "The part has no such bytes: `range_not_satisfiable`; `Content-Range` says how many it has", body = Problem, content_type = "application/problem+json"), Problems),
 )]
 pub(crate) async fn fetch(
     Caller(caller): Caller,
@@ -133,6 +136,9 @@ pub(crate) async fn fetch(
     let digest = STANDARD.encode(hex::decode(&sha256).unwrap_or_default());
     let digest = header_value(&format!("sha-256=:{digest}:"))?;
     let etag = format!("\"{sha256}\"");
+    if is_had_already(&headers, &etag) {
+        return Ok((StatusCode::NOT_MODIFIED, [(ETAG, header_value(&etag)?)]).into_response());
+    }
     let common = [
         (CONTENT_TYPE, HeaderValue::from_static(CSV_MEDIA_TYPE)),
         (ACCEPT_RANGES, HeaderValue::from_static("bytes")),
@@ -187,6 +193,12 @@ fn content_digest(headers: &HeaderMap) -> Result<Option<Vec<u8>>, ApiError> {
     if digest.len() == 32 { Ok(Some(digest)) } else { Err(wrong()) }
 }
 
+/// Whether the caller has this content, by what it says in `If-None-Match` (RFC 9110, 13.1.2).
+fn is_had_already(headers: &HeaderMap, etag: &str) -> bool {
+    let tags = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    tags.flat_map(|tags| tags.split(',')).map(str::trim).any(|tag| tag == "*" || tag.trim_start_matches("W/") == etag)
+}
+
 /// The one range that is asked for (RFC 9110, 14.2): first and last byte. None for the whole: no range, several (which may be answered so),
 /// one that is not understood, or one for another content.
 fn range(headers: &HeaderMap, etag: &str, length: usize) -> Option<Result<(usize, usize), ()>> {
@@ -207,6 +219,17 @@ fn range(headers: &HeaderMap, etag: &str, length: usize) -> Option<Result<(usize
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_had_already_is_known_by_its_tag() {
+        let of = |text: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(IF_NONE_MATCH, HeaderValue::from_static(text));
+            is_had_already(&headers, "\"a\"")
+        };
+        assert!(of("\"a\"") && of("\"b\", \"a\"") && of("W/\"a\"") && of("*"));
+        assert!(!of("\"b\"") && !of("a") && !is_had_already(&HeaderMap::new(), "\"a\""));
+    }
 
     #[test]
     fn a_range_is_of_the_same_content_or_none() {

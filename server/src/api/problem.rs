@@ -92,6 +92,7 @@ impl From<HostedError> for ApiError {
     fn from(error: HostedError) -> Self {
         match error {
             HostedError::Hub(error) => error.into(),
+            HostedError::NoRoom => Self::later(&error.to_string(), 60),
             HostedError::Refused { code, message } => {
                 let status = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
                 Self::new(status, code.as_str(), message)

@@ -125,13 +125,13 @@ impl Provider {
         page.items.into_iter().next().expect("a job comes in time")
     }
 
-    async fn send(&self, job: &str, part: u32, body: Vec<u8>, headers: &[(&str, &str)]) -> Response {
+    pub async fn send(&self, job: &str, part: u32, body: Vec<u8>, headers: &[(&str, &str)]) -> Response {
         let request = self.request(Method::PUT, &format!("/v1/jobs/{job}/data/{part}"));
         let request = request.header("content-type", "text/csv; charset=utf-8; header=present").body(body);
         headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)).send().await.unwrap()
     }
 
-    async fn report(&self, job: &str, report: &StatusReport) -> Response {
+    pub async fn report(&self, job: &str, report: &StatusReport) -> Response {
         self.put(&format!("/v1/jobs/{job}/status"), report).await
     }
 }
@@ -219,7 +219,7 @@ impl Stage {
         tokio::time::timeout(PATIENCE, waiting).await.expect("it comes about in time")
     }
 
-    async fn end(&self, run: &RunId) -> RunView {
+    pub async fn end(&self, run: &RunId) -> RunView {
         self.until(run, |view| view.summary.state.is_final()).await
     }
 }
@@ -290,6 +290,9 @@ async fn what_a_producer_sends_reaches_a_consumer_that_fetches_and_every_row_is_
     assert_eq!(csv, &b"email\r\nann@example.org\r\nbob@example.org\r\ncid@example.org\r\n"[..]);
     assert_eq!(carried, digest(&csv).as_str());
     assert_eq!(import.job.parts[0].sha256, Some(hex::encode(Sha256::digest(&csv))));
+    let again = stage.consumer.request(Method::GET, &path).header("if-none-match", &tag).send().await.unwrap();
+    assert_eq!((again.status().as_u16(), &again.headers()["etag"]), (304, &tag), "what it has is not sent again");
+    assert!(again.bytes().await.unwrap().is_empty());
     let rest = stage.consumer.request(Method::GET, &path).header("range", "bytes=20-").header("if-range", &tag);
     let rest = rest.send().await.unwrap();
     assert_eq!(rest.status(), 206);
@@ -372,6 +375,16 @@ async fn a_part_that_is_not_what_it_should_be_is_refused_and_says_why() {
     many.extend(b"a@example.org\r\n".repeat(50_001));
     let bomb = gzip(&vec![b'\n'; 64 * 1024 * 1024]);
     assert!(bomb.len() < 1024 * 1024);
+    let zstd_bomb = zstd::encode_all(&vec![b'\n'; 64 * 1024 * 1024][..], 3).unwrap();
+    assert!(zstd_bomb.len() < 1024 * 1024);
+    // It is small, but to unpack it would take 128 MiB at once.
+    let mut wide_window = zstd::stream::write::Encoder::new(Vec::new(), 1).unwrap();
+    wide_window.window_log(27).unwrap();
+    std::io::Write::write_all(&mut wide_window, good).unwrap();
+    let wide_window = wide_window.finish().unwrap();
+    let columns: Vec<String> = (0..10_000).map(|number| format!("c{number}")).collect();
+    let columns = format!("email,{}\r\n", columns.join(",")).into_bytes();
+    let line = [&b"email\r\n"[..], &vec![b'x'; 2 * 1024 * 1024], b"\r\n"].concat();
     let other = digest(b"other");
     type Case<'a> = (Vec<u8>, Vec<(&'a str, &'a str)>, u16, &'a str);
     let cases: Vec<Case<'_>> = vec![
@@ -381,6 +394,10 @@ async fn a_part_that_is_not_what_it_should_be_is_refused_and_says_why() {
         (good.to_vec(), vec![("content-encoding", "br")], 415, "undecodable"),
         (gzip(good)[..20].to_vec(), vec![("content-encoding", "gzip")], 415, "undecodable"),
         (bomb, vec![("content-encoding", "gzip")], 413, "part_too_large"),
+        (zstd_bomb, vec![("content-encoding", "zstd")], 413, "part_too_large"),
+        (wide_window, vec![("content-encoding", "zstd")], 415, "undecodable"),
+        (columns, vec![], 422, "unreadable_csv"),
+        (line, vec![], 422, "unreadable_csv"),
         (long, vec![], 413, "part_too_large"),
         (many, vec![], 413, "part_too_large"),
         (b"".to_vec(), vec![], 422, "unreadable_csv"),

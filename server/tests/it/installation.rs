@@ -31,6 +31,8 @@ pub const PASSWORD: &str = "correct horse battery";
 pub struct Installation {
     folder: TempDir,
     settings: Vec<(String, String)>,
+    /// Bytes of the largest file that Usher can write, in KiB; as large as it likes when none.
+    largest_file: Option<u64>,
 }
 
 /// A process that says where it listens.
@@ -47,7 +49,7 @@ impl Installation {
         std::fs::create_dir_all(&pkg).unwrap();
         // Long enough to be compressed.
         std::fs::write(pkg.join("usher.js"), "export default function () {}\n".repeat(50)).unwrap();
-        Self { folder, settings: Vec::new() }
+        Self { folder, settings: Vec::new(), largest_file: None }
     }
 
     /// With one more setting, as a variable of the environment.
@@ -56,11 +58,31 @@ impl Installation {
         self
     }
 
+    /// With a limit on files, beyond which the system refuses to write. It can be lifted while Usher runs.
+    pub fn with_largest_file(self, kib: u64) -> Self {
+        Self { largest_file: Some(kib), ..self }
+    }
+
+    /// The files below a folder.
+    pub fn files_below(&self, folder: &str) -> Vec<String> {
+        let mut files = Vec::new();
+        let mut folders = vec![self.path(folder)];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+                match entry.file_type().unwrap().is_dir() {
+                    true => folders.push(entry.path()),
+                    false => files.push(entry.path().display().to_string()),
+                }
+            }
+        }
+        files
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    fn database_url(&self) -> String {
+    pub fn database_url(&self) -> String {
         let set = self.settings.iter().find(|(name, _)| name == "DATABASE_URL");
         set.map_or_else(|| format!("sqlite:{}", self.path("usher.db").display()), |(_, url)| url.clone())
     }
@@ -79,7 +101,16 @@ impl Installation {
 
     /// `usher`, with this installation's settings and no others.
     pub fn usher(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_usher"));
+        let mut command = match self.largest_file {
+            None => Command::new(env!("CARGO_BIN_EXE_usher")),
+            Some(kib) => {
+                let mut shell = Command::new("/bin/bash");
+                // To be refused, and not ended by a signal, as on a full disk. The shell becomes the program.
+                let text = format!("trap '' XFSZ; ulimit -S -f {kib}; exec \"$0\" \"$@\"");
+                shell.args(["-c", &text, env!("CARGO_BIN_EXE_usher")]);
+                shell
+            }
+        };
         command.args(arguments).current_dir(self.folder.path()).env_clear().kill_on_drop(true);
         command
             .env("DATABASE_URL", self.database_url())
@@ -109,8 +140,13 @@ impl Installation {
 
     /// One of the two, once they were made; after it has ended it is served again at the same address.
     pub async fn serve_endpoint(&self, name: &str) -> Process {
+        self.serve_endpoint_at(&self.path("demo").join(name).with_extension("toml")).await
+    }
+
+    /// Any endpoint, by its configuration.
+    pub async fn serve_endpoint_at(&self, config: &Path) -> Process {
         let mut serve = toolkit();
-        serve.arg("serve").arg("--config").arg(self.path("demo").join(name).with_extension("toml"));
+        serve.arg("serve").arg("--config").arg(config);
         Process::start(serve).await
     }
 
@@ -134,8 +170,13 @@ impl Installation {
 
     /// One of these agents. It goes on until it is killed, or does what there is to do and ends.
     pub fn agent(&self, folder: &str, name: &str, once: bool) -> Command {
+        self.agent_at(&self.path(folder).join(name).with_extension("toml"), once)
+    }
+
+    /// Any agent, by its configuration.
+    pub fn agent_at(&self, config: &Path, once: bool) -> Command {
         let mut agent = toolkit();
-        agent.arg("agent").arg("--config").arg(self.path(folder).join(name).with_extension("toml"));
+        agent.arg("agent").arg("--config").arg(config);
         if once {
             agent.arg("--once");
         }
@@ -226,6 +267,11 @@ impl Process {
         let id = self.child.id().expect("it runs").to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().await.unwrap().success());
         tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it ends when told to").unwrap()
+    }
+
+    /// The system's number of it.
+    pub fn id(&self) -> u32 {
+        self.child.id().expect("it runs")
     }
 
     /// Ends it without a word, as a crash would.

@@ -4,14 +4,17 @@
 
 mod accounts;
 mod agents;
+mod combinations;
 mod crashes;
 mod cross_site;
 mod disturbances;
 mod endpoints_that_call;
 mod faults;
 mod files;
+mod full_disk;
 mod health;
 mod installation;
+mod locked_database;
 mod restarts;
 mod runs;
 mod schemathesis;

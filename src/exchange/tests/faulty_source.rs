@@ -145,6 +145,17 @@ async fn wrong_counts_are_named() {
 }
 
 #[tokio::test]
+async fn what_is_more_than_was_declared_is_not_read_on_however_much_it_is() {
+    // Without an end: it would never be known how many there are.
+    for (lists_parts, what) in [(false, "declared 2 rows, but more came"), (true, "declared 3 rows for part 1, but")] {
+        let manner = Manner { lists_parts, declares: Some(if lists_parts { 3 } else { 2 }), ..giving(people_csv(3)) };
+        let view = fails(Manner { repeats_without_end: true, piece: 100, ..manner }).await;
+        assert_eq!(code(&view), FailureCode::SourceMismatch);
+        assert!(message(&view).contains(what), "{}", message(&view));
+    }
+}
+
+#[tokio::test]
 async fn a_wrong_digest_is_named() {
     let manner = Manner { lists_parts: true, digest: Some("ab".repeat(32)), ..giving(people_csv(3)) };
     let view = fails(manner).await;
@@ -211,6 +222,38 @@ async fn too_many_columns_and_too_long_rows_pass_a_limit() {
     let view = fails(giving(long)).await;
     assert_eq!(code(&view), FailureCode::LimitPassed);
     assert!(message(&view).contains("line 3"), "{}", message(&view));
+}
+
+#[tokio::test]
+async fn ten_thousand_columns_are_too_many_and_a_line_of_a_gigabyte_is_not_read_to_its_end() {
+    let wide: Vec<String> = (0..10_000).map(|number| format!("column{number}")).collect();
+    let view = fails(giving(format!("email,name,{}\r\n", wide.join(",")))).await;
+    assert_eq!(code(&view), FailureCode::LimitPassed);
+    assert!(message(&view).contains("10002 columns"), "{}", message(&view));
+    // As many bytes as are asked for, without an end of the line; whoever stops asking has read little of it.
+    let begun = "email,name\r\nann@example.org,Ann\r\n\"";
+    let manner =
+        Manner { repeats_without_end: true, piece: 64 * 1024, ..giving(begun.to_owned() + &"x".repeat(200_000)) };
+    let scene = Scene::new(manner, Temper::default()).await;
+    let view = scene.share_and_settle(Mode::Replace).await;
+    assert_eq!(code(&view), FailureCode::LimitPassed);
+    assert!(message(&view).contains("line 3"), "{}", message(&view));
+    assert!(view.summary.counts.bytes_read < 4 << 20, "{} bytes were read", view.summary.counts.bytes_read);
+    assert!(scene.consumer.announced().is_empty());
+}
+
+#[tokio::test]
+async fn a_nul_is_a_character_like_any_other() {
+    let manner = giving("email,name\r\nann@example.org,A\0n\r\n\0,No\r\nb\0b@example.org,Bob\r\n");
+    let scene = Scene::new(manner, Temper::default()).await;
+    let view = scene.share_and_settle(Mode::Replace).await;
+    assert_eq!(view.summary.state, RunState::CompleteWithRejects, "{view:?}");
+    scene.receipt(&view.summary.id).await.check().expect("adds up");
+    assert_eq!((view.summary.counts.read, view.summary.counts.acknowledged), (3, 1));
+    let people = scene.consumer.segment("seg-1");
+    assert!(people.iter().any(|(email, row)| email == "ann@example.org" && row.contains("A\0n")), "{people:?}");
+    let rejects = scene.rejects(&view.summary.id).await;
+    assert!(rejects.windows(4).any(|bytes| bytes == b"b\0b@"), "given back byte for byte");
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ use crate::{
 
 const LEASE: Duration = Duration::from_secs(30);
 /// Any run.
-const ANY: Pick = Pick { most_rows: None, runs_per_endpoint: u32::MAX };
+const ANY: Pick = Pick { most_rows: None, runs_per_endpoint: u32::MAX, longest_aside: Duration::from_secs(600) };
 const START: i64 = 1_790_000_000_000;
 
 struct Bench {
@@ -213,6 +213,45 @@ async fn an_expired_lease_is_taken_over_and_the_old_worker_is_shut_out() {
         assert!(matches!(second.held.begin().await.err(), Some(HeldError::Lost)));
         third.held.release(false).await.expect("releases");
         assert!(bench.claim("fourth").await.is_some(), "what is given back can be taken at once");
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_or_ahead_keeps_no_run_from_its_work() {
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+    for scratch in scratch_databases().await {
+        let bench = Bench::new(scratch.url()).await;
+        let run_id = bench.enqueue().await;
+        bench.manual.advance(DAY);
+        let first = bench.claim("first").await.expect("there is one");
+        bench.manual.set_back(DAY);
+        // Its lease seems to hold for a day; so does nobody's.
+        let second = bench.claim("second").await.expect("it may be picked");
+        assert_eq!(second.run.id, run_id);
+        assert!(matches!(first.held.begin().await.err(), Some(HeldError::Lost)), "of two only one works on it");
+        assert!(bench.claim("third").await.is_none(), "the lease that was made now holds");
+
+        // One that was put aside, while the clock was ahead.
+        bench.manual.advance(DAY);
+        second.held.renew(LEASE).await.expect("is still ours");
+        second.held.park(bench.clock.now_ms() + 60_000, second.run.woken).await.expect("is put aside");
+        assert!(bench.claim("third").await.is_none(), "it waits");
+        bench.manual.set_back(DAY);
+        let third = bench.claim("third").await.expect("it may be picked");
+
+        // Ahead: the lease is over early, and who had it is shut out.
+        bench.manual.advance(DAY);
+        let fourth = bench.claim("fourth").await.expect("the lease ran out");
+        assert!(matches!(third.held.renew(LEASE).await, Err(HeldError::Lost)));
+        fourth.held.renew(LEASE).await.expect("is ours");
+
+        // An endpoint is left alone for no longer than a rest, whatever the clock has done since.
+        let policy = RetryPolicy::default();
+        let circuit = |open_until| circuit::Circuit { failures: 6, open_until };
+        let now = bench.clock.now_ms();
+        assert!(circuit(now + 60_000).is_open(now, &policy));
+        assert!(!circuit(now).is_open(now, &policy));
+        assert!(!circuit(now + 24 * 3_600_000).is_open(now, &policy));
     }
 }
 

@@ -16,3 +16,4 @@ mod repairing;
 mod restarts;
 mod scene;
 mod served;
+mod uploading;

@@ -49,6 +49,8 @@ pub(super) struct Manner {
     pub(super) gives_ranges: bool,
     /// Downloads stop after so many bytes, without ending.
     pub(super) stalls_after: Option<usize>,
+    /// After the data it sends the last piece of it again and again.
+    pub(super) repeats_without_end: bool,
     /// Sends bytes in pieces of so many; all at once when 0.
     pub(super) piece: usize,
 }
@@ -118,6 +120,11 @@ impl Producer {
 
     pub(super) fn requests(&self) -> Vec<JobRequest> {
         self.lock().requests.clone()
+    }
+
+    /// The id of the job that was announced last, once there is one.
+    pub(super) fn last_job(&self) -> Option<String> {
+        self.lock().requests.last().map(|request| request.id.clone())
     }
 
     pub(super) fn reports(&self) -> Vec<JobStatus> {
@@ -228,8 +235,11 @@ impl Producer {
             let range = format!("bytes {from}-{}/{total}", total - 1);
             (StatusCode::PARTIAL_CONTENT, [(header::CONTENT_RANGE, range)])
         });
+        let repeated = items.last().and_then(|last| last.as_ref().ok().cloned()).unwrap_or_default();
         let items = stream::iter(items);
-        let body = if broken.is_some() {
+        let body = if inner.manner.repeats_without_end {
+            Body::from_stream(items.chain(stream::repeat_with(move || Ok(repeated.clone()))))
+        } else if broken.is_some() {
             // What came before goes out when the stream makes the server wait for once.
             let breaking = stream::once(async {
                 tokio::task::yield_now().await;

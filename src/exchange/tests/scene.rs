@@ -22,6 +22,7 @@ use crate::{
     exchange::{ExchangeSettings, NewRun, RetryPolicy, RunPlan, enqueue},
     hub::{Hub, HubSettings},
     outbound::Timeouts,
+    registry::EndpointActor,
     store::{SystemClock, new_id},
 };
 
@@ -151,6 +152,12 @@ impl Scene {
         };
         scene.work();
         scene
+    }
+
+    /// The producer, as one that calls by itself.
+    pub(super) async fn producer_actor(&self) -> EndpointActor {
+        let key = self.hub.renew_endpoint_key(&self.actor, &self.producer_id).await.expect("is made").0;
+        self.hub.endpoint_of_key(&key).await.expect("answers").expect("is known")
     }
 
     /// Another consumer, and the plan of a run to it.

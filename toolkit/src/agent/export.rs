@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
 use super::JobError;
+use super::progress::Progress;
 use super::usher::Usher;
 use crate::fault::{Code, Fault};
 use crate::producer::exports::Exports;
@@ -50,7 +51,9 @@ pub async fn send(usher: &Usher, exports: &Exports, job: &HostedJob) -> Result<(
             return Err(Fault::new(Code::WRONG_STATUS, problem.detail.unwrap_or(problem.title)).into());
         }
         let (file, path) = exports.file(id).await?;
-        let (parts, rows) = send_file(usher, id, path).await?;
+        let progress = Progress::begin("sending", id, file.rows);
+        let (parts, rows) = send_file(usher, id, path, &progress).await?;
+        drop(progress);
         if rows != file.rows {
             let detail = format!("The file has {} rows, but {rows} were cut into parts.", file.rows);
             return Err(Fault::new(Code::INTERNAL, detail).into());
@@ -75,7 +78,7 @@ pub async fn send(usher: &Usher, exports: &Exports, job: &HostedJob) -> Result<(
 }
 
 /// How many parts and rows there are, once all have arrived.
-async fn send_file(usher: &Usher, job: &str, path: PathBuf) -> Result<(u32, u64), JobError> {
+async fn send_file(usher: &Usher, job: &str, path: PathBuf, progress: &Progress) -> Result<(u32, u64), JobError> {
     let arrived: HashMap<u32, JobPart> =
         usher.arrived(job).await?.into_iter().map(|part| (part.number, part)).collect();
     let (cuts_in, cuts) = mpsc::channel::<Cut>(1);
@@ -84,7 +87,10 @@ async fn send_file(usher: &Usher, job: &str, path: PathBuf) -> Result<(u32, u64)
     let sent = futures::stream::unfold(cuts, |mut cuts| async move { cuts.recv().await.map(|cut| (cut, cuts)) })
         .map(|cut| async move { send_cut(usher, job, arrived.get(&cut.number), cut).await })
         .buffer_unordered(IN_FLIGHT)
-        .try_fold((0, 0), |(parts, rows), sent| async move { Ok((parts + 1, rows + sent)) })
+        .try_fold((0, 0), |(parts, rows), sent| async move {
+            progress.add(sent);
+            Ok((parts + 1, rows + sent))
+        })
         .await;
     cutting.await??;
     sent

@@ -8,6 +8,7 @@ use model::contract::{HostedJob, JobRequest, JobStatus, StatusReport};
 use sha2::{Digest, Sha256};
 
 use super::JobError;
+use super::progress::Progress;
 use super::usher::Usher;
 use crate::consumer::Consumer;
 use crate::fault::{Fault, PAUSES};
@@ -53,10 +54,12 @@ async fn take(usher: &Usher, consumer: &Arc<Consumer>, job: &HostedJob) -> Resul
     })
     .await?;
     let segment_id = open.segment.id.clone();
+    let rows: u64 = job.job.parts.iter().filter_map(|part| part.rows).sum();
     if !open.status.is_final() {
         let mut fetched = stream::iter(&job.job.parts)
             .map(|part| async move { (part.number, usher.fetch_part(id, part).await) })
             .buffered(AHEAD);
+        let progress = Progress::begin("fetching", id, rows);
         while let Some((number, csv)) = fetched.next().await {
             let (csv, known) = (csv?, id.clone());
             let result = blocking(consumer, move |consumer| {
@@ -64,6 +67,7 @@ async fn take(usher: &Usher, consumer: &Arc<Consumer>, job: &HostedJob) -> Resul
                 consumer.take_part(&known, number, &csv, &sha256)
             })
             .await?;
+            progress.add(result.received);
             let report = StatusReport {
                 status: JobStatus::Running,
                 results: vec![result],
@@ -74,7 +78,6 @@ async fn take(usher: &Usher, consumer: &Arc<Consumer>, job: &HostedJob) -> Resul
         }
     }
     let parts = u32::try_from(job.job.parts.len()).unwrap_or(u32::MAX);
-    let rows = job.job.parts.iter().filter_map(|part| part.rows).sum();
     let complete = StatusReport { segment_id, ..StatusReport::complete(parts, rows) };
     if !open.status.is_final() {
         let (known, report) = (id.clone(), complete.clone());

@@ -1,11 +1,13 @@
 //! The agent: the side of the Toolkit that calls Usher, so that it works behind a firewall. It says what the endpoint is, keeps Usher's list
 //! of audiences equal to the configuration, and does the jobs that Usher keeps for it.
 //!
-//! Here is only the order of things. HTTP is in [`usher`]; sending an export is in [`export`], fetching an import in [`import`]; what is in
+//! Here is only the order of things. HTTP is in [`usher`]; sending an export is in [`export`], fetching an import in [`import`], and how far they
+//! are in [`progress`]; what is in
 //! the database is known by [`crate::producer`] and [`crate::consumer`], as when Usher calls.
 
 mod export;
 mod import;
+mod progress;
 mod usher;
 
 use std::collections::{BTreeMap, HashSet};
@@ -25,6 +27,7 @@ use crate::config::{self, Config, Meeting};
 use crate::consumer::Consumer;
 use crate::fault::Fault;
 use crate::serve::{Offering, Sides};
+pub use progress::Log;
 use usher::{CallError, Usher};
 
 /// How often the list of audiences is compared, because their sizes change.

@@ -22,6 +22,8 @@ use crate::producer::exports::no_such_job;
 const PART_LIMIT: usize = 32 * 1024 * 1024;
 /// Bytes of a part's CSV, at most: what a small compressed body may grow to.
 const CSV_LIMIT: usize = 64 * 1024 * 1024;
+/// The largest window that a zstd body may ask for is 8 MiB (RFC 9659): so much memory it costs before a byte of it is there.
+const ZSTD_WINDOW_LOG: u32 = 23;
 
 pub async fn download(
     State(endpoint): State<Endpoint>,
@@ -216,7 +218,11 @@ impl Encoding {
             Self::Identity if bytes.len() > CSV_LIMIT => return Err(too_large()),
             Self::Identity => return Ok(None),
             Self::Gzip => Box::new(flate2::read::MultiGzDecoder::new(bytes)),
-            Self::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(bytes).map_err(broken)?),
+            Self::Zstd => {
+                let mut decoder = zstd::stream::read::Decoder::with_buffer(bytes).map_err(broken)?;
+                decoder.window_log_max(ZSTD_WINDOW_LOG).map_err(broken)?;
+                Box::new(decoder)
+            }
         };
         let mut unpacked = Vec::new();
         // One byte more than is taken tells whether there is too much.

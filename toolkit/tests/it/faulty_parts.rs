@@ -106,6 +106,11 @@ async fn parts_come_plain_or_packed(kept: Kept) {
     let bomb = gzip(&vec![b' '; 65 * 1024 * 1024]);
     assert!(bomb.len() < 100_000);
     refused(send(4, "gzip", bomb).await, 413, "too_large").await;
+    // Small, but to unpack it would take 128 MiB at once.
+    let mut wide = zstd::stream::write::Encoder::new(Vec::new(), 1).unwrap();
+    wide.window_log(27).unwrap();
+    wide.write_all(csv("d").as_bytes()).unwrap();
+    refused(send(4, "zstd", wide.finish().unwrap()).await, 422, "invalid_data").await;
     let html = program.request(Method::PUT, "/v1/jobs/job_1/data/4").header("Content-Type", "text/html").body("x");
     refused(html.send().await.unwrap(), 415, "unsupported_encoding").await;
     program.reported("job_1", JobStatus::Complete, 3, 3).await;
