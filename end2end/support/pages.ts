@@ -56,6 +56,7 @@ export async function everyPage(page: Page): Promise<NamedPage[]> {
     { name: "endpoints", path: "/endpoints" },
     { name: "endpoint", path: endpoint },
     { name: "endpoint-that-calls", path: calling },
+    { name: "account", path: "/account" },
     { name: "connect-calling", path: "/connect/app_toolkit_agent" },
     { name: "connect", path: "/connect" },
     { name: "connect-application", path: application },

@@ -15,6 +15,8 @@ pub(crate) fn start(options: &LogOptions) -> anyhow::Result<()> {
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // A line that can't be written, because the disk is full, is lost; to complain about it on standard error would be the end of the task.
+        .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal());
     match options.format {
         LogFormat::Text => log.init(),

@@ -18,6 +18,7 @@ use model::{
     contract::JobMode,
     field::{Field, FieldKind, FieldType},
     mapping::{Link, Mapping, Source},
+    rows::{RawRow, RowError, RowReader},
     transform::Transform,
 };
 use sha2::{Digest, Sha256};
@@ -27,7 +28,6 @@ use super::{
     cutting::Limits,
     hosted::{Coding, HostedError, unpack},
     pipeline::{Expectation, Feed, Pipeline, PipelineError, Progress, SealedCut},
-    rows::{RawRow, RowError, RowReader},
 };
 use crate::store::{PayloadKey, identity::new_id};
 

@@ -3,6 +3,7 @@
 mod application;
 mod calls;
 mod connecting;
+mod expiry;
 mod isolation;
 mod people;
 mod repeats;

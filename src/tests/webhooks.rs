@@ -118,14 +118,14 @@ fn email() -> Field {
 }
 
 /// An account with an endpoint that sends to itself: enough for jobs of both categories.
-struct Shop {
-    actor: Actor,
+pub(super) struct Shop {
+    pub(super) actor: Actor,
     id: EndpointId,
-    caller: EndpointActor,
+    pub(super) caller: EndpointActor,
 }
 
 impl Shop {
-    async fn open(stage: &Stage) -> Self {
+    pub(super) async fn open(stage: &Stage) -> Self {
         let actor = admin(&stage.hub, "ann@example.org").await;
         let form = Connect {
             application_id: "app_toolkit_agent".to_owned(),
@@ -181,7 +181,7 @@ impl Shop {
     }
 
     /// A run that waits for this endpoint: its export was announced.
-    async fn run(&self, stage: &Stage) -> RunId {
+    pub(super) async fn run(&self, stage: &Stage) -> RunId {
         let query = AudienceQuery { page: 1, ..AudienceQuery::default() };
         let audience = stage.hub.audiences(&self.actor, &query).await.expect("searches").items.remove(0).id;
         let share = stage.hub.start_share(&self.actor, &audience).await.expect("starts");
@@ -203,14 +203,14 @@ impl Shop {
         run
     }
 
-    async fn jobs(&self, stage: &Stage) -> Vec<String> {
+    pub(super) async fn jobs(&self, stage: &Stage) -> Vec<String> {
         let query = JobQuery { category: None, status: None, cursor: None, limit: 100 };
         let page = stage.hub.hosted_jobs(&self.caller, &query, Duration::ZERO).await.expect("lists");
         page.items.into_iter().map(|job| job.job.id).collect()
     }
 
     /// Lets a worker work until the condition holds, and ends it in order.
-    async fn worked_until(&self, stage: &Stage, condition: impl AsyncFn() -> bool) {
+    pub(super) async fn worked_until(&self, stage: &Stage, condition: impl AsyncFn() -> bool) {
         let stop = CancellationToken::new();
         let (hub, token) = (stage.hub.clone(), stop.clone());
         let worker = tokio::spawn(async move { hub.work(token).await });

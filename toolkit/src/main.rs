@@ -77,6 +77,8 @@ fn main() -> anyhow::Result<ExitCode> {
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(|| agent::Log)
+        // A line that can't be written, because the disk is full, is lost; to complain about it on standard error would be the end of the task.
+        .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal());
     match line.log_format {
         LogFormat::Text => log.init(),

@@ -72,7 +72,13 @@ pub(crate) async fn run(root: &Path, options: &FuzzOptions) -> anyhow::Result<()
     Ok(())
 }
 
-async fn call(root: &Path, target: &str, arguments: &[&str], limit: Duration, advice: &str) -> anyhow::Result<()> {
+async fn call(
+    root: &Path,
+    target: &str,
+    arguments: &[&str],
+    limit: Duration,
+    advice: &'static str,
+) -> anyhow::Result<()> {
     let mut cargo = programs::cargo(root);
     // With a target of its own nothing that runs while building is marked.
     let machine = programs::machine().await?;

@@ -97,9 +97,9 @@ pub fn AccountPage() -> impl IntoView {
 #[component]
 fn Retention(policy: RetentionView, form: FormState, action: ServerAction<SetRetention>) -> impl IntoView {
     let default = counted(u64::from(policy.default_days), "day", "days");
-    let now = match policy.days {
-        0 => "At present they are kept no longer than the run.".to_owned(),
-        days => format!("At present that is {} after the end of the run.", counted(u64::from(days), "day", "days")),
+    let when = match policy.days {
+        0 => "As soon as the run has ended".to_owned(),
+        days => format!("{} after its end", counted(u64::from(days), "day", "days")),
     };
     let (own, changed) = match policy.changed {
         Some((by, at)) => {
@@ -139,8 +139,9 @@ fn Retention(policy: RetentionView, form: FormState, action: ServerAction<SetRet
         <section aria-labelledby="retention">
             <h2 id="retention">"How long rows are kept"</h2>
             <p>
-                "What is left of a run’s rows – those that were rejected, and the parts of a run that failed – waits for somebody to repair them or try again. Then the run’s key is destroyed and the files go. Receipts stay. "
-                {now}
+                "What is left of a run – the rows that were rejected, and the parts of one that failed – waits for somebody to repair them or to try again. "
+                <strong>{when}</strong>
+                " the run’s key is destroyed and the files go. Receipts stay."
             </p>
             {kept}
             {changed}

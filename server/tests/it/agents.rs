@@ -128,6 +128,18 @@ impl Scene {
         *endpoint = self.installation.serve_endpoint(name).await;
     }
 
+    /// Changes the people of Harbor, where it is served and where its agent sends.
+    pub async fn change_harbor(&self, changes: &[String]) {
+        for folder in ["demo", FOLDER] {
+            let url = format!("sqlite:{}", self.installation.path(&format!("{folder}/harbor.db")).display());
+            let harbor = SqlitePool::connect(&url).await.unwrap();
+            for change in changes {
+                sqlx::query(sqlx::AssertSqlSafe(change.clone())).execute(&harbor).await.unwrap();
+            }
+            harbor.close().await;
+        }
+    }
+
     /// The consumer's own.
     pub fn database(&self, destination: &str) -> &SqlitePool {
         if destination == "Beacon Mail" { &self.served } else { &self.fetching }
@@ -260,17 +272,15 @@ async fn a_mirror_removes_who_left_whichever_way_each_side_moves_data() {
         scene.receipt(&run).await;
         shares.push((number, way, share));
     }
-    for folder in ["demo", FOLDER] {
-        let url = format!("sqlite:{}", scene.installation.path(&format!("{folder}/harbor.db")).display());
-        let harbor = SqlitePool::connect(&url).await.unwrap();
-        for change in [
-            "delete from people where customer_id in (select customer_id from people order by customer_id limit 300)",
+    scene
+        .change_harbor(&[
+            "delete from people where customer_id in (select customer_id from people order by customer_id limit 300)"
+                .to_owned(),
             "update people set first_name = 'Renamed' where customer_id in \
-             (select customer_id from people order by customer_id desc limit 300)",
-        ] {
-            sqlx::query(change).execute(&harbor).await.unwrap();
-        }
-    }
+             (select customer_id from people order by customer_id desc limit 300)"
+                .to_owned(),
+        ])
+        .await;
     let mut outcomes = Vec::new();
     for (number, way, share) in &shares {
         let before = scene.members(way.destination, &format!("Mirrored {number}")).await.len();

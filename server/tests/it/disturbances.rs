@@ -33,18 +33,40 @@ struct Stage {
     agents: BTreeMap<&'static str, Child>,
     everybody: Rows,
     segments: u32,
+    /// Source changes so far: people who left, and who changed.
+    changes: u32,
 }
 
 impl Stage {
     async fn new(way: Way, scene: Scene) -> Self {
         assert_eq!((scene.once("harbor").await, scene.once("beacon").await), (Some(0), Some(0)));
         let agents = ["harbor", "beacon"].into_iter().map(|name| (name, scene.start(name))).collect();
-        let mut stage = Self { scene, way, agents, everybody: Rows::new(), segments: 0 };
-        let run = stage.share("Undisturbed", Mode::Add).await;
-        stage.scene.receipt(&run).await;
-        stage.everybody = stage.rows("Undisturbed").await;
-        assert!(stage.everybody.len() > 1000, "enough to be disturbed");
+        let mut stage = Self { scene, way, agents, everybody: Rows::new(), segments: 0, changes: 0 };
+        stage.look_at_everybody().await;
         stage
+    }
+
+    /// What the source has now, as it arrives undisturbed.
+    async fn look_at_everybody(&mut self) {
+        let segment = format!("Undisturbed {}", self.changes);
+        let run = self.share(&segment, Mode::Add).await;
+        self.scene.receipt(&run).await;
+        self.everybody = self.rows(&segment).await;
+        assert!(self.everybody.len() > 1000, "enough to be disturbed");
+    }
+
+    /// Some people leave the source, and some change.
+    async fn change_source(&mut self) {
+        self.changes += 1;
+        let left = "select customer_id from people order by customer_id limit 60 offset 200";
+        let changed =
+            format!("select customer_id from people order by customer_id limit 60 offset {}", self.changes * 100);
+        self.scene
+            .change_harbor(&[
+                format!("delete from people where customer_id in ({left})"),
+                format!("update people set first_name = 'Changed {}' where customer_id in ({changed})", self.changes),
+            ])
+            .await;
     }
 
     /// Of two rows of a person the last one is sent: whatever the order in which parts arrive, there is one truth.
@@ -73,15 +95,26 @@ impl Stage {
         rows.iter().map(|row| (row.get(0), (1..=8).map(|column| row.get(column)).collect())).collect()
     }
 
-    /// A segment for a run of this mode: what has to be there before is there, and a stranger.
-    async fn segment(&mut self, mode: Mode) -> String {
+    /// A segment and a share of this mode with it: what has to be there before is there, and a stranger. A mirror has run before, and its source has
+    /// changed since.
+    async fn segment(&mut self, mode: Mode) -> (String, ShareId) {
         self.segments += 1;
         let name = format!("Disturbed {} {mode:?}", self.segments);
-        if mode != Mode::Add {
-            let run =
-                self.scene.share(self.way, &name, if mode == Mode::Mirror { Mode::Mirror } else { Mode::Add }).await;
-            self.scene.receipt(&run).await;
-        }
+        let share = match mode {
+            Mode::Add => self.prepare(&name, mode).await,
+            Mode::Mirror => {
+                let share = self.prepare(&name, mode).await;
+                let run = self.scene.hub.share_now(&self.scene.actor, &share).await.unwrap();
+                self.scene.receipt(&run).await;
+                self.change_source().await;
+                share
+            }
+            Mode::Replace | Mode::Remove => {
+                let run = self.scene.share(self.way, &name, Mode::Add).await;
+                self.scene.receipt(&run).await;
+                self.prepare(&name, mode).await
+            }
+        };
         for text in [
             format!("insert into contacts (email) values ('{STRANGER}') on conflict do nothing"),
             format!(
@@ -91,7 +124,7 @@ impl Stage {
         ] {
             sqlx::query(AssertSqlSafe(text)).execute(self.database()).await.unwrap();
         }
-        name
+        (name, share)
     }
 
     /// What has to be in the segment after a run of this mode.
@@ -111,11 +144,21 @@ impl Stage {
     }
 
     /// Waits for its end, and compares.
-    async fn check(&self, run: &RunId, segment: &str, mode: Mode) {
+    async fn check(&mut self, run: &RunId, segment: &str, mode: Mode) {
         let end = self.scene.until(run, "it ends", |view| view.summary.state.is_final()).await;
         assert_eq!(end.summary.state, RunState::CompleteWithRejects, "{:?} {mode:?}: {end:#?}", self.way);
         self.scene.hub.receipt(&self.scene.actor, run).await.unwrap().check().unwrap();
-        let (rows, truth) = (self.rows(segment).await, self.truth(mode));
+        let rows = self.rows(segment).await;
+        if let Some(changes) = end.summary.counts.changes {
+            assert!(
+                changes.removed > 0 && changes.changed > 0,
+                "{:?}: somebody left and somebody changed: {changes:?}",
+                self.way
+            );
+            assert!(changes.unchanged > 500, "{:?}: only what changed is sent: {changes:?}", self.way);
+            self.look_at_everybody().await;
+        }
+        let truth = self.truth(mode);
         let wrong: Vec<_> = rows.iter().filter(|row| truth.get(row.0) != Some(row.1)).take(5).collect();
         assert!(wrong.is_empty(), "{:?} {mode:?}: these are not as they should be: {wrong:?}", self.way);
         assert_eq!(rows.len(), truth.len(), "{:?} {mode:?}: nobody is missing", self.way);
@@ -156,8 +199,8 @@ async fn survives_kills(way: Way, seed: u64) {
     let mut modes = [Mode::Add, Mode::Replace, Mode::Remove, Mode::Mirror].into_iter().cycle();
     while kills < KILLS {
         let mode = modes.next().expect("there is always another");
-        let segment = stage.segment(mode).await;
-        let run = stage.share(&segment, mode).await;
+        let (segment, share) = stage.segment(mode).await;
+        let run = stage.scene.hub.share_now(&stage.scene.actor, &share).await.unwrap();
         let of_this_run = kills + 5;
         while kills < of_this_run && !stage.view(&run).await.summary.state.is_final() {
             // The moment is what is random here; nothing is waited for.
@@ -205,8 +248,7 @@ async fn survives_the_network(way: Way, seed: u64) {
     let (scene, networks) = Scene::over_faulty_networks(seed).await;
     let mut stage = Stage::new(way, scene).await;
     for mode in [Mode::Add, Mode::Replace, Mode::Remove, Mode::Mirror] {
-        let segment = stage.segment(mode).await;
-        let share = stage.prepare(&segment, mode).await;
+        let (segment, share) = stage.segment(mode).await;
         networks.iter().for_each(FaultyNetwork::begin);
         let run = stage.scene.hub.share_now(&stage.scene.actor, &share).await.unwrap();
         let ended = async {

@@ -108,6 +108,8 @@ impl Installation {
                 // To be refused, and not ended by a signal, as on a full disk. The shell becomes the program.
                 let text = format!("trap '' XFSZ; ulimit -S -f {kib}; exec \"$0\" \"$@\"");
                 shell.args(["-c", &text, env!("CARGO_BIN_EXE_usher")]);
+                // Its log is on the same disk.
+                shell.stderr(std::fs::File::create(self.path("usher.log")).unwrap());
                 shell
             }
         };

@@ -36,7 +36,8 @@ async fn waits_out(installation: Installation, lock: impl AsyncFnOnce(&Installat
     };
     until(&|state, parts| parts > 1 || state.is_final()).await;
     let began = Instant::now();
-    let (page, ()) = tokio::join!(browser.get(&format!("/runs/{run}")), lock(&installation, LOCKED));
+    let path = format!("/runs/{run}");
+    let (page, ()) = tokio::join!(browser.get(&path), lock(&installation, LOCKED));
     assert!(began.elapsed() >= LOCKED, "it was locked");
     assert!(page.status().is_success(), "the page waits or is there at once: {}", page.status());
     let view = until(&|state, _| state.is_final()).await;

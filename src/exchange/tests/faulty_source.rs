@@ -147,7 +147,7 @@ async fn wrong_counts_are_named() {
 #[tokio::test]
 async fn what_is_more_than_was_declared_is_not_read_on_however_much_it_is() {
     // Without an end: it would never be known how many there are.
-    for (lists_parts, what) in [(false, "declared 2 rows, but more came"), (true, "declared 3 rows for part 1, but")] {
+    for (lists_parts, what) in [(false, "declared 2 rows, but more came"), (true, "bytes for part 1, but more came")] {
         let manner = Manner { lists_parts, declares: Some(if lists_parts { 3 } else { 2 }), ..giving(people_csv(3)) };
         let view = fails(Manner { repeats_without_end: true, piece: 100, ..manner }).await;
         assert_eq!(code(&view), FailureCode::SourceMismatch);

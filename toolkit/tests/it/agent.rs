@@ -141,14 +141,17 @@ fn job(id: &str, mode: Option<JobMode>, segment: JobSegment, fields: &[&str], pa
     }
 }
 
-/// Lets the agent do what there is to do, and says whether it ended well.
-async fn once(folder: &Folder) -> bool {
+/// Lets the agent do what there is to do, which ends well. Its log.
+async fn once(folder: &Folder) -> String {
     let configuration = folder.path("test.toml");
     let ended = tokio::task::spawn_blocking(move || {
         let mut agent = command(&["agent", "--once", "--config"]);
         agent.arg(configuration).output().unwrap()
     });
-    ended.await.unwrap().status.success()
+    let ended = ended.await.unwrap();
+    let log = String::from_utf8(ended.stderr).unwrap();
+    assert!(ended.status.success(), "{log}");
+    log
 }
 
 #[tokio::test]
@@ -162,7 +165,7 @@ async fn files_are_declared_sent_and_fetched() {
     );
     std::fs::create_dir(folder.path("files")).unwrap();
     folder.put("people.csv", "email,note\na@x.org,1\nb@x.org,\"2,3\"\n");
-    assert!(once(&folder).await);
+    once(&folder).await;
     {
         let mut known = known.lock().unwrap();
         let description = known.description.clone().unwrap();
@@ -182,7 +185,11 @@ async fn files_are_declared_sent_and_fetched() {
         known.jobs.push(job("job_2", Some(JobMode::Replace), new, &["email", "note"], taken));
     }
     folder.put("more.csv", "email\n");
-    assert!(once(&folder).await);
+    let log = once(&folder).await;
+    for line in ["sending job.id=\"job_1\" rows=2", "fetching job.id=\"job_2\" rows=3"] {
+        assert!(log.contains(line), "{line}: {log}");
+    }
+    assert!(!log.contains(['\x1b', '\r']), "no bars where no terminal is: {log}");
     {
         let known = known.lock().unwrap();
         let sent = &known.parts[&("job_1".to_owned(), 1)];
@@ -200,7 +207,7 @@ async fn files_are_declared_sent_and_fetched() {
 
     // What goes is withdrawn, what came is declared.
     std::fs::remove_file(folder.path("files/more.csv")).unwrap();
-    assert!(once(&folder).await);
+    once(&folder).await;
     let declared: Vec<String> = known.lock().unwrap().segments.keys().cloned().collect();
     assert_eq!(declared, ["new", "people"]);
 }
