@@ -1,7 +1,7 @@
 //! Endpoint keys: what an endpoint that calls Usher by itself shows with every request (contract, "Conventions"). Only a hash is kept.
 
 use model::{
-    contract::{EndpointDescription, RegisteredEndpoint},
+    contract::{EndpointDescription, Movement, RegisteredEndpoint},
     error::HubError,
     id::{AccountId, EndpointId},
     view::{Actor, EndpointKey, Role},
@@ -27,10 +27,12 @@ pub struct EndpointActor {
 }
 
 impl Hub {
-    /// Makes a key for an endpoint that calls Usher, and ends the one that it had. It can't be shown again.
+    /// Makes a key for an endpoint that calls Usher, or may, and ends the one that it had. It can't be shown again.
     pub async fn renew_endpoint_key(&self, actor: &Actor, id: &EndpointId) -> Result<EndpointKey> {
         require(actor, Role::Admin)?;
-        if !self.endpoint(actor, id).await?.calls_usher {
+        let endpoint = self.endpoint(actor, id).await?;
+        // A producer that is called may send its exports by itself.
+        if !endpoint.calls_usher && endpoint.summary.producer != Some(Movement::Pull) {
             let message = "Usher calls this endpoint, with the authentication key that was entered.".to_owned();
             return Err(HubError::Conflict { message });
         }

@@ -2,14 +2,14 @@
 
 use leptos::prelude::*;
 use model::{
-    contract::JobMode,
+    contract::{JobMode, Movement},
     field::FieldKind,
     view::{ConnectionReport, EndpointView},
 };
 
 use super::{
     connect_application::{REPORT, ReportSteps},
-    endpoint_key::{EndpointKey, WebhookSecret},
+    endpoint_key::{EndpointKey, SendingKey, WebhookSecret},
     endpoints::syndication,
 };
 use crate::{
@@ -145,6 +145,9 @@ fn Content(endpoint: EndpointView) -> impl IntoView {
             <WebhookSecret id=secret_of webhook />
         }
     });
+    let sends_by_itself = (!endpoint.calls_usher && endpoint.summary.producer == Some(Movement::Pull)).then(|| {
+        view! { <SendingKey id=endpoint.summary.id.to_string() has_key=endpoint.has_endpoint_key /> }
+    });
     let empty = if endpoint.base_url.is_some() {
         "It offers none at the moment. “Check now” asks again."
     } else {
@@ -270,5 +273,6 @@ fn Content(endpoint: EndpointView) -> impl IntoView {
                     </section>
                 }
             })}
+        {sends_by_itself}
     }
 }

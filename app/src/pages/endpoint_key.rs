@@ -47,6 +47,37 @@ pub fn EndpointKey(
     }
 }
 
+/// Makes a key for an endpoint that Usher calls, should it rather send its exports by itself. Few do: so it is folded.
+#[component]
+pub fn SendingKey(
+    /// The endpoint.
+    id: String,
+    /// It has a key.
+    has_key: bool,
+) -> impl IntoView {
+    let form = super::may_connect().then(|| {
+        let words = if has_key { "Make a new key" } else { "Make a key" };
+        view! {
+            <form method="post" action=format!("/endpoints/{id}/key")>
+                <button type="submit" class="button">{words}</button>
+            </form>
+            <p class="soft">"The key comes as a file, this once, and ends the one before: Usher keeps only a hash of it."</p>
+        }
+    });
+    view! {
+        <section class="endpoint-key">
+            <details>
+                <summary>"Endpoint key, for an endpoint that sends by itself"</summary>
+                <p>
+                    "Usher fetches what this endpoint offers. It may send its exports to Usher instead, with a key to show; "
+                    <a href="/docs" rel="external">"the API’s page"</a>" says how."
+                </p>
+                {form}
+            </details>
+        </section>
+    }
+}
+
 /// Says whether the endpoint is told of its jobs, and makes the secret that messages are signed with.
 #[component]
 pub fn WebhookSecret(
