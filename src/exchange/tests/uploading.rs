@@ -19,9 +19,9 @@ const SECOND: &[u8] = b"email,name\r\ncid@example.org,Cid\r\nnobody,No\r\n";
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A run whose producer says that it is at work, and goes on saying so.
-async fn asked() -> (Scene, RunId, EndpointActor, String) {
+async fn asked(lease: Duration) -> (Scene, RunId, EndpointActor, String) {
     let manner = Manner { pending_polls: u32::MAX, ..Manner::default() };
-    let scene = Scene::with_lease(manner, Temper::default(), Duration::from_millis(200)).await;
+    let scene = Scene::with_lease(manner, Temper::default(), lease).await;
     let run = scene.enqueue(scene.plan(Mode::Add)).await;
     scene.wait_until(PATIENCE, async || scene.producer.last_job().is_some()).await;
     let job = scene.producer.last_job().expect("was announced");
@@ -42,12 +42,11 @@ async fn all_arrived(scene: &Scene, run: &RunId) {
     assert_eq!((receipt.counts.declared, receipt.counts.read, receipt.counts.acknowledged), (Some(4), 4, 3));
     assert_eq!(scene.consumer.segment("seg-1").len(), 3);
     assert_eq!(scene.producer.downloads(), 0, "nothing was fetched");
-    assert_eq!(scene.producer.reports(), [JobStatus::Complete], "it is told that all was read");
 }
 
 #[tokio::test]
 async fn it_sends_parts_in_any_order_and_says_here_that_these_are_all() {
-    let (scene, run, endpoint, job) = asked().await;
+    let (scene, run, endpoint, job) = asked(PATIENCE).await;
     send(&scene, &endpoint, &job, 2, SECOND).await;
     send(&scene, &endpoint, &job, 1, FIRST).await;
     send(&scene, &endpoint, &job, 1, FIRST).await;
@@ -55,11 +54,12 @@ async fn it_sends_parts_in_any_order_and_says_here_that_these_are_all() {
     assert!(matches!(wrong, Err(HostedError::Refused { code: RefusalCode::TotalsDisagree, .. })), "{wrong:?}");
     scene.hub.report_job(&endpoint, &job, StatusReport::complete(2, 4)).await.expect("is so");
     all_arrived(&scene, &run).await;
+    assert_eq!(scene.producer.reports(), [JobStatus::Complete], "it is told that all was read");
 }
 
 #[tokio::test]
 async fn its_own_job_can_say_so_just_as_well() {
-    let (scene, run, endpoint, job) = asked().await;
+    let (scene, run, endpoint, job) = asked(PATIENCE).await;
     send(&scene, &endpoint, &job, 1, FIRST).await;
     send(&scene, &endpoint, &job, 2, SECOND).await;
     scene.producer.change(|manner| (manner.pending_polls, manner.declares) = (0, Some(4)));
@@ -68,7 +68,7 @@ async fn its_own_job_can_say_so_just_as_well() {
 
 #[tokio::test]
 async fn what_it_has_sent_must_be_what_its_job_says() {
-    let (scene, run, endpoint, job) = asked().await;
+    let (scene, run, endpoint, job) = asked(PATIENCE).await;
     send(&scene, &endpoint, &job, 1, FIRST).await;
     scene.producer.change(|manner| (manner.pending_polls, manner.declares) = (0, Some(4)));
     // It is asked once more, and has nothing then that could be fetched.
@@ -81,7 +81,7 @@ async fn what_it_has_sent_must_be_what_its_job_says() {
 
 #[tokio::test]
 async fn one_that_gives_up_here_is_quoted() {
-    let (scene, run, endpoint, job) = asked().await;
+    let (scene, run, endpoint, job) = asked(PATIENCE).await;
     let gone = StatusReport::ended(JobStatus::Failed, "The database is away.");
     scene.hub.report_job(&endpoint, &job, gone).await.expect("is taken");
     let failure = scene.settle(&run).await.failure.expect("failed");
@@ -91,7 +91,7 @@ async fn one_that_gives_up_here_is_quoted() {
 
 #[tokio::test]
 async fn what_has_arrived_stays_when_usher_is_killed() {
-    let (mut scene, run, endpoint, job) = asked().await;
+    let (mut scene, run, endpoint, job) = asked(Duration::from_millis(200)).await;
     send(&scene, &endpoint, &job, 1, FIRST).await;
     scene.kill_worker().await;
     send(&scene, &endpoint, &job, 2, SECOND).await;
