@@ -27,7 +27,7 @@ use tokio::sync::mpsc;
 use super::{
     cutting::Limits,
     hosted::{Coding, HostedError, unpack},
-    pipeline::{Expectation, Feed, Pipeline, PipelineError, Progress, SealedCut},
+    pipeline::{Expectation, Feed, Made, Pipeline, PipelineError, Progress},
 };
 use crate::store::{PayloadKey, identity::new_id};
 
@@ -69,7 +69,6 @@ fn read(data: &[u8], slice: usize, limits: Limits) -> Outcome {
         key: PayloadKey::from_bytes(&[7; 32]).expect("32 bytes"),
         run_id: new_id("run_"),
         progress: progress.clone(),
-        job_mode: JobMode::Add,
         telling: None,
     };
     let chunks = data.chunks(slice.max(1)).map(|chunk| Feed::Bytes(Bytes::copy_from_slice(chunk)));
@@ -80,10 +79,12 @@ fn read(data: &[u8], slice: usize, limits: Limits) -> Outcome {
         feed.try_send(step).expect("there is room for all");
     }
     // A row has at least a byte and a line break, and makes one cut at most.
-    let (cuts_in, mut cuts) = mpsc::channel::<SealedCut>(data.len() + 2);
-    let end = pipeline.run(fed, cuts_in);
+    let (made_in, mut made) = mpsc::channel::<Made>(data.len() + 2);
+    let (run_id, key) = (pipeline.run_id.clone(), pipeline.key.clone());
+    let end = pipeline.run(fed, made_in);
     let (mut parts, mut rejected) = (Vec::new(), BTreeMap::new());
-    while let Ok(cut) = cuts.try_recv() {
+    while let Ok(made) = made.try_recv() {
+        let cut = made.seal(&run_id, &key, JobMode::Add).expect("seals");
         if let Some(part) = cut.part {
             assert!(part.rows > 0 && part.rows <= limits.rows, "a part of {} rows", part.rows);
             parts.push((part.number, part.rows, part.bytes, part.sha256));
