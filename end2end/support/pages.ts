@@ -49,6 +49,8 @@ export async function everyPage(page: Page): Promise<NamedPage[]> {
     { name: "destination", path: `${draft}/destination` },
     { name: "mapping", path: `${draft}/mapping` },
     { name: "mapping-full", path: `${finished}/mapping` },
+    { name: "mapping-steps", path: `${draft}/mapping?open=2` },
+    { name: "mapping-lab", path: `${draft}/mapping?lab=open&lab_rules=meta&values=shown` },
     { name: "when", path: `${draft}/when` },
     { name: "review", path: `${draft}/review` },
     { name: "runs", path: "/runs" },

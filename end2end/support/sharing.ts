@@ -59,6 +59,12 @@ export function sourceOf(page: Page, target: string): Locator {
   return page.getByLabel(`Source of ${target}`, { exact: true });
 }
 
+/** Adds a step to the link of a row whose steps are shown. */
+export async function addStep(row: Locator, step: string): Promise<void> {
+  await row.getByLabel("Add a step", { exact: true }).selectOption({ label: step });
+  await row.getByRole("button", { name: /^Add the step for/ }).click();
+}
+
 /** The row of a field of the destination. */
 export function targetRow(page: Page, name: string): Locator {
   return page.locator(`#field-${name}`);

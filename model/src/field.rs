@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::preset::Preset;
+
 /// Whether a field says who somebody is, or what is known of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -122,6 +124,9 @@ pub struct Field {
     /// A made-up value that shows the form.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub example: Option<String>,
+    /// Whose rules its values are normalised by before they are sent or hashed; nobody's when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preset: Option<Preset>,
 }
 
 impl Field {
@@ -137,6 +142,7 @@ impl Field {
             form: FieldForm::Raw,
             description: None,
             example: None,
+            preset: None,
         }
     }
 

@@ -7,11 +7,12 @@ mod plan;
 mod row;
 mod value;
 
-pub(crate) use check::in_the_targets_form;
 pub use check::{check, default_transforms, joined, why_not};
+pub(crate) use check::{converts, in_the_targets_form, may_link, transforms_by_type};
 pub use plan::{Plan, Preview, PreviewCell, leaves_empty};
 pub use row::{Row, RowBuffer, RowNotUtf8, TextRow, TextRows};
 pub use value::is_date;
+pub(crate) use value::{is_decimal, is_integer, is_timestamp};
 
 use serde::{Deserialize, Serialize};
 

@@ -30,6 +30,11 @@ pub fn is_country(code: &str) -> bool {
     region(code).is_some_and(|region| PHONE_NUMBER_UTIL.get_country_code_for_region(region).is_some())
 }
 
+/// The country calling code of a country, such as 49.
+pub fn calling_code(country: &str) -> Option<i32> {
+    region(country).and_then(|region| PHONE_NUMBER_UTIL.get_country_code_for_region(region))
+}
+
 /// Reads a telephone number and writes it in E.164: `+`, country, number, digits only, without an extension.
 ///
 /// `default_country` (ISO 3166-1 alpha-2, either case) is for numbers without an international prefix. A number must lie in a range that its

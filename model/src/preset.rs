@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     field::{Field, FieldForm, FieldType},
-    mapping::{default_transforms, in_the_targets_form, why_not},
+    mapping::{in_the_targets_form, transforms_by_type, why_not},
     suggestion::{Meaning, meaning},
     transform::{DateInput, DateOutput, NameRule, Otherwise, Shape, Transform},
 };
@@ -124,11 +124,11 @@ impl Preset {
 
     /// What a link should do by this preset. Where its rules do not fit the destination's field, or say nothing of it, it is what a fresh link does.
     pub fn chain(self, source: &Field, target: &Field) -> Vec<Transform> {
-        let Some(meaning) = meaning(target) else { return default_transforms(source, target) };
+        let Some(meaning) = meaning(target) else { return transforms_by_type(source, target) };
         let mut steps = self.steps(meaning);
         // The bare text of a field that nobody has a rule for goes as it is, not trimmed.
         if source.form != FieldForm::Raw || steps == [Transform::Trim] || why_not(source, target).is_some() {
-            return default_transforms(source, target);
+            return transforms_by_type(source, target);
         }
         if let [Transform::DateFormat { from, .. }, ..] = steps.as_mut_slice()
             && source.field_type == FieldType::Timestamp
@@ -138,14 +138,14 @@ impl Preset {
         let mut shape = Shape::of(source);
         for step in &steps {
             if !step.takes(shape.field_type) {
-                return default_transforms(source, target);
+                return transforms_by_type(source, target);
             }
             shape = step.gives(shape);
         }
         let made = Field { field_type: shape.field_type, ..source.clone() };
         // Whether 20270328 is a date depends on the field: one that takes hashes takes the hash of anything.
         let fits = target.form != FieldForm::Raw || fits_as_it_is(&made, target);
-        if fits { in_the_targets_form(steps, target) } else { default_transforms(source, target) }
+        if fits { in_the_targets_form(steps, target) } else { transforms_by_type(source, target) }
     }
 }
 

@@ -1,4 +1,5 @@
-//! Suggested mappings: by name, alias and type, each with a confidence and a reason. No outside service; never touches what a person set.
+//! Suggested mappings: by name, alias, type and the profile of sampled values, each with a confidence and a reason. No outside service; never touches
+//! what a person set.
 
 mod name;
 
@@ -10,9 +11,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     field::{Field, FieldForm, FieldKind, FieldType},
-    mapping::{Link, Mapping, Source, default_transforms, why_not},
+    mapping::{Link, Mapping, Source, converts, default_transforms, may_link},
+    profile::{Profile, looks},
+    transform::{DateInput, DecimalMark, Transform},
 };
-use name::Name;
+use name::{Name, Words};
 
 /// A link that a person may accept.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,22 +30,33 @@ pub struct Suggestion {
 
 /// Below this nothing is suggested: a wrong suggestion costs more than none.
 const LEAST_CONFIDENCE: u8 = 50;
+/// Nothing is certain.
+const MOST_CONFIDENCE: u8 = 99;
+/// So many per cent of the sampled values confirm what the name says.
+const CONFIRMS: u8 = 80;
 
 /// Links for destination fields that have none: for each at most one, and only a likely one, in the order of the destination's fields. Each source
 /// field is suggested for at most one identifier, the likeliest; none is suggested for an identifier that a person has mapped it to already.
-pub fn suggest(source: &[Field], destination: &[Field], mapping: &Mapping) -> Vec<Suggestion> {
-    let source_names: Vec<Vec<Name>> = source.iter().map(Name::all_of).collect();
+///
+/// `profiles` says what the source fields' values look like, in their order; without it only names and types count.
+pub fn suggest(source: &[Field], destination: &[Field], mapping: &Mapping, profiles: &[Profile]) -> Vec<Suggestion> {
+    let mut numbers = Words::default();
+    let source_names: Vec<Vec<Name>> = source.iter().map(|field| Name::all_of(field, &mut numbers)).collect();
+    let nothing = Profile::default();
+    let profile_of = |index: usize| profiles.get(index).unwrap_or(&nothing);
     let mut candidates = Vec::new();
     for (target_index, target) in destination.iter().enumerate() {
         if mapping.link(&target.name).is_some() {
             continue;
         }
-        let target_names = Name::all_of(target);
+        let target_names = Name::all_of(target, &mut numbers);
         for (source_index, (field, names)) in source.iter().zip(&source_names).enumerate() {
-            if why_not(field, target).is_some() {
-                continue;
-            }
-            if let Some((confidence, reason)) = likeness(field, names, target, &target_names) {
+            let profile = profile_of(source_index);
+            let found = likeness(field, names, target, &target_names, profile);
+            // Text whose values look like the identifier may feed it: its steps check each row.
+            if let Some((confidence, reason)) = found
+                && (may_link(field, target) || is_readable_as(field, target, profile))
+            {
                 candidates.push(Candidate { target_index, source_index, confidence, reason });
             }
         }
@@ -73,7 +87,10 @@ pub fn suggest(source: &[Field], destination: &[Field], mapping: &Mapping) -> Ve
             let link = Link {
                 target: target.name.clone(),
                 source: Source::Field { name: field.name.clone() },
-                transforms: default_transforms(field, target),
+                transforms: as_the_values_are_written(
+                    default_transforms(field, target),
+                    profile_of(candidate.source_index),
+                ),
             };
             Suggestion { link, confidence: candidate.confidence, reason: candidate.reason }
         })
@@ -101,29 +118,80 @@ fn identifier_sources<'a>(
     names.filter_map(|name| source.iter().position(|field| field.name == name))
 }
 
+/// Whether a text field's values look like what an identifier takes, so that a step can read them.
+fn is_readable_as(field: &Field, target: &Field, profile: &Profile) -> bool {
+    let is_text = matches!(field.field_type, FieldType::String | FieldType::Other);
+    is_text
+        && field.form == FieldForm::Raw
+        && matches!(target.field_type, FieldType::Email | FieldType::Phone)
+        && profile.percent(target.field_type).is_some_and(|percent| percent >= CONFIRMS)
+}
+
+/// Steps that read dates and numbers, told how the values are written.
+fn as_the_values_are_written(mut transforms: Vec<Transform>, profile: &Profile) -> Vec<Transform> {
+    for step in &mut transforms {
+        match step {
+            Transform::DateFormat { from: from @ DateInput::YearMonthDay, .. } => match profile.day_comes_first() {
+                Some(true) => *from = DateInput::DayMonthYear,
+                Some(false) => *from = DateInput::MonthDayYear,
+                None => {}
+            },
+            Transform::NumberFormat { decimal_mark, .. } if profile.has_decimal_commas() => {
+                *decimal_mark = DecimalMark::Comma;
+            }
+            _ => {}
+        }
+    }
+    transforms
+}
+
 /// How likely the two mean the same, and why; none when it is not likely enough to be said.
-fn likeness(field: &Field, names: &[Name], target: &Field, target_names: &[Name]) -> Option<(u8, String)> {
+fn likeness(
+    field: &Field,
+    names: &[Name],
+    target: &Field,
+    target_names: &[Name],
+    profile: &Profile,
+) -> Option<(u8, String)> {
     // A name that is turned says so even when the label beside it does not.
     if field.name != target.name && names[0].turning != target_names[0].turning {
         return None;
     }
     let pairs = names.iter().flat_map(|name| target_names.iter().map(move |target_name| (name, target_name)));
-    let (by_name, name_reason) = pairs
+    let seen = if field.form == FieldForm::Raw { profile.percent(target.field_type) } else { None };
+    let confirmed = seen.filter(|percent| *percent >= CONFIRMS);
+    let by_name = pairs
         .filter_map(|(name, target_name)| name_likeness(field, name, target, target_name))
-        .max_by_key(|(confidence, _)| *confidence)?;
+        .max_by_key(|(confidence, _)| *confidence);
+    let (by_name, name_reason) = match by_name {
+        Some(found) => found,
+        // What the values look like tells alone only where hardly anything else looks so, and the name does not say that it is something else.
+        None if confirmed.is_some() && tells_by_values(field, names, target, target_names) => {
+            (72, NameReason::ByValues)
+        }
+        None => return None,
+    };
     let same_type = field.field_type == target.field_type;
     let (penalty, type_reason) = match (same_type, field.kind == target.kind) {
         (true, true) => (0, "same type"),
         (true, false) => (6, "same type"),
-        (false, _) => (12, "its values fit"),
+        (false, _) if converts(field.field_type, target.field_type) => (12, "its values fit"),
+        (false, _) => (14, "each value is read anew"),
     };
     // Hashes of another making may not be hashes of the normalised value; what can be read is the better source.
     let form_penalty = if field.form != FieldForm::Raw && field.form != target.form { 5 } else { 0 };
-    let confidence = by_name.saturating_sub(penalty + form_penalty);
+    let looks_hashed = field.form == FieldForm::Raw && profile.percent_hashed().is_some_and(|percent| percent >= 50);
+    let (bonus, values_penalty) = match confirmed {
+        Some(_) => (4, 0),
+        None if looks_hashed && target.form == FieldForm::Raw => (0, 40),
+        None if field.form == FieldForm::Raw && !looks_hashed && profile.contradicts(target.field_type) => (0, 40),
+        None => (0, 0),
+    };
+    let confidence = (by_name + bonus).min(MOST_CONFIDENCE).saturating_sub(penalty + form_penalty + values_penalty);
     if confidence < LEAST_CONFIDENCE {
         return None;
     }
-    let reason = match (name_reason, type_reason) {
+    let mut reason = match (name_reason, type_reason) {
         (NameReason::Same, "same type") => "same name and type".to_owned(),
         (NameReason::Same, other) => format!("same name; {other}"),
         (NameReason::Alias { word, stands_for }, other) => {
@@ -131,7 +199,20 @@ fn likeness(field: &Field, names: &[Name], target: &Field, target_names: &[Name]
         }
         (NameReason::Alike, other) => format!("similar name; {other}"),
         (NameReason::OnlyOne, _) => format!("the same type, “{}”", target.field_type.label().to_lowercase()),
+        (NameReason::ByValues, _) => String::new(),
     };
+    if let (Some(percent), Some(looks)) = (confirmed, looks(target.field_type)) {
+        if !reason.is_empty() {
+            reason.push_str("; ");
+        }
+        reason.push_str(&format!("{percent}\u{202f}% of the sample look like {looks}"));
+    } else if values_penalty > 0 {
+        reason.push_str(if looks_hashed {
+            "; but its values look hashed"
+        } else {
+            "; but its values look like something else"
+        });
+    }
     Some((confidence, reason))
 }
 
@@ -140,6 +221,20 @@ enum NameReason {
     Alias { word: String, stands_for: String },
     Alike,
     OnlyOne,
+    ByValues,
+}
+
+/// Whether the values alone may speak for the two: nothing in the names may say that they are something else.
+fn tells_by_values(field: &Field, names: &[Name], target: &Field, target_names: &[Name]) -> bool {
+    let can_tell = matches!(target.field_type, FieldType::Email | FieldType::Phone | FieldType::MobileAdId);
+    // A field that is declared as something else is that.
+    let may_be = field.field_type == target.field_type
+        || (target.field_type != FieldType::MobileAdId
+            && matches!(field.field_type, FieldType::String | FieldType::Other));
+    let is_plain = |name: &Name| name.turning.is_empty();
+    let means = |names: &[Name]| names.iter().find_map(|name| name.meaning);
+    let contradict = matches!((means(names), means(target_names)), (Some(one), Some(other)) if one != other);
+    can_tell && may_be && !contradict && names.iter().all(is_plain) && target_names.iter().all(is_plain)
 }
 
 fn name_likeness(field: &Field, name: &Name, target: &Field, target_name: &Name) -> Option<(u8, NameReason)> {
@@ -163,7 +258,7 @@ fn name_likeness(field: &Field, name: &Name, target: &Field, target_name: &Name)
         && name.turning.is_empty()
     {
         let exact = name.meaning_is_whole && target_name.meaning_is_whole;
-        let (word, stands_for) = (name.words.join(" "), target_name.words.join(" "));
+        let (word, stands_for) = (name.text.clone(), target_name.text.clone());
         return Some((if exact { 92 } else { 80 }, NameReason::Alias { word, stands_for }));
     }
     let telling = matches!(

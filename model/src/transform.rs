@@ -20,6 +20,9 @@ pub use person::NameRule;
 pub use shape::Shape;
 pub use words::BooleanStyle;
 
+pub(crate) use country::is_code as is_country_code;
+pub(crate) use words::is_word as is_boolean_word;
+
 use std::borrow::Cow;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};

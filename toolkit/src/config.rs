@@ -8,7 +8,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use model::contract::{DeliveryOptions, JobMode, PART_ROWS};
-use model::field::{Field, FieldForm, FieldKind, FieldType};
+use model::{
+    field::{Field, FieldForm, FieldKind, FieldType},
+    preset::Preset,
+};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use url::Url;
@@ -345,6 +348,7 @@ struct RawField {
     form: Option<String>,
     description: Option<String>,
     example: Option<String>,
+    preset: Option<String>,
 }
 
 fn every_mode() -> Vec<String> {
@@ -865,6 +869,13 @@ fn fields(key: &str, raw: Vec<RawField>) -> Result<Vec<Field>, ConfigError> {
                 ));
             }
         };
+        let preset = match field.preset.as_deref() {
+            None => None,
+            Some(word) => Some(Preset::of_word(word).ok_or_else(|| {
+                let words = Preset::ALL.map(Preset::as_str).join(", ");
+                wrong(at("preset"), format!("is \"{word}\""), format!("Use one of {words}."))
+            })?),
+        };
         fields.push(Field {
             name: field.name,
             label: field.label,
@@ -875,6 +886,7 @@ fn fields(key: &str, raw: Vec<RawField>) -> Result<Vec<Field>, ConfigError> {
             form,
             description: field.description,
             example: field.example,
+            preset,
         });
     }
     Ok(fields)

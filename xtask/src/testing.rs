@@ -83,6 +83,7 @@ async fn built_and_run(root: &Path) -> Tallies {
 
 async fn all(root: &Path, runner: Runner, postgres: &str) -> Tallies {
     let mut tallies = vec![("Rust tests", native(root, runner, postgres).await)];
+    tallies.push(("the published vectors in WASM", vectors(root).await));
     if root.join("end2end/package.json").exists() {
         tallies.push(("browser tests", browser(root).await));
     }
@@ -163,6 +164,40 @@ async fn native(root: &Path, runner: Runner, postgres: &str) -> anyhow::Result<T
     done("run the Rust tests", started);
     // A test that neither passed nor failed, but made cargo fail, is not overlooked.
     Ok(if status.success() || tally.failed > 0 { tally } else { Tally { failed: 1, ..tally } })
+}
+
+/// What the platforms publish of normalising and hashing, run in WASM too: the browser shows what the server sends. One test, as it is one program.
+async fn vectors(root: &Path) -> anyhow::Result<Tally> {
+    const RUN: &str = "const { instance } = await WebAssembly.instantiate((await import('node:fs')).readFileSync(process.argv[1])); \
+                       process.exit(instance.exports.main(0, 0));";
+    let started = Instant::now();
+    let mut cargo = programs::cargo(root);
+    cargo.args(["build", "--quiet", "--package", "usher-model", "--example", "vectors"]);
+    cargo.args(["--target", "wasm32-unknown-unknown"]);
+    let step = Step {
+        name: "build the published vectors for WASM",
+        limit: minutes(20),
+        advice: "The compiler's messages are above.",
+    };
+    step.run(&mut cargo).await?;
+    let program = programs::target(root).join("wasm32-unknown-unknown/debug/examples/vectors.wasm");
+    let mut node = Command::new("node");
+    node.args(["--input-type=module", "--eval", RUN]).arg(&program);
+    let step = Step {
+        name: "run the published vectors in WASM",
+        limit: minutes(5),
+        advice: "Run ./setup.sh test to install node.",
+    };
+    let status = step.status(&mut node).await?;
+    done("run the published vectors in WASM", started);
+    if status.success() {
+        return Ok(Tally { passed: 1, failed: 0 });
+    }
+    let place = status.code().map_or_else(|| "none".to_owned(), |code| code.to_string());
+    println!(
+        "what comes out in WASM is not what is published: line {place} of model/tests/vectors/published.rs, or it could not be run"
+    );
+    Ok(Tally { passed: 0, failed: 1 })
 }
 
 async fn browser(root: &Path) -> anyhow::Result<Tally> {

@@ -51,12 +51,18 @@ pub enum IconName {
     Show,
     /// Two sliders.
     Settings,
+    /// To the top.
+    Up,
+    /// To the bottom.
+    Down,
 }
 
 impl IconName {
     fn path(self) -> &'static str {
         match self {
             Self::Settings => "M3 7h7M14 7h3M12 5v4M3 13h3M10 13h7M8 11v4",
+            Self::Up => "M10 16V4.5M5 9.5l5-5 5 5",
+            Self::Down => "M10 4v11.5M5 10.5l5 5 5-5",
             Self::Home => "M3.5 9.5 10 4l6.5 5.5M5.5 8.5V16h9V8.5M8.5 16v-4h3v4",
             Self::Audiences => {
                 "M7.5 9.5a2.75 2.75 0 1 0 0-5.5 2.75 2.75 0 0 0 0 5.5ZM2.5 16c0-2.5 2-4 5-4s5 1.5 5 4M13 4.3a2.6 2.6 0 0 1 0 4.9M14.5 12.3c1.9.5 3 1.8 3 3.7"

@@ -253,8 +253,37 @@ pub fn why_not(source: &Field, target: &Field) -> Option<String> {
     does_not_fit(source, source.field_type, target)
 }
 
+/// Whether `source` may be linked to `target`: the same as `why_not`, without the words, for those who ask of each field of each side.
+pub(crate) fn may_link(source: &Field, target: &Field) -> bool {
+    if source.form != FieldForm::Raw && target.form == FieldForm::Raw {
+        return false;
+    }
+    (source.form == FieldForm::Raw && converter(source.field_type, target).is_some())
+        || fits(source, source.field_type, target)
+}
+
+/// Whether values of `source` that have become `made` fit `target`.
+fn fits(source: &Field, made: FieldType, target: &Field) -> bool {
+    if target.kind != FieldKind::Identifier {
+        return converts(made, target.field_type);
+    }
+    if made == target.field_type {
+        // A type that says who somebody is keeps its meaning whatever the producer calls it. Names and parts of an address say who somebody is
+        // together; each producer calls them attributes.
+        return source.kind == FieldKind::Identifier
+            || says_who(made)
+            || meaning(source).is_some_and(|of_source| Some(of_source) == meaning(target));
+    }
+    target.field_type == FieldType::CustomerId
+        && source.kind == FieldKind::Identifier
+        && matches!(made, FieldType::String | FieldType::Integer | FieldType::Other)
+}
+
 /// Why values that have become `made` do not fit `target`, as a sentence for people.
 fn does_not_fit(source: &Field, made: FieldType, target: &Field) -> Option<String> {
+    if fits(source, made, target) {
+        return None;
+    }
     let (from, to) = (source.display_name(), target.display_name());
     let holds = |made: FieldType| {
         if made == source.field_type {
@@ -264,25 +293,11 @@ fn does_not_fit(source: &Field, made: FieldType, target: &Field) -> Option<Strin
         }
     };
     if target.kind == FieldKind::Identifier {
-        let same = made == target.field_type;
-        let key_as_text = target.field_type == FieldType::CustomerId
-            && source.kind == FieldKind::Identifier
-            && matches!(made, FieldType::String | FieldType::Integer | FieldType::Other);
-        // A type that says who somebody is keeps its meaning whatever the producer calls it.
-        let telling = source.kind == FieldKind::Identifier || says_who(made);
-        // Names and parts of an address say who somebody is together; each producer calls them attributes.
-        let means_the_same = || meaning(source).is_some_and(|of_source| Some(of_source) == meaning(target));
-        if (same && (telling || means_the_same())) || key_as_text {
-            return None;
-        }
-        return Some(if same {
+        return Some(if made == target.field_type {
             format!("“{to}” says who a person is; “{from}” only says something about them.")
         } else {
             format!("“{to}” takes {}, and {}.", words(target.field_type), holds(made))
         });
-    }
-    if converts(made, target.field_type) {
-        return None;
     }
     let remedy = match converter(made, target) {
         Some(step) => format!("Add “{}”.", step.label()),
@@ -320,6 +335,14 @@ fn converter(from: FieldType, target: &Field) -> Option<Transform> {
 
 /// What a fresh link of the two should do, so that the destination gets its values in the type and form in which it finds people again.
 pub fn default_transforms(source: &Field, target: &Field) -> Vec<Transform> {
+    match target.preset {
+        Some(preset) => preset.chain(source, target),
+        None => transforms_by_type(source, target),
+    }
+}
+
+/// The same by the types and forms of the two alone.
+pub(crate) fn transforms_by_type(source: &Field, target: &Field) -> Vec<Transform> {
     if source.form != FieldForm::Raw {
         return match (source.form == target.form, target.form) {
             (true, FieldForm::Sha256Hex) => vec![Transform::Trim, Transform::Lowercase],
@@ -381,7 +404,7 @@ fn says_who(field_type: FieldType) -> bool {
 }
 
 /// Whether every value of `from` is a value of `to` as it stands.
-fn converts(from: FieldType, to: FieldType) -> bool {
+pub(crate) fn converts(from: FieldType, to: FieldType) -> bool {
     from == to
         // The producer did not say what it is: each row is checked.
         || from == FieldType::Other

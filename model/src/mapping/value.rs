@@ -123,12 +123,12 @@ fn is_plausible_phone(value: &str) -> bool {
     marks_fit && (5..=15).contains(&digits)
 }
 
-fn is_integer(value: &str) -> bool {
+pub(crate) fn is_integer(value: &str) -> bool {
     let digits = value.strip_prefix(['+', '-']).unwrap_or(value);
     !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-fn is_decimal(value: &str) -> bool {
+pub(crate) fn is_decimal(value: &str) -> bool {
     let characters_fit =
         value.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.' | b'e' | b'E'));
     characters_fit && value.parse::<f64>().is_ok_and(f64::is_finite)
@@ -151,6 +151,6 @@ pub fn is_date(value: &str) -> bool {
     i32::try_from(year).is_ok_and(|year| NaiveDate::from_ymd_opt(year, month, day).is_some())
 }
 
-fn is_timestamp(value: &str) -> bool {
+pub(crate) fn is_timestamp(value: &str) -> bool {
     DateTime::parse_from_rfc3339(value).is_ok()
 }

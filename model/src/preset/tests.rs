@@ -39,7 +39,7 @@ fn what_a_preset_would_spoil_is_left_to_the_field() {
     let date = |form| Field { form, ..attribute("birthday", FieldType::Date) };
     let compact = Transform::DateFormat { from: DateInput::YearMonthDay, to: DateOutput::Compact };
     // 20270328 is no date for a field that takes dates, but its hash is what Meta takes.
-    assert_eq!(Preset::Meta.chain(&born, &date(FieldForm::Raw)), default_transforms(&born, &date(FieldForm::Raw)));
+    assert_eq!(Preset::Meta.chain(&born, &date(FieldForm::Raw)), transforms_by_type(&born, &date(FieldForm::Raw)));
     assert_eq!(Preset::Meta.chain(&born, &date(FieldForm::Sha256Hex))[0], compact);
     let at = attribute("born_at", FieldType::Timestamp);
     let made = Preset::Meta.chain(&at, &date(FieldForm::Sha256Hex));
@@ -99,6 +99,14 @@ fn no_preset_makes_a_mapping_that_can_not_be_shared() {
             }
         }
     }
+}
+
+#[test]
+fn a_field_may_say_whose_rules_it_follows() {
+    let phone = Field::new("phone", FieldKind::Identifier, FieldType::Phone).required();
+    let target = Field { preset: Some(Preset::Meta), ..hashed(phone.clone()) };
+    let chain = crate::mapping::default_transforms(&phone, &target);
+    assert_eq!(chain, [Transform::PhoneE164 { default_country: None }, Transform::DigitsOnly, Transform::Sha256Hex]);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Names of fields, taken apart into words, and what they mean.
 
+use std::collections::HashMap;
+
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
 use crate::field::{Field, FieldForm, FieldType};
@@ -279,27 +281,44 @@ const WEAK: &[&str] = &[
 /// Words for the form, not for the thing; the form itself is declared.
 const FORM: &[&str] = &["hash", "hashed", "sha", "sha256", "256", "hex", "base64"];
 
+/// Words by number, so that names are compared without looking at letters: with many fields on both sides, each is compared with each.
+#[derive(Debug, Default)]
+pub(super) struct Words(HashMap<String, u32>);
+
+impl Words {
+    fn number(&mut self, word: &str) -> u32 {
+        if let Some(number) = self.0.get(word) {
+            return *number;
+        }
+        let number = u32::try_from(self.0.len()).unwrap_or(u32::MAX);
+        self.0.insert(word.to_owned(), number);
+        number
+    }
+}
+
 /// A field's name, taken apart.
 pub(super) struct Name {
+    /// All words, with spaces between them.
+    pub(super) text: String,
     /// All words.
-    pub(super) words: Vec<String>,
+    pub(super) words: Vec<u32>,
     /// The words that say what it is: without those of form and those that only say which one of several.
-    pub(super) core: Vec<String>,
+    pub(super) core: Vec<u32>,
     /// What it is about, when `ALIASES` has it.
     pub(super) meaning: Option<Meaning>,
     /// Whether all of its words are in that line, not only the core.
     pub(super) meaning_is_whole: bool,
     /// Words that make it about something else, sorted.
-    pub(super) turning: Vec<String>,
+    pub(super) turning: Vec<u32>,
 }
 
 impl Name {
     /// The field's name, then its label if it has one.
-    pub(super) fn all_of(field: &Field) -> Vec<Self> {
-        std::iter::once(&field.name).chain(&field.label).map(|name| Self::of(name, field)).collect()
+    pub(super) fn all_of(field: &Field, numbers: &mut Words) -> Vec<Self> {
+        std::iter::once(&field.name).chain(&field.label).map(|name| Self::of(name, field, numbers)).collect()
     }
 
-    fn of(name: &str, field: &Field) -> Self {
+    fn of(name: &str, field: &Field, numbers: &mut Words) -> Self {
         let all = folded(name);
         // In a field that is declared as a hash, "hash" in the name says nothing more.
         let words: Vec<String> = if field.form == FieldForm::Raw || all.iter().all(|word| FORM.contains(&word.as_str()))
@@ -308,25 +327,26 @@ impl Name {
         } else {
             all.into_iter().filter(|word| !FORM.contains(&word.as_str())).collect()
         };
-        let core: Vec<String> = words.iter().filter(|word| !WEAK.contains(&word.as_str())).cloned().collect();
-        let whole = meaning_of(&words);
-        let meaning = whole.or_else(|| meaning_of(&core));
+        let is_core = |word: &&String| !WEAK.contains(&word.as_str());
+        let text = words.join(" ");
+        let core_text = words.iter().filter(is_core).map(String::as_str).collect::<Vec<_>>().join(" ");
+        let whole = meaning_of(&text);
+        let meaning = whole.or_else(|| meaning_of(&core_text));
+        let core = words.iter().filter(is_core).map(|word| numbers.number(word)).collect();
         // The words of a known name are no turning words: the "date" of "birth date", the "id" of "customer id".
-        let turning = if meaning.is_some() {
-            Vec::new()
-        } else {
-            let mut turning: Vec<String> =
-                words.iter().filter(|word| TURNING.contains(&word.as_str())).cloned().collect();
+        let mut turning = Vec::new();
+        if meaning.is_none() {
+            let turns = words.iter().filter(|word| TURNING.contains(&word.as_str()));
+            turning.extend(turns.map(|word| numbers.number(word)));
             turning.sort_unstable();
-            turning
-        };
-        Self { words, core, meaning, meaning_is_whole: whole.is_some(), turning }
+        }
+        let words = words.iter().map(|word| numbers.number(word)).collect();
+        Self { text, words, core, meaning, meaning_is_whole: whole.is_some(), turning }
     }
 }
 
-fn meaning_of(words: &[String]) -> Option<Meaning> {
-    let joined = words.join(" ");
-    ALIASES.iter().find(|(_, line)| line.contains(&joined.as_str())).map(|(meaning, _)| *meaning)
+fn meaning_of(name: &str) -> Option<Meaning> {
+    ALIASES.iter().find(|(_, line)| line.contains(&name)).map(|(meaning, _)| *meaning)
 }
 
 /// What a field is about: by its type where that says it, else by its name, else by its label.
@@ -339,7 +359,7 @@ pub fn meaning(field: &Field) -> Option<Meaning> {
         FieldType::CustomerId => Some(Meaning::CustomerId),
         FieldType::Country => Some(Meaning::Country),
         FieldType::PostalCode => Some(Meaning::PostalCode),
-        _ => Name::all_of(field).into_iter().find_map(|name| name.meaning),
+        _ => Name::all_of(field, &mut Words::default()).into_iter().find_map(|name| name.meaning),
     }
 }
 

@@ -320,7 +320,7 @@ pub fn country_code(written: &str) -> Option<&'static str> {
 }
 
 /// Whether it is the two letters of a country, in either case.
-pub(super) fn is_code(written: &str) -> bool {
+pub(crate) fn is_code(written: &str) -> bool {
     let [first, second] = written.as_bytes() else { return false };
     let place = |letter: &u8| letter.is_ascii_alphabetic().then(|| letter.to_ascii_uppercase() - b'A');
     matches!((place(first), place(second)), (Some(first), Some(second)) if KNOWN[usize::from(first)] & (1 << second) != 0)

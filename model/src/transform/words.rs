@@ -35,6 +35,12 @@ impl BooleanStyle {
 const YES: [&str; 12] = ["true", "t", "1", "yes", "y", "on", "ja", "oui", "si", "sí", "sim", "wahr"];
 const NO: [&str; 11] = ["false", "f", "0", "no", "n", "off", "nein", "non", "não", "nao", "falsch"];
 
+/// Whether it is a word for yes or no.
+pub(crate) fn is_word(value: &str) -> bool {
+    // None is longer; most values are.
+    value.len() <= 6 && truth(value).is_some()
+}
+
 /// What a word says; none when it says neither.
 pub(super) fn truth(value: &str) -> Option<bool> {
     let word = value.to_lowercase();

@@ -1,7 +1,7 @@
 //! What needs the browser: measuring where handles are, dragging, the keys of the page, scrolling. On the server nothing of it is there.
 
 #[cfg(feature = "hydrate")]
-pub use browser::{chosen_early, focus_source_select, start};
+pub use browser::{chosen_early, focus_soon, focus_source_select, start};
 
 /// In the browser: watches pointer, keys, size and scrolling, for as long as the page is there.
 #[cfg(not(feature = "hydrate"))]
@@ -17,6 +17,10 @@ pub fn chosen_early() -> Vec<super::form::FormLink> {
 #[cfg(not(feature = "hydrate"))]
 pub fn focus_source_select(_work: super::work::Work, _name: &str) {}
 
+/// In the browser: puts the focus on the element of that id, once the page shows what was just changed.
+#[cfg(not(feature = "hydrate"))]
+pub fn focus_soon(_id: &str) {}
+
 #[cfg(feature = "hydrate")]
 mod browser {
     use std::time::Duration;
@@ -25,8 +29,8 @@ mod browser {
     use model::mapping::Source;
     use wasm_bindgen::{JsCast, closure::Closure};
     use web_sys::{
-        Element, HtmlElement, HtmlInputElement, HtmlOptionElement, HtmlSelectElement, KeyboardEvent, PointerEvent,
-        ResizeObserver, ScrollIntoViewOptions, ScrollLogicalPosition,
+        Element, HtmlElement, HtmlInputElement, HtmlOptionElement, HtmlSelectElement, HtmlTextAreaElement,
+        KeyboardEvent, PointerEvent, ResizeObserver, ScrollIntoViewOptions, ScrollLogicalPosition,
     };
 
     use super::super::{
@@ -67,13 +71,18 @@ mod browser {
 
     /// The line of a destination field, when one of its controls is not as the server sent it.
     fn changed_line(row: &Element) -> Option<FormLink> {
-        let controls = row.query_selector_all("input, select").ok()?;
+        let controls = row.query_selector_all("input, select, textarea").ok()?;
         let (mut line, mut is_changed) = (FormLink::default(), false);
         for control in (0..controls.length()).filter_map(|index| controls.item(index)) {
             let (name, value) = match control.dyn_into::<HtmlSelectElement>() {
                 Ok(select) => {
                     is_changed |= select.value() != default_choice(&select);
                     (select.name(), select.value())
+                }
+                Err(control) if control.has_type::<HtmlTextAreaElement>() => {
+                    let text = control.dyn_into::<HtmlTextAreaElement>().ok()?;
+                    is_changed |= text.default_value().is_ok_and(|default| default != text.value());
+                    (text.name(), text.value())
                 }
                 Err(control) => {
                     let input = control.dyn_into::<HtmlInputElement>().ok()?;
@@ -86,8 +95,7 @@ mod browser {
                     }
                 }
             };
-            let part = name.rsplit('[').next().unwrap_or_default().trim_end_matches(']');
-            line.set(part, value);
+            line.set(&name, value);
         }
         is_changed.then_some(line)
     }
@@ -126,6 +134,15 @@ mod browser {
             if let Some(select) = by_id(&format!("source-of-{index}")) {
                 let _ = select.focus();
                 show(&select);
+            }
+        });
+    }
+
+    pub fn focus_soon(id: &str) {
+        let id = id.to_owned();
+        request_animation_frame(move || {
+            if let Some(element) = by_id(&id) {
+                let _ = element.focus();
             }
         });
     }
@@ -485,7 +502,7 @@ mod browser {
         }
         let element = event.target().and_then(|target| target.dyn_into::<Element>().ok());
         let types = |element: &Element| {
-            element.closest("input[type=text], input[type=search], textarea").ok().flatten().is_some()
+            element.closest("input:not([type=checkbox], [type=radio]), textarea").ok().flatten().is_some()
         };
         if element.as_ref().is_some_and(types) {
             // What is typed is taken back by the browser.
@@ -496,6 +513,10 @@ mod browser {
             "z" | "Z" if control && event.shift_key() => work.redo(),
             "z" if control => work.undo(),
             "y" if control => work.redo(),
+            // Among a link's steps it would be taken for the step's.
+            "Delete" if element.as_ref().is_some_and(|at| at.closest(".chain-editor").ok().flatten().is_some()) => {
+                return false;
+            }
             "Delete" if work.may_edit => {
                 let selected = work.selected.get_untracked();
                 let linked =

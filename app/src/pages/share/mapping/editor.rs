@@ -2,12 +2,13 @@
 
 use model::{
     field::Field,
-    mapping::{Link, Mapping, Source},
+    mapping::{Link, MOST_JOINED, Mapping, Source, joined},
+    preset::Preset,
     suggestion::Suggestion,
     transform::Transform,
 };
 
-use super::steps::{Steps, recommended};
+use super::steps::by_preset;
 
 /// How many changes can be taken back.
 const KEPT: usize = 200;
@@ -39,7 +40,23 @@ pub enum Edit {
         /// The destination field.
         target: String,
         /// What is done.
-        steps: Steps,
+        steps: Vec<Transform>,
+    },
+    /// Feed a destination field from several fields of the audience.
+    Joined {
+        /// The destination field.
+        target: String,
+        /// The audience's fields, in order.
+        names: Vec<String>,
+        /// What stands between them.
+        separator: String,
+    },
+    /// Do what a platform's rules say, or what a fresh link does.
+    Preset {
+        /// The destination field; none for all that are linked.
+        target: Option<String>,
+        /// Whose rules.
+        preset: Option<Preset>,
     },
     /// Take suggestions over.
     Accept {
@@ -54,7 +71,8 @@ impl Edit {
         match self {
             Self::Constant { target, .. } => Some(("constant", target)),
             Self::Steps { target, .. } => Some(("steps", target)),
-            Self::Link { .. } | Self::Unlink { .. } | Self::Accept { .. } => None,
+            Self::Joined { target, .. } => Some(("joined", target)),
+            Self::Preset { .. } | Self::Link { .. } | Self::Unlink { .. } | Self::Accept { .. } => None,
         }
     }
 }
@@ -77,6 +95,18 @@ impl Board {
     /// The destination's field of that name.
     pub fn target_field(&self, name: &str) -> Option<&Field> {
         self.destination.iter().find(|field| field.name == name)
+    }
+
+    /// What a link's values are before anything is done to them; none for a constant, and for fields that are gone.
+    pub fn origin(&self, source: &Source) -> Option<Field> {
+        match source {
+            Source::Field { name } => self.source_field(name).cloned(),
+            Source::Joined { names, .. } => {
+                let fields: Option<Vec<&Field>> = names.iter().map(|name| self.source_field(name)).collect();
+                fields.map(|fields| joined(&fields))
+            }
+            Source::Constant { .. } => None,
+        }
     }
 }
 
@@ -168,20 +198,36 @@ fn change(mapping: &mut Mapping, edit: &Edit, board: &Board) {
             let same =
                 matches!(mapping.link(target), Some(Link { source: Source::Field { name }, .. }) if name == source);
             if !same {
-                let transforms = recommended(Some(from), to).transforms();
+                let transforms = by_preset(None, Some(from), to, &[]);
                 put(mapping, board, target, Source::Field { name: source.clone() }, Some(transforms));
             }
         }
         Edit::Constant { target, value } => {
             let Some(to) = board.target_field(target) else { return };
             let was_constant = matches!(mapping.link(target), Some(Link { source: Source::Constant { .. }, .. }));
-            let transforms = (!was_constant).then(|| recommended(None, to).transforms());
+            let transforms = (!was_constant).then(|| by_preset(None, None, to, &[]));
             put(mapping, board, target, Source::Constant { value: value.clone() }, transforms);
         }
         Edit::Unlink { target } => mapping.links.retain(|link| link.target != *target),
         Edit::Steps { target, steps } => {
             if let Some(link) = mapping.links.iter_mut().find(|link| link.target == *target) {
-                link.transforms = steps.transforms();
+                link.transforms.clone_from(steps);
+            }
+        }
+        Edit::Joined { target, names, separator } => {
+            let Some(to) = board.target_field(target) else { return };
+            let was_joined = matches!(mapping.link(target), Some(Link { source: Source::Joined { .. }, .. }));
+            let mut names = names.clone();
+            names.truncate(MOST_JOINED);
+            let source = Source::Joined { names, separator: separator.clone() };
+            let transforms = (!was_joined).then(|| by_preset(None, board.origin(&source).as_ref(), to, &[]));
+            put(mapping, board, target, source, transforms);
+        }
+        Edit::Preset { target, preset } => {
+            let is_meant = |link: &&mut Link| target.as_ref().is_none_or(|target| link.target == *target);
+            for link in mapping.links.iter_mut().filter(is_meant) {
+                let Some(to) = board.target_field(&link.target) else { continue };
+                link.transforms = by_preset(*preset, board.origin(&link.source).as_ref(), to, &link.transforms);
             }
         }
         Edit::Accept { suggestions } => {
@@ -217,7 +263,7 @@ mod tests {
         suggestion::suggest,
     };
 
-    use super::{super::steps::Writing, *};
+    use super::*;
 
     fn board() -> Board {
         Board {
@@ -254,10 +300,7 @@ mod tests {
     fn what_was_set_stays_when_the_same_link_is_made_again() {
         let mut editor = Editor::new(Mapping::default());
         editor.apply(&link("email", "mail"), &board());
-        editor.apply(
-            &Edit::Steps { target: "email".to_owned(), steps: Steps { writing: Writing::Trim, ..Steps::default() } },
-            &board(),
-        );
+        editor.apply(&Edit::Steps { target: "email".to_owned(), steps: vec![Transform::Trim] }, &board());
         editor.apply(&link("email", "mail"), &board());
         assert_eq!(editor.mapping().links[0].transforms, [Transform::Trim]);
     }
@@ -299,6 +342,43 @@ mod tests {
     }
 
     #[test]
+    fn a_preset_for_all_links_is_one_change() {
+        let mut editor = Editor::new(Mapping::default());
+        editor.apply(&link("email", "mail"), &board());
+        editor.apply(&link("town", "city"), &board());
+        let before = editor.mapping().clone();
+        editor.apply(&Edit::Preset { target: None, preset: Some(Preset::Google) }, &board());
+        assert_eq!(
+            editor.mapping().links[0].transforms,
+            [Transform::NormaliseEmail, Transform::GmailRule { googlemail: true }]
+        );
+        assert_eq!(editor.mapping().links[1], before.links[1], "plain text has no rule");
+        editor.undo();
+        assert_eq!(editor.mapping(), &before);
+        editor.apply(&Edit::Preset { target: Some("town".to_owned()), preset: Some(Preset::Meta) }, &board());
+        assert_eq!(editor.mapping().links[1].transforms, [Transform::NormaliseCity]);
+        assert_eq!(editor.mapping().links[0], before.links[0], "only the one that was meant");
+    }
+
+    #[test]
+    fn fields_are_joined_and_keep_their_steps_while_more_are_added() {
+        let mut editor = Editor::new(Mapping::default());
+        let joined = |names: &[&str]| Edit::Joined {
+            target: "town".to_owned(),
+            names: names.iter().map(|name| (*name).to_owned()).collect(),
+            separator: " ".to_owned(),
+        };
+        editor.apply(&joined(&["city"]), &board());
+        let steps = vec![Transform::Uppercase];
+        editor.apply(&Edit::Steps { target: "town".to_owned(), steps: steps.clone() }, &board());
+        editor.apply(&joined(&["city", "mail"]), &board());
+        assert_eq!(editor.mapping().links[0].transforms, steps);
+        assert_eq!(editor.mapping().links[0].source.fields().collect::<Vec<_>>(), ["city", "mail"]);
+        editor.apply(&joined(&["city"; 30]), &board());
+        assert_eq!(editor.mapping().links[0].source.fields().count(), MOST_JOINED);
+    }
+
+    #[test]
     fn what_changes_nothing_is_no_change() {
         let mut editor = Editor::new(Mapping::default());
         editor.apply(&Edit::Unlink { target: "email".to_owned() }, &board());
@@ -310,7 +390,7 @@ mod tests {
     #[test]
     fn accepted_suggestions_are_one_change_and_spare_what_was_set() {
         let board = board();
-        let suggestions = suggest(&board.source, &board.destination, &Mapping::default());
+        let suggestions = suggest(&board.source, &board.destination, &Mapping::default(), &[]);
         assert_eq!(suggestions.len(), 2);
         let mut editor = Editor::new(Mapping::default());
         editor.apply(&constant("Bern"), &board);

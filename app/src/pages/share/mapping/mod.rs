@@ -4,6 +4,7 @@
 //! touches the browser. What links do to values is `model::mapping`'s matter.
 
 mod carry;
+mod chain;
 mod curve;
 mod dom;
 mod editor;
@@ -11,6 +12,7 @@ mod footer;
 mod form;
 mod handle;
 mod keep;
+mod lab;
 mod links;
 mod mask;
 mod posted;
@@ -36,9 +38,11 @@ use model::{
 use serde::{Deserialize, Serialize};
 
 use self::{
+    chain::PresetForAll,
     editor::Board,
     footer::Footer,
     form::{ACCEPT_ALL, CONFIDENT, FormLink},
+    lab::{Lab, Wanted},
     links::Links,
     preview::Preview,
     save::Saver,
@@ -62,9 +66,6 @@ use crate::{
     pages::address_part,
 };
 
-/// Rows of the sample that the page is given.
-#[cfg(feature = "ssr")]
-const ROWS_SHOWN: usize = 5;
 /// With more fields than this a side can be filtered.
 const MANY: usize = 8;
 /// In what is left for the page: the mapping that could not be saved, as JSON.
@@ -89,11 +90,10 @@ pub async fn mapping_page(share_id: String) -> Result<MappingData, AppError> {
         return Ok(MappingData { share, sample: Sample::default() });
     }
     // Fields can be mapped without a look at values: what is wrong with the sample is said on the page, not instead of it.
-    let mut sample = hub
+    let sample = hub
         .sample(&actor, &share.audience.id)
         .await
         .unwrap_or_else(|error| Sample { problem: Some(error.to_string()), ..Sample::default() });
-    sample.rows.truncate(ROWS_SHOWN);
     Ok(MappingData { share, sample })
 }
 
@@ -112,10 +112,13 @@ pub async fn save_mapping_form(
     share_id: String,
     #[server(default)] links: Vec<FormLink>,
     #[server(default)] accept: String,
+    #[server(default)] act: String,
+    #[server(default)] preset: String,
     #[server(default)] then: String,
 ) -> Result<(), AppError> {
     let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
     let page = format!("/shares/{share_id}/mapping");
+    let act = form::Act::read(&act);
     let mut said = Mapping::default();
     let saved = async {
         let id = crate::pages::parse_id(&share_id, "share")?;
@@ -124,13 +127,24 @@ pub async fn save_mapping_form(
         let board = Board { source: share.fields, destination };
         said = posted::decoded(&links, &board, &share.mapping);
         if !accept.is_empty() {
-            said = posted::with_accepted(said.clone(), &accept, &board);
+            // The same rows that the page was made of, so that what it offered is what is accepted.
+            let sample = hub.sample(&actor, &share.audience.id).await.unwrap_or_default();
+            said = posted::with_accepted(said.clone(), &accept, &board, &sample);
+        }
+        if let Some(act) = &act {
+            said = posted::with_act(said.clone(), act, &links, &preset, &board);
         }
         hub.save_mapping(&actor, &id, said.clone()).await
     };
     match saved.await {
-        Ok(share) if then == "next" && accept.is_empty() => {
+        Ok(share) if then == "next" && accept.is_empty() && act.is_none() => {
             leptos_axum::redirect(&format!("/shares/{}/when", share.id));
+            Ok(())
+        }
+        Ok(_) if act.as_ref().is_some_and(|act| act.line().is_some()) => {
+            let line = act.and_then(|act| act.line()).unwrap_or_default();
+            let name = links.get(line).map(|line| crate::components::search_box::escaped(&line.target));
+            leptos_axum::redirect(&format!("{page}?open={line}#field-{}", name.unwrap_or_default()));
             Ok(())
         }
         Ok(_) => {
@@ -157,9 +171,19 @@ pub fn MappingPage() -> impl IntoView {
         <Suspense>
             {move || Suspend::new(async move {
                 let form = form.state().await;
+                let opened = query.with_untracked(|query| query.get("open").and_then(|open| open.parse().ok()));
+                let wanted = query.with_untracked(|query| {
+                    let said = |name: &str| query.get(name).unwrap_or_default();
+                    Wanted {
+                        is_open: !said("lab").is_empty(),
+                        field: said("lab_field"),
+                        rules: said("lab_rules"),
+                        country: said("lab_country"),
+                    }
+                });
                 let show_values = query.with_untracked(|query| query.get("values").as_deref() == Some("shown"));
                 match data.await {
-                    Ok(data) => view! { <Loaded data form show_values /> }.into_any(),
+                    Ok(data) => view! { <Loaded data form show_values opened wanted /> }.into_any(),
                     Err(error) => view! { <Trouble error /> }.into_any(),
                 }
             })}
@@ -168,7 +192,13 @@ pub fn MappingPage() -> impl IntoView {
 }
 
 #[component]
-fn Loaded(data: MappingData, form: FormState, show_values: bool) -> impl IntoView {
+fn Loaded(
+    data: MappingData,
+    form: FormState,
+    show_values: bool,
+    opened: Option<usize>,
+    wanted: Wanted,
+) -> impl IntoView {
     let share = data.share;
     let Some(destination) = share.destination.clone() else {
         // The server leads away before this; in a race it is said here.
@@ -180,7 +210,7 @@ fn Loaded(data: MappingData, form: FormState, show_values: bool) -> impl IntoVie
     // What was posted and could not be saved is still there.
     let unsaved: Option<Mapping> = serde_json::from_str(&form.value(UNSAVED)).ok();
     let first = unsaved.unwrap_or_else(|| share.mapping.clone());
-    let work = Work::new(board, data.sample, first, show_values, may_edit);
+    let work = Work::new(board, data.sample, first, show_values, opened, may_edit);
     let saver = Saver::new(share.id.to_string(), work.mapping, share.mapping.clone());
     let curves = RwSignal::new(Vec::new());
     // What was chosen while the program was on its way is looked at here, before the lists are given their values, and taken over once the page is
@@ -230,7 +260,8 @@ fn Loaded(data: MappingData, form: FormState, show_values: bool) -> impl IntoVie
         </noscript>
         {(!may_edit)
             .then(|| view! { <p class="notice">"You can look at this mapping; a member or an admin of this account can change it."</p> })}
-        <form id="values" method="get" action=page_path></form>
+        <form id="values" method="get" action=page_path.clone()></form>
+        <form id="lab" method="get" action=page_path></form>
         <form
             class="mapping"
             method="post"
@@ -263,6 +294,7 @@ fn Loaded(data: MappingData, form: FormState, show_values: bool) -> impl IntoVie
                         })}
                     <AcceptAll work />
                 </div>
+                {may_edit.then(|| view! { <PresetForAll work /> })}
                 {whole}
                 <div class="canvas" id="canvas">
                     <Links work curves />
@@ -272,6 +304,7 @@ fn Loaded(data: MappingData, form: FormState, show_values: bool) -> impl IntoVie
             </fieldset>
             <p class="visually-hidden" aria-live="polite" id="said">{move || work.said.get()}</p>
             <Preview work />
+            <Lab work wanted />
             <Countries />
             <Footer work saver next_path go_on=move || saver.save_then(go_on.get_value()) />
         </form>

@@ -12,6 +12,9 @@ use super::{
 };
 use crate::components::icon::{Icon, IconName};
 
+/// Rows of the sample that are shown.
+const ROWS_SHOWN: usize = 5;
+
 /// The table.
 #[component]
 pub fn Preview(
@@ -70,7 +73,7 @@ fn table(work: Work) -> AnyView {
                     return view! { <p class="help">"Map a field, and you see here what is sent."</p> }.into_any();
                 }
                 match Plan::new(&usable, &sample.columns, &board.destination) {
-                    Ok(plan) => filled(&plan, &usable, &sample.rows, is_masked),
+                    Ok(plan) => filled(&plan, &usable, &sample.rows[..sample.rows.len().min(ROWS_SHOWN)], is_masked),
                     Err(findings) => {
                         let items: Vec<_> =
                             findings.into_iter().map(|finding| view! { <li>{finding.message}</li> }).collect();

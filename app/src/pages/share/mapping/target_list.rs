@@ -2,16 +2,17 @@
 
 use leptos::prelude::*;
 use model::{
-    field::{Field, FieldForm},
+    field::{Field, FieldKind},
     mapping::{Finding, Link, Severity, Source, why_not},
 };
 
 use super::{
+    chain::ChainEditor,
     editor::{Edit, Editor},
     filter_box,
-    form::{CONSTANT, ChosenSource, JOINED, chosen_source, source_value},
+    form::{Act, CONSTANT, ChosenSource, JOINED, chosen_source, source_value},
     handle::Handle,
-    steps::{Hashing, KEEP, RECOMMENDED, Steps, Writing, sentence},
+    steps::sentence,
     title, type_mark,
     work::{Group, Work, target_place},
 };
@@ -90,6 +91,7 @@ fn TargetRow(work: Work, index: usize, field: Field) -> impl IntoView {
         }
         class
     };
+    let is_open = RwSignal::new(work.opened == Some(index));
     let label = field.display_name().to_owned();
     let technical = (label != field.name).then(|| field.name.clone());
     let title = title(&field);
@@ -112,9 +114,9 @@ fn TargetRow(work: Work, index: usize, field: Field) -> impl IntoView {
                     </span>
                     {type_mark(&field)}
                 </div>
-                <SourceSelect work index field=field.clone() link />
+                <SourceSelect work index field=field.clone() link is_open />
                 <SuggestionChip work name label />
-                <StepsForm work index field=field.clone() link />
+                <StepsForm work index field=field.clone() link is_open />
             </div>
             <FindingLines findings />
         </li>
@@ -137,7 +139,13 @@ fn select_value(link: Option<&Link>) -> String {
 
 /// The base control: which field of the audience feeds this one.
 #[component]
-fn SourceSelect(work: Work, index: usize, field: Field, link: Memo<Option<Link>>) -> impl IntoView {
+fn SourceSelect(
+    work: Work,
+    index: usize,
+    field: Field,
+    link: Memo<Option<Link>>,
+    is_open: RwSignal<bool>,
+) -> impl IntoView {
     let name = StoredValue::new(field.name.clone());
     let id = format!("source-of-{index}");
     let value = move || link.with(|link| select_value(link.as_ref()));
@@ -147,8 +155,18 @@ fn SourceSelect(work: Work, index: usize, field: Field, link: Memo<Option<Link>>
         let (target, value) = (name.get_value(), event_target_value(&event));
         match chosen_source(&value) {
             None => work.unlink(&target),
-            Some(ChosenSource::Joined) => {}
-            Some(ChosenSource::Constant) => work.edit(&Edit::Constant { target, value: String::new() }),
+            Some(ChosenSource::Joined) => {
+                let names = link.with_untracked(|link| {
+                    link.iter().flat_map(|link| link.source.fields()).map(str::to_owned).collect()
+                });
+                work.edit(&Edit::Joined { target, names, separator: " ".to_owned() });
+                // More fields are chosen there.
+                is_open.set(true);
+            }
+            Some(ChosenSource::Constant) => {
+                work.edit(&Edit::Constant { target, value: String::new() });
+                is_open.set(true);
+            }
             Some(ChosenSource::Field(source)) => work.edit(&Edit::Link { target, source: source.to_owned() }),
         }
     };
@@ -183,7 +201,7 @@ fn options(source: &[Field], target: &Field, chosen: &str) -> String {
             option(&value, field.display_name());
         }
     }
-    if chosen == JOINED {
+    if chosen == JOINED || target.kind == FieldKind::Attribute {
         option(JOINED, "Several fields, joined …");
     }
     option(CONSTANT, "The same for everyone …");
@@ -195,37 +213,16 @@ fn options(source: &[Field], target: &Field, chosen: &str) -> String {
     html
 }
 
-/// What is done to the value on its way.
+/// What is done to the value on its way. The steps themselves are only there while they are looked at: a mapping may have hundreds of links.
 #[component]
-fn StepsForm(work: Work, index: usize, field: Field, link: Memo<Option<Link>>) -> impl IntoView {
+fn StepsForm(
+    work: Work,
+    index: usize,
+    field: Field,
+    link: Memo<Option<Link>>,
+    is_open: RwSignal<bool>,
+) -> impl IntoView {
     let target = StoredValue::new(field.clone());
-    let input_name = move |part: &str| format!("links[{index}][{part}]");
-    let input_id = move |part: &str| format!("{part}-{index}");
-    let steps =
-        Memo::new(move |_| link.with(|link| link.as_ref().map(|link| Steps::of(&link.transforms)).unwrap_or_default()));
-    let change = move |change: &dyn Fn(Steps) -> Steps| {
-        let changed = change(steps.get_untracked());
-        work.edit(&Edit::Steps { target: target.with_value(|target| target.name.clone()), steps: changed });
-    };
-    let source = move || {
-        link.with_untracked(|link| match link.as_ref().map(|link| &link.source) {
-            Some(Source::Field { name }) => work.board.with_value(|board| board.source_field(name).cloned()),
-            _ => None,
-        })
-    };
-    let first = steps.get_untracked();
-    // Without a link there is nothing to show yet; a posted form then gets what is recommended.
-    let first_word = if link.with_untracked(Option::is_some) { first.writing.word() } else { RECOMMENDED };
-    let word = move || if link.with(Option::is_some) { steps.with(|steps| steps.writing.word()) } else { RECOMMENDED };
-    let keeps = matches!(first.writing, Writing::Other(_));
-    let writings: Vec<_> = Writing::CHOICES
-        .into_iter()
-        .map(|(word, text)| view! { <option value=word selected=word == first_word>{text}</option> })
-        .collect();
-    let hashings: Vec<_> = Hashing::ALL
-        .into_iter()
-        .map(|hashing| view! { <option value=hashing.word() selected=hashing == first.hashing>{hashing.label()}</option> })
-        .collect();
     let constant = move || {
         link.with(|link| match link.as_ref().map(|link| &link.source) {
             Some(Source::Constant { value }) => value.clone(),
@@ -233,24 +230,48 @@ fn StepsForm(work: Work, index: usize, field: Field, link: Memo<Option<Link>>) -
         })
     };
     let first_constant = untrack(constant);
+    let details = NodeRef::<leptos::html::Details>::new();
+    // What was opened before the program ran is open.
+    Effect::new(move |_| {
+        if let Some(details) = details.get() {
+            is_open.set(details.open());
+        }
+    });
     let label = field.display_name().to_owned();
-    let takes = match field.form {
-        FieldForm::Raw => None,
-        FieldForm::Sha256Hex => Some("The destination takes SHA-256 hashes in hexadecimal."),
-        FieldForm::Sha256Base64 => Some("The destination takes SHA-256 hashes in Base64."),
+    let id = format!("constant-{index}");
+    let chain = move || {
+        let field = target.get_value();
+        is_open.get().then(|| view! { <ChainEditor work index field link /> })
     };
+    let remove = link.with_untracked(Option::is_some);
+    let open_with_a_form = (remove && !is_open.get_untracked()).then(|| {
+        view! {
+            <button type="submit" class="button quiet without-program" name="act" value=Act::Open(index).value()>
+                "Change the steps"
+            </button>
+        }
+    });
     view! {
-        <details class="steps-of-link">
+        <details
+            class="steps-of-link"
+            node_ref=details
+            open=is_open.get_untracked()
+            prop:open=move || is_open.get()
+            on:toggle=move |event| {
+                let details: leptos::web_sys::HtmlDetailsElement = event_target(&event);
+                is_open.set(details.open());
+            }
+        >
             <summary>
                 <span class="visually-hidden">{format!("What is done for {label}: ")}</span>
                 <span class="steps-said">{move || link.with(|link| said(link.as_ref()))}</span>
             </summary>
             <div class="steps-form">
                 <div class="field constant-field">
-                    <label for=input_id("constant")>"The value for everyone"</label>
+                    <label for=id.clone()>"The value for everyone"</label>
                     <input
-                        id=input_id("constant")
-                        name=input_name("constant")
+                        id=id
+                        name=format!("links[{index}][constant]")
                         type="text"
                         autocomplete="off"
                         maxlength="1000"
@@ -263,114 +284,34 @@ fn StepsForm(work: Work, index: usize, field: Field, link: Memo<Option<Link>>) -
                         on:change=move |_| work.editor.update(Editor::end_typing)
                     />
                 </div>
-                <div class="field">
-                    <label for=input_id("writing")>"Written"</label>
-                    <select
-                        id=input_id("writing")
-                        name=input_name("writing")
-                        prop:value=word
-                        on:change=move |event| {
-                            let word = event_target_value(&event);
-                            change(&|steps| target.with_value(|target| steps.with_writing(&word, source().as_ref(), Some(target))));
-                        }
-                    >
-                        <option value=RECOMMENDED selected=first_word == RECOMMENDED>"As recommended"</option>
-                        {writings}
-                        {keeps.then(|| view! { <option value=KEEP selected>"As set elsewhere"</option> })}
-                    </select>
-                </div>
-                <div class="field country-field" class:unused=move || steps.with(|steps| steps.writing != Writing::Phone)>
-                    <label for=input_id("country")>"Default country"</label>
-                    <input
-                        id=input_id("country")
-                        name=input_name("country")
-                        type="text"
-                        list="countries"
-                        maxlength="2"
-                        placeholder="DE"
-                        autocomplete="off"
-                        value=first.country
-                        prop:value=move || steps.with(|steps| steps.country.clone())
-                        on:input=move |event| {
-                            let country = event_target_value(&event).to_ascii_uppercase();
-                            change(&|steps| Steps { country: country.clone(), ..steps });
-                        }
-                    />
-                </div>
-                <div class="field">
-                    <label for=input_id("hash")>"Hash"</label>
-                    <select
-                        id=input_id("hash")
-                        name=input_name("hash")
-                        prop:value=move || steps.with(|steps| steps.hashing.word())
-                        on:change=move |event| {
-                            let hashing = Hashing::of_word(&event_target_value(&event));
-                            change(&|steps| Steps { hashing, ..steps });
-                        }
-                    >
-                        {hashings}
-                    </select>
-                </div>
-                <div class="field default-field">
-                    <label for=input_id("default")>"When empty, send"</label>
-                    <input
-                        id=input_id("default")
-                        name=input_name("default")
-                        type="text"
-                        placeholder="Nothing"
-                        autocomplete="off"
-                        maxlength="1000"
-                        value=first.default
-                        prop:value=move || steps.with(|steps| steps.default.clone())
-                        on:input=move |event| {
-                            let default = event_target_value(&event);
-                            change(&|steps| Steps { default: default.clone(), ..steps });
-                        }
-                        on:change=move |_| work.editor.update(Editor::end_typing)
-                    />
-                </div>
-                {(!field.required)
-                    .then(|| {
-                        view! {
-                            <label class="misfit">
-                                <input
-                                    type="checkbox"
-                                    name=input_name("misfit")
-                                    value="empty"
-                                    checked=first.empty_when_invalid
-                                    prop:checked=move || steps.with(|steps| steps.empty_when_invalid)
-                                    on:change=move |event| {
-                                        let empty_when_invalid = event_target_checked(&event);
-                                        change(&|steps| Steps { empty_when_invalid, ..steps });
-                                    }
-                                />
-                                "Leave it empty when a value does not fit, instead of leaving the row out"
-                            </label>
-                        }
-                    })}
+                {chain}
+                {open_with_a_form}
                 <button
                     type="button"
-                    class="button quiet needs-program"
+                    class="button quiet needs-program remove-link"
                     on:click=move |_| target.with_value(|target| work.unlink(&target.name))
                 >
                     <Icon name=IconName::Close />
                     "Remove the link"
                 </button>
-                {takes.map(|takes| view! { <p class="help">{takes}</p> })}
             </div>
         </details>
     }
+    .into_any()
 }
 
 /// What is done, in a word or two, as the row shows it.
 fn said(link: Option<&Link>) -> String {
     match link {
-        None => "Constant, and what is done to the value".to_owned(),
+        None => "Constant".to_owned(),
         Some(Link { source: Source::Constant { value }, transforms, .. }) if transforms.is_empty() => {
             format!("“{value}” for everyone")
         }
         Some(Link { source: Source::Constant { value }, transforms, .. }) => {
             format!("“{value}” for everyone → {}", sentence(transforms))
+        }
+        Some(Link { source: Source::Joined { names, .. }, transforms, .. }) => {
+            format!("{} fields joined → {}", names.len(), sentence(transforms))
         }
         Some(link) => sentence(&link.transforms),
     }
@@ -450,7 +391,7 @@ fn FindingLines(findings: Memo<Vec<Finding>>) -> impl IntoView {
 
 #[cfg(test)]
 mod tests {
-    use model::field::{FieldKind, FieldType};
+    use model::field::FieldType;
 
     use super::*;
 

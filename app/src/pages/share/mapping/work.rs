@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use model::{
     field::Field,
     mapping::{Finding, Mapping, Severity, check},
+    profile::Profile,
     suggestion::{Suggestion, suggest},
     view::Sample,
 };
@@ -23,8 +24,12 @@ pub struct Work {
     pub board: StoredValue<Board>,
     /// The rows to try the mapping on.
     pub sample: StoredValue<Sample>,
+    /// What the audience's fields look like in the sample, in their order.
+    profiles: StoredValue<Vec<Profile>>,
     /// Whether the person may change anything.
     pub may_edit: bool,
+    /// The place of the destination field whose steps are shown from the beginning.
+    pub opened: Option<usize>,
     /// The mapping, with undo.
     pub editor: RwSignal<Editor>,
     /// The mapping.
@@ -58,7 +63,16 @@ pub struct Work {
 
 impl Work {
     /// Begins with a mapping.
-    pub fn new(board: Board, sample: Sample, mapping: Mapping, show_values: bool, may_edit: bool) -> Self {
+    pub fn new(
+        board: Board,
+        sample: Sample,
+        mapping: Mapping,
+        show_values: bool,
+        opened: Option<usize>,
+        may_edit: bool,
+    ) -> Self {
+        let profiles = Profile::of_sample(&sample, board.source.iter().map(|field| field.name.as_str()));
+        let profiles = StoredValue::new(profiles);
         let board = StoredValue::new(board);
         let editor = RwSignal::new(Editor::new(mapping));
         let mapping = Memo::new(move |_| editor.with(|editor| editor.mapping().clone()));
@@ -74,7 +88,11 @@ impl Work {
             })
         });
         let suggestions = Memo::new(move |_| {
-            bare.with(|mapping| board.with_value(|board| suggest(&board.source, &board.destination, mapping)))
+            bare.with(|mapping| {
+                board.with_value(|board| {
+                    profiles.with_value(|profiles| suggest(&board.source, &board.destination, mapping, profiles))
+                })
+            })
         });
         let (source_filter, target_filter) = (RwSignal::new(String::new()), RwSignal::new(String::new()));
         let shown = Memo::new(move |_| {
@@ -102,7 +120,9 @@ impl Work {
         Self {
             board,
             sample: StoredValue::new(sample),
+            profiles,
             may_edit,
+            opened,
             editor,
             mapping,
             findings,
@@ -119,6 +139,12 @@ impl Work {
             said: RwSignal::new(String::new()),
             show_values: RwSignal::new(show_values),
         }
+    }
+
+    /// What a field of the audience looks like in the sample.
+    pub fn profile(self, name: &str) -> Option<Profile> {
+        let index = self.board.with_value(|board| board.source.iter().position(|field| field.name == name))?;
+        self.profiles.with_value(|profiles| profiles.get(index).copied())
     }
 
     /// Changes the mapping.
