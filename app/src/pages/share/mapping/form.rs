@@ -40,7 +40,7 @@ pub struct FormLink {
     pub preset: String,
 }
 
-#[cfg_attr(not(feature = "hydrate"), expect(dead_code, reason = "the server is given whole lines"))]
+#[cfg_attr(not(any(feature = "hydrate", test)), expect(dead_code, reason = "the server is given whole lines"))]
 impl FormLink {
     /// Sets what an input's name says: `links[0][steps][1][part]`.
     pub fn set(&mut self, name: &str, value: String) {
