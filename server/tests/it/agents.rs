@@ -179,7 +179,7 @@ impl Scene {
         let choice = ChooseDestination { endpoint_id: choice.id.to_string(), segment, mode };
         let view = self.hub.choose_destination(&self.actor, &share, choice).await.unwrap();
         let fields = view.destination.expect("just chosen").fields;
-        let links = suggest(&view.fields, &fields, &view.mapping).into_iter().map(|suggestion| suggestion.link);
+        let links = suggest(&view.fields, &fields, &view.mapping, &[]).into_iter().map(|suggestion| suggestion.link);
         self.hub.save_mapping(&self.actor, &share, Mapping { links: links.collect() }).await.unwrap();
         self.hub.set_shrink_limit(&self.actor, &share, 100).await.unwrap();
         share

@@ -380,7 +380,7 @@ pub async fn share_with_beacon(hub: &Hub, actor: &Actor, segment: DestinationSeg
     let choice = ChooseDestination { endpoint_id: beacon.id.to_string(), segment, mode };
     let view = hub.choose_destination(actor, &share, choice).await.unwrap();
     let fields = view.destination.expect("just chosen").fields;
-    let suggestions = suggest(&view.fields, &fields, &view.mapping);
+    let suggestions = suggest(&view.fields, &fields, &view.mapping, &[]);
     let links = suggestions.into_iter().map(|suggestion| suggestion.link).collect();
     hub.save_mapping(actor, &share, Mapping { links }).await.unwrap();
     share
