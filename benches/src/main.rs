@@ -5,6 +5,7 @@
 //! Figures are meant as ratios within one run. Nothing here asserts a time.
 
 mod browserless;
+mod bulk;
 mod cost;
 mod many;
 mod people;
@@ -35,6 +36,9 @@ struct Arguments {
     /// Both endpoints are folders of CSV files, so that no database bounds it.
     #[arg(long)]
     folders: bool,
+    /// Both endpoints are in this PostgreSQL database, which is empty, e.g. `postgres://postgres@127.0.0.1/load`.
+    #[arg(long, conflicts_with = "folders")]
+    postgres: Option<String>,
     /// How the segment is changed. A mirror is shared twice: the second run finds nothing changed.
     #[arg(long, value_enum, default_value_t = LoadMode::Add)]
     mode: LoadMode,
@@ -92,11 +96,24 @@ async fn main() -> anyhow::Result<()> {
     people::generate(&folder.path().join("people.db"), arguments.rows).await.context("making the people")?;
     out.line(format!("made {} people in {:.1} s", arguments.rows, begun.elapsed().as_secs_f64()));
 
-    if arguments.folders {
-        people::to_csv(&folder.path().join("people.db"), &folder.path().join("audiences/people.csv")).await?;
+    let file = folder.path().join("audiences/people.csv");
+    people::to_csv(&folder.path().join("people.db"), &file).await?;
+    let (kind, loaded) = match (arguments.folders, &arguments.postgres) {
+        (true, _) => (processes::Kind::Folders, None),
+        (false, Some(url)) => {
+            people::to_postgres(&file, url).await.context("making the people in PostgreSQL")?;
+            (processes::Kind::Server(url.clone()), Some(bulk::into_postgres(&file, url).await?))
+        }
+        (false, None) => {
+            let database = folder.path().join("bulk.db");
+            let loaded = tokio::task::spawn_blocking(move || bulk::into_sqlite(&file, &database)).await??;
+            (processes::Kind::Databases, Some(loaded))
+        }
+    };
+    if let Some(loaded) = loaded {
+        out.line(format!("the database's own bulk load: {:.2} s", loaded.as_secs_f64()));
     }
-    let kind = if arguments.folders { processes::Kind::Folders } else { processes::Kind::Databases };
-    let stack = processes::Stack::start(&arguments.programs, folder.path(), arguments.hash, kind).await?;
+    let stack = processes::Stack::start(&arguments.programs, folder.path(), arguments.hash, &kind).await?;
 
     let plain = plain::download_and_upload(&stack.producer_url, processes::KEY).await.context("the plain copy")?;
     out.line(format!(
@@ -161,6 +178,10 @@ async fn main() -> anyhow::Result<()> {
         "ratio: the share took {:.2} times the plain export, download and upload",
         seconds / plain_seconds
     ));
+    if let Some(loaded) = loaded {
+        let ratio = seconds / (plain_seconds + loaded.as_secs_f64());
+        out.line(format!("ratio: {ratio:.2} times that and the database's own bulk load"));
+    }
     for ((name, was, _), (_, is, _)) in before.iter().zip(&after) {
         out.line(format!("processor time of the share: {name} {:.2} s", is.saturating_sub(*was).as_secs_f64()));
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use futures::TryStreamExt;
-use sqlx::{ConnectOptions, Connection, Executor, Row, sqlite::SqliteConnectOptions};
+use sqlx::{ConnectOptions, Connection, Executor, PgConnection, Row, sqlite::SqliteConnectOptions};
 
 use crate::processes::fields;
 
@@ -24,6 +24,20 @@ pub async fn to_csv(database: &Path, file: &Path) -> anyhow::Result<()> {
         writer.write_record(None::<&[u8]>)?;
     }
     writer.flush()?;
+    Ok(())
+}
+
+/// Brings a file of CSV into the table `people` of a PostgreSQL database.
+pub async fn to_postgres(file: &Path, url: &str) -> anyhow::Result<()> {
+    let mut connection = PgConnection::connect(url).await?;
+    connection
+        .execute(
+            "create table people (customer_id text primary key, email text, phone text, first_name text, last_name text, city text,
+                 postal_code text, country text, lifetime_value text, last_purchase text)",
+        )
+        .await?;
+    crate::bulk::copy(&mut connection, "people", file).await?;
+    connection.execute("analyze people").await?;
     Ok(())
 }
 

@@ -34,10 +34,12 @@ pub fn fields() -> Vec<Field> {
 }
 
 /// What the endpoints are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
     /// SQLite databases.
     Databases,
+    /// One PostgreSQL database, at this address.
+    Server(String),
     /// Folders of CSV files.
     Folders,
 }
@@ -55,9 +57,9 @@ pub struct Stack {
 
 impl Stack {
     /// Starts all three and waits until each answers.
-    pub async fn start(programs: &Path, folder: &Path, hash: bool, kind: Kind) -> anyhow::Result<Self> {
+    pub async fn start(programs: &Path, folder: &Path, hash: bool, kind: &Kind) -> anyhow::Result<Self> {
         let (producer, consumer, usher) = (free_port()?, free_port()?, free_port()?);
-        if kind == Kind::Folders {
+        if *kind == Kind::Folders {
             std::fs::create_dir_all(folder.join("contacts"))?;
         }
         std::fs::write(folder.join("producer.toml"), producer_configuration(producer, kind))?;
@@ -153,10 +155,12 @@ fn field_tables(section: &str, form_of_email: &str) -> String {
         .collect()
 }
 
-fn producer_configuration(port: u16, kind: Kind) -> String {
+fn producer_configuration(port: u16, kind: &Kind) -> String {
+    let table = "table = \"people\"\nkey = \"customer_id\"";
     let (place, data) = match kind {
-        Kind::Databases => ("database = \"sqlite:people.db\"", "table = \"people\"\nkey = \"customer_id\""),
-        Kind::Folders => ("folder = \"audiences\"", "file = \"people.csv\""),
+        Kind::Databases => ("database = \"sqlite:people.db\"".to_owned(), table),
+        Kind::Server(url) => (format!("database = \"{url}\"\nschema = \"producer\""), table),
+        Kind::Folders => ("folder = \"audiences\"".to_owned(), "file = \"people.csv\""),
     };
     format!(
         "listen = \"127.0.0.1:{port}\"\nauthentication_key = \"{KEY}\"\nname = \"Load producer\"\n{place}\n\
@@ -165,14 +169,13 @@ fn producer_configuration(port: u16, kind: Kind) -> String {
     )
 }
 
-fn consumer_configuration(port: u16, hash: bool, kind: Kind) -> String {
+fn consumer_configuration(port: u16, hash: bool, kind: &Kind) -> String {
     let form = if hash { "sha256_hex" } else { "raw" };
+    let tables = "table = \"contacts\"\nsegments_table = \"lists\"\nmembers_table = \"list_members\"";
     let (place, tables) = match kind {
-        Kind::Databases => (
-            "database = \"sqlite:contacts.db\"",
-            "table = \"contacts\"\nsegments_table = \"lists\"\nmembers_table = \"list_members\"",
-        ),
-        Kind::Folders => ("folder = \"contacts\"", ""),
+        Kind::Databases => ("database = \"sqlite:contacts.db\"".to_owned(), tables),
+        Kind::Server(url) => (format!("database = \"{url}\""), tables),
+        Kind::Folders => ("folder = \"contacts\"".to_owned(), ""),
     };
     format!(
         "listen = \"127.0.0.1:{port}\"\nauthentication_key = \"{KEY}\"\nname = \"Load consumer\"\n{place}\n\
