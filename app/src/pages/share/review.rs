@@ -40,7 +40,14 @@ pub async fn review_page(share_id: String) -> Result<ShareReview, AppError> {
     if share.destination.is_none() {
         // There is nothing to review yet; that is no mistake of the person's.
         leptos_axum::redirect(&format!("/shares/{id}/destination"));
-        return Ok(ShareReview { share, findings: Vec::new(), sample_rows: 0, sample_valid: 0 });
+        return Ok(ShareReview {
+            share,
+            findings: Vec::new(),
+            sample_rows: 0,
+            sample_valid: 0,
+            warnings: Vec::new(),
+            other_shares: Vec::new(),
+        });
     }
     crate::session::answer(hub.review(&actor, &id).await).await
 }
