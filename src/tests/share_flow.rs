@@ -62,6 +62,7 @@ impl Scene {
     /// Changes what the application says, and has Usher ask again.
     async fn change(&self, stage: &Stage, change: impl FnOnce(&mut super::application::Says)) {
         self.application.change(change);
+        stage.clock.advance(Duration::from_secs(1));
         stage.hub.check_endpoint(&self.actor, &self.endpoint).await.expect("answers");
         stage.hub.refresh_audiences(&self.actor, &self.endpoint).await.expect("answers");
     }
