@@ -145,8 +145,8 @@ impl Hub {
 /// What the change of fields means for a share, for its pages. A draft breaks nothing: it is not done yet, and its review says what is missing.
 pub(super) fn drift_of(share: &ShareRow, now: &BothFields) -> Drift {
     let mut drift = drift(&share.mapping, share.known_fields.as_ref(), now);
-    if share.state == ShareState::Draft {
-        drift.breaks.clear();
+    if share.state == ShareState::Draft && !drift.breaks.is_empty() {
+        drift = Drift::default();
     }
     drift
 }

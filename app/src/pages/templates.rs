@@ -95,6 +95,7 @@ fn Content(templates: Vec<MappingTemplate>, form: FormState, action: ServerActio
     if templates.is_empty() {
         return view! {
             {notice}
+            {(!super::may_share()).then(|| view! { <p class="soft">"A member or an admin of this account can keep mappings as templates."</p> })}
             <EmptyState text="No mapping is kept as a template yet. Open a share, and keep its mapping under a name.">
                 <ButtonLink href="/shares">"Go to the shares"</ButtonLink>
             </EmptyState>
