@@ -16,7 +16,7 @@ test("a share begins with the destination, and the audience can be changed while
   await expect(page.getByRole("heading", { level: 1, name: "Choose an audience" })).toBeVisible();
   await axe();
   await page.getByLabel("Find an audience").fill("Lisbon");
-  await page.getByRole("button", { name: "Search" }).click();
+  await page.getByLabel("Find an audience").press("Enter");
   await expect(page).toHaveURL(/q=Lisbon/);
   await page.getByRole("button", { name: "Choose Lisbon and Porto" }).click();
   await expect(page.getByRole("heading", { level: 1, name: "Destination" })).toBeVisible();
@@ -30,7 +30,7 @@ test("a share begins with the destination, and the audience can be changed while
   await expect(page.getByRole("heading", { level: 1, name: "Audience" })).toBeVisible();
   await axe();
   await page.getByLabel("Find an audience").fill("High-value");
-  await page.getByRole("button", { name: "Search" }).click();
+  await page.getByLabel("Find an audience").press("Enter");
   await page.getByRole("button", { name: "Choose High-value customers" }).click();
   await expect(page.getByRole("heading", { level: 1, name: "Destination" })).toBeVisible();
   await expect(page.getByText("High-value customers").first()).toBeVisible();
@@ -64,6 +64,7 @@ test("a mapping is kept as a template, applied to another share, renamed and del
   await axe();
   await kept.getByRole("button", { name: "Rename" }).click();
   await expect(page.getByText(`It is called “${name} anew” now.`)).toBeVisible();
+  await expect(page.getByRole("heading", { name: `${name} anew` })).toBeVisible();
   await kept.getByText("Change", { exact: true }).click();
   await kept.getByRole("button", { name: /^Delete/ }).click();
   await expect(page.getByText("The template is deleted.")).toBeVisible();
