@@ -65,7 +65,8 @@ test("a mapping is kept as a template, applied to another share, renamed and del
   await kept.getByRole("button", { name: "Rename" }).click();
   await expect(page.getByText(`It is called “${name} anew” now.`)).toBeVisible();
   await expect(page.getByRole("heading", { name: `${name} anew` })).toBeVisible();
-  await kept.getByText("Change", { exact: true }).click();
+  // With the page's program it is still open.
+  if ((await kept.locator("details").getAttribute("open")) === null) await kept.getByText("Change", { exact: true }).click();
   await kept.getByRole("button", { name: /^Delete/ }).click();
   await expect(page.getByText("The template is deleted.")).toBeVisible();
   await expect(page.getByRole("heading", { name: `${name} anew` })).toBeHidden();
