@@ -75,6 +75,12 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/audiences/:id") view=AudiencePage ssr=SsrMode::Async />
                     <Route path=path!("/shares") view=SharesPage ssr=SsrMode::Async />
                     <Route path=path!("/shares/:id") view=ShareOverviewPage ssr=SsrMode::Async />
+                    <Route path=path!("/templates") view=pages::templates::TemplatesPage ssr=SsrMode::Async />
+                    <Route path=path!("/shares/:id/audience") view=pages::share::AudienceStepPage ssr=SsrMode::Async />
+                    <Route path=path!("/shares/:id/versions") view=pages::share::VersionsPage ssr=SsrMode::Async />
+                    <Route path=path!("/shares/:id/templates") view=pages::share::ShareTemplatesPage ssr=SsrMode::Async />
+                    <Route path=path!("/shares/:id/changes") view=pages::share::ChangesPage ssr=SsrMode::Async />
+                    <Route path=path!("/endpoints/:id/share") view=pages::share::ShareToPage ssr=SsrMode::Async />
                     <Route path=path!("/shares/:id/destination") view=pages::share::DestinationPage ssr=SsrMode::Async />
                     <Route path=path!("/shares/:id/mapping") view=pages::share::MappingPage ssr=SsrMode::Async />
                     <Route path=path!("/shares/:id/when") view=pages::share::WhenPage ssr=SsrMode::Async />

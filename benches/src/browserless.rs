@@ -6,7 +6,7 @@ use anyhow::Context;
 use model::{
     field::FieldForm,
     mapping::{Link, Mapping, Source, default_transforms},
-    view::{AudiencePage, RunView},
+    view::{AudiencePage, RunView, ShareReview},
 };
 use reqwest::{Response, header::LOCATION, redirect::Policy};
 use serde_json::json;
@@ -100,9 +100,13 @@ impl Visitor {
         Ok(begun.elapsed())
     }
 
-    /// Shares; the run's id.
+    /// Confirms what the review warns of, and shares; the run's id.
     pub async fn share_now(&self, share: &str) -> anyhow::Result<String> {
-        let shared = self.post("share_now", &[("share_id", share)]).await?;
+        let review: ShareReview = self.post("review_page", &[("share_id", share)]).await?.json().await?;
+        let names: Vec<String> = (0..review.warnings.len()).map(|index| format!("confirmed[{index}]")).collect();
+        let mut form = vec![("share_id", share)];
+        form.extend(names.iter().map(String::as_str).zip(review.warnings.iter().map(|warning| warning.name.as_str())));
+        let shared = self.post("share_now", &form).await?;
         let page = shared.headers().get(LOCATION).context("no way to the run")?.to_str()?;
         Ok(page.split('/').nth(2).context("no run in the way to it")?.to_owned())
     }

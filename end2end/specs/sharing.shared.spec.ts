@@ -167,6 +167,7 @@ test("what would happen is found out without sending, and rejects are repaired a
   await sourceOf(page, "E-mail address").selectOption({ label: "E-mail" });
   await toReview(page);
   await page.getByRole("button", { name: "See what would happen" }).click();
+  await page.getByRole("link", { name: "All that was found" }).click();
   await expect(page).toHaveURL(/\/runs\/[^/]+$/);
   await runReaches(page, "Checked");
   const checked = await funnel(page);

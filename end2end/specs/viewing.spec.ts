@@ -24,9 +24,14 @@ test("a viewer sees everything, can change nothing, and is told who can", async 
 
   const pages: [path: string, heading: RegExp, absent: string[]][] = [
     [audience, /High-value customers/, ["Share"]],
-    [share, /High-value customers to Beacon Mail/, ["Share again now", "Discard draft"]],
+    [share, /High-value customers to Beacon Mail/, ["Share again now", "Discard draft", "Share again like this", "Delete it for good"]],
     [`${share}/destination`, /Destination/, ["Continue to the mapping"]],
     [mapping, /Mapping/, ["Continue", "Undo", "Save"]],
+    [`${share}/audience`, /Audience/, ["Choose"]],
+    [`${share}/versions`, /Versions/, ["Restore version 1"]],
+    [`${share}/templates`, /Templates/, ["Keep it"]],
+    [`${share}/changes`, /What changed/, ["Accept what is ticked"]],
+    ["/templates", /Templates/, ["Rename"]],
     [`${share}/when`, /When and how/, ["Continue to the review"]],
     [`${share}/review`, /Review/, ["Share now"]],
     [run, /Run of/, ["Cancel", "Try again"]],

@@ -32,6 +32,7 @@ export async function everyPage(page: Page): Promise<NamedPage[]> {
   };
   const audience = await firstLink("/audiences", "th[scope=row] a");
   const endpoint = await firstLink("/endpoints", "th[scope=row] a");
+  const beacon = await firstLink("/endpoints", 'th[scope=row] a:text("Beacon Mail")');
   const application = await firstLink("/connect", ".card h2 a");
   await page.goto("/connect/app_toolkit_agent");
   await page.getByLabel("Name").fill(newSegment("Shop behind a firewall"));
@@ -51,6 +52,12 @@ export async function everyPage(page: Page): Promise<NamedPage[]> {
     { name: "mapping-full", path: `${finished}/mapping` },
     { name: "mapping-steps", path: `${draft}/mapping?open=2` },
     { name: "mapping-lab", path: `${draft}/mapping?lab=open&lab_rules=meta&values=shown` },
+    { name: "audience-step", path: `${draft}/audience` },
+    { name: "audience-for-destination", path: `${beacon}/share` },
+    { name: "share-templates", path: `${finished}/templates` },
+    { name: "share-versions", path: `${finished}/versions` },
+    { name: "share-changes", path: `${finished}/changes` },
+    { name: "templates", path: "/templates" },
     { name: "when", path: `${draft}/when` },
     { name: "review", path: `${draft}/review` },
     { name: "runs", path: "/runs" },

@@ -86,8 +86,9 @@ export async function toReview(page: Page, { mode, limit, duplicates }: Handling
   await expect(page.getByRole("heading", { level: 1, name: "Review" })).toBeVisible();
 }
 
-/** Shares; gives the path of the run's page, which is shown. */
+/** Confirms what the review warns of, and shares; gives the path of the run's page, which is shown. */
 export async function shareNow(page: Page): Promise<string> {
+  for (const box of await page.locator(".confirming input[type=checkbox]").all()) await box.check();
   await page.getByRole("button", { name: "Share now" }).click();
   await expect(page).toHaveURL(/\/runs\/[^/]+$/);
   await expect(page.getByRole("heading", { level: 1, name: /^Run of/ })).toBeVisible();

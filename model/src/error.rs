@@ -52,6 +52,12 @@ pub enum HubError {
         /// What stands in the way and what to do.
         message: String,
     },
+    /// Somebody changed the thing after the person had it before them; nothing was changed.
+    #[error("{message}")]
+    Outdated {
+        /// Who changed it, and what to do.
+        message: String,
+    },
     /// Too many attempts.
     #[error("Too many attempts. Try again in {retry_after_seconds} seconds.")]
     SlowDown {
@@ -90,7 +96,7 @@ impl HubError {
             Self::Forbidden { .. } => 403,
             Self::NotFound { .. } => 404,
             Self::Invalid { .. } => 422,
-            Self::Conflict { .. } => 409,
+            Self::Conflict { .. } | Self::Outdated { .. } => 409,
             Self::SlowDown { .. } => 429,
             Self::Endpoint { .. } => 502,
             Self::Internal { .. } => 500,

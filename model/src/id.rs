@@ -80,6 +80,8 @@ ids! {
     RunId = "run_";
     /// Whom a mirror has sent to one segment.
     LedgerId = "led_";
+    /// A mapping that is kept by name.
+    TemplateId = "tpl_";
     /// One side's work within a run, as the contract names it.
     JobId = "job_";
 }

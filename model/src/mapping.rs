@@ -1,14 +1,19 @@
-//! Mapping: which source field feeds which destination field, and with what done to it; what speaks against it; and how rows go through it.
+//! Mapping: which source field feeds which destination field, and with what done to it; what speaks against it; what sets two versions apart; what a
+//! change of the fields does to it; and how rows go through it.
 //!
 //! Parsing and writing of CSV is not here (`rows`), and neither are suggestions (`suggestion`).
 
 mod check;
+mod difference;
+mod drift;
 mod plan;
 mod row;
 mod value;
 
 pub use check::{check, default_transforms, joined, why_not};
 pub(crate) use check::{converts, in_the_targets_form, may_link, transforms_by_type};
+pub use difference::differences;
+pub use drift::{BothFields, Break, Drift, Proposal, drift, mended};
 pub use plan::{Plan, Preview, PreviewCell, leaves_empty};
 pub use row::{Row, RowBuffer, RowNotUtf8, TextRow, TextRows};
 pub use value::is_date;

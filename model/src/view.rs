@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     contract::{DeliveryOptions, Movement, Webhook},
     field::Field,
-    id::{AccountId, ApplicationId, AudienceId, EndpointId, RunId, ShareId, UserId},
-    mapping::{Finding, Mapping},
+    id::{AccountId, ApplicationId, AudienceId, EndpointId, RunId, ShareId, TemplateId, UserId},
+    mapping::{BothFields, Drift, Finding, Mapping},
     run::{Duplicates, Failure, Hold, LeftEmpty, Mode, RejectGroup, RunCounts, RunState, ShrinkLimit},
 };
 
@@ -349,6 +349,8 @@ pub struct ShareSummary {
     pub last_run: Option<RunId>,
     /// That run's state.
     pub last_run_state: Option<RunState>,
+    /// Why no run of it can start since its fields changed, in one line; none when one can.
+    pub held_because: Option<String>,
     /// When it last changed.
     pub updated_at: String,
 }
@@ -408,8 +410,12 @@ pub struct ShareView {
     pub audience: AudienceSummary,
     /// The audience's fields.
     pub fields: Vec<Field>,
+    /// The audience's producer no longer offers it.
+    pub is_withdrawn: bool,
     /// Where it goes, once chosen.
     pub destination: Option<Destination>,
+    /// The endpoint that it is to go to, when that is known before the segment.
+    pub destination_endpoint: Option<EndpointId>,
     /// The mapping as it is now.
     pub mapping: Mapping,
     /// Counts up with each change of the mapping; 0 before the first.
@@ -418,8 +424,156 @@ pub struct ShareView {
     pub shrink_limit: ShrinkLimit,
     /// What is done with rows of the same person.
     pub duplicates: Duplicates,
+    /// Counts up with each choice of a destination.
+    pub destination_version: u32,
+    /// Counts up with each choice of when and how.
+    pub handling_version: u32,
+    /// What became of it since its fields changed.
+    pub drift: Drift,
+    /// Why no run of it can start, in one line; none when one can.
+    pub held_because: Option<String>,
+    /// Since when.
+    pub held_at: Option<String>,
+    /// How many templates there are for its two applications.
+    pub templates: u32,
     /// Its runs, newest first, at most 20.
     pub runs: Vec<RunSummary>,
+}
+
+impl ShareView {
+    /// The fields of both sides as they are now.
+    pub fn both_fields(&self) -> BothFields {
+        let destination = self.destination.as_ref().map(|destination| destination.fields.clone());
+        BothFields { source: self.fields.clone(), destination: destination.unwrap_or_default() }
+    }
+}
+
+/// Why a mapping was changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MappingCause {
+    /// A person mapped.
+    Edited,
+    /// Another destination was chosen, which lacks some of the fields.
+    Destination,
+    /// Another audience was chosen, which lacks some of the fields.
+    Audience,
+    /// A template was applied.
+    Template,
+    /// An earlier version was put in place again.
+    Restored,
+    /// A person accepted what was proposed after fields had changed.
+    Remapped,
+    /// It came with the share of which this one is a copy.
+    Copied,
+}
+
+impl MappingCause {
+    /// Every cause.
+    pub const ALL: [Self; 7] =
+        [Self::Edited, Self::Destination, Self::Audience, Self::Template, Self::Restored, Self::Remapped, Self::Copied];
+
+    /// The word in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Edited => "edited",
+            Self::Destination => "destination",
+            Self::Audience => "audience",
+            Self::Template => "template",
+            Self::Restored => "restored",
+            Self::Remapped => "remapped",
+            Self::Copied => "copied",
+        }
+    }
+
+    /// The cause of that word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|cause| cause.as_str() == word)
+    }
+}
+
+/// One version of a share's mapping.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MappingVersion {
+    /// Its number.
+    pub version: u32,
+    /// Why it was made.
+    pub cause: MappingCause,
+    /// What it was taken from: a template's name, the number of a version, a share's name.
+    pub note: Option<String>,
+    /// Who made it.
+    pub changed_by: String,
+    /// When.
+    pub changed_at: String,
+    /// A run used it.
+    pub is_used: bool,
+    /// What it changed in the one before, as sentences.
+    pub changes: Vec<String>,
+    /// What putting it in place again would change now, as sentences.
+    pub restoring: Vec<String>,
+}
+
+/// A mapping that is kept by name, to be used again between the same two applications.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MappingTemplate {
+    /// Its id.
+    pub id: TemplateId,
+    /// Its name.
+    pub name: String,
+    /// From which application.
+    pub source_application: String,
+    /// To which one.
+    pub destination_application: String,
+    /// How many fields it maps.
+    pub links: u32,
+    /// Who changed it last.
+    pub changed_by: String,
+    /// When.
+    pub updated_at: String,
+}
+
+/// What of a template fits a share.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TemplateFit {
+    /// The template.
+    pub template: MappingTemplate,
+    /// The destination's fields that it would map.
+    pub fitting: Vec<String>,
+    /// Of these, mapped already.
+    pub mapped_already: u32,
+    /// Those that it can't map here, and why.
+    pub misfits: Vec<Misfit>,
+}
+
+/// A field of a template that does not fit a share.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Misfit {
+    /// The destination's field.
+    pub field: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// An audience to choose for a destination.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AudienceChoice {
+    /// The audience.
+    pub audience: AudienceSummary,
+    /// Why the destination can't take it; none when it can.
+    pub obstacle: Option<String>,
+}
+
+/// Audiences to choose from: one page of them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AudienceChoices {
+    /// At most 50.
+    pub items: Vec<AudienceChoice>,
+    /// All hits.
+    pub total: u64,
+    /// From 1.
+    pub page: u32,
+    /// At least 1.
+    pub pages: u32,
 }
 
 /// A destination to choose from.
@@ -435,6 +589,8 @@ pub struct DestinationChoice {
     pub delivery: DeliveryOptions,
     /// Why it can't take this audience; none when it can.
     pub obstacle: Option<String>,
+    /// What else is to be known before it is chosen: its last call failed.
+    pub trouble: Option<String>,
 }
 
 /// A segment that a destination has already.
@@ -481,6 +637,43 @@ pub struct ShareReview {
     pub sample_rows: u32,
     /// Of these, fit to be sent.
     pub sample_valid: u32,
+    /// What has to be confirmed before it is shared.
+    pub warnings: Vec<ReviewWarning>,
+    /// Other shares of the same audience to the same destination.
+    pub other_shares: Vec<ShareSummary>,
+}
+
+/// Something that a person confirms by name before sharing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReviewWarning {
+    /// Its name in the form; the same as long as it says the same.
+    pub name: String,
+    /// What is to be known, as a sentence.
+    pub message: String,
+    /// Where it can be looked at or mended, below the share's own address.
+    pub page: Option<String>,
+    /// Who confirmed it before, and when.
+    pub confirmed: Option<Confirmation>,
+}
+
+/// Who confirmed a warning.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confirmation {
+    /// The warning's name.
+    pub name: String,
+    /// Who.
+    pub by: String,
+    /// When.
+    pub at: String,
+}
+
+/// What a run that only looked has found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PreFlight {
+    /// The run.
+    pub run: RunView,
+    /// Nothing of the share was changed since.
+    pub is_current: bool,
 }
 
 /// What to list of the runs.
@@ -587,6 +780,8 @@ pub struct TimelineEntry {
 /// The start page.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HomeView {
+    /// Shares of which no run can start since their fields changed.
+    pub held_shares: Vec<ShareSummary>,
     /// Runs that wait for somebody's approval, newest first, at most 10.
     pub held_runs: Vec<RunSummary>,
     /// Runs that failed and were not tried again since, newest first, at most 10.

@@ -39,7 +39,9 @@ impl Hub {
             transaction.commit().await?;
             Ok::<_, StoreError>(is_new)
         };
-        declared.await.map_err(internal)
+        let is_new = declared.await.map_err(internal)?;
+        self.follow_fields(&endpoint.account_id, &endpoint.endpoint_id).await;
+        Ok(is_new)
     }
 
     /// Withdraws an audience. Shares of it stay, and say so.
@@ -55,7 +57,11 @@ impl Hub {
             .execute(self.database().writer())
             .await
             .map_err(internal)?;
-        if done.rows_affected() == 0 { Err(HubError::not_found("segment")) } else { Ok(()) }
+        if done.rows_affected() == 0 {
+            return Err(HubError::not_found("segment"));
+        }
+        self.follow_fields(&endpoint.account_id, &endpoint.endpoint_id).await;
+        Ok(())
     }
 
     /// The audiences that the endpoint has declared, by id, from after `cursor` on.

@@ -56,6 +56,9 @@ impl Hub {
         };
         stream::iter(claimed)
             .for_each_concurrent(AT_ONCE, |(account_id, endpoint_id)| async move {
+                if let Err(error) = self.look_again(&account_id, &endpoint_id).await {
+                    tracing::warn!(endpoint.id = %endpoint_id, %error, "an endpoint could not be asked what it is");
+                }
                 if let Err(error) = self.refresh_endpoint(&account_id, &endpoint_id).await {
                     tracing::warn!(endpoint.id = %endpoint_id, %error, "an endpoint could not be refreshed");
                 }
@@ -83,7 +86,9 @@ impl Hub {
                 endpoint.name
             ),
         })?;
-        self.note_segments(account_id, id, &endpoint.name, &segments).await.map_err(internal)
+        let count = self.note_segments(account_id, id, &endpoint.name, &segments).await.map_err(internal)?;
+        self.follow_fields(account_id, id).await;
+        Ok(count)
     }
 
     async fn note_segments(

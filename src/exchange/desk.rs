@@ -43,6 +43,7 @@ impl Hub {
         let newest = async |kind| views::newest(self.database(), &actor.account_id, kind, HOME_RUNS).await;
         let endpoints = self.endpoints(actor).await?;
         Ok(HomeView {
+            held_shares: self.held_shares(actor).await?,
             held_runs: newest(Newest::Held).await.map_err(internal)?,
             failed_runs: newest(Newest::FailedAndNotTriedAgain).await.map_err(internal)?,
             active_runs: newest(Newest::Active).await.map_err(internal)?,

@@ -36,11 +36,13 @@ mod worker;
 
 use model::{id::RunId, run::RunState};
 
+pub(crate) use ledger::book::forget_ledgers;
 pub use plan::{NewRun, RunPlan, enqueue};
 pub use receipt::{NotGenuine, verify_receipt};
 pub use requests::is_under_way;
 pub use retry::RetryPolicy;
 pub use settings::{ExchangeSettings, Workshop};
+pub(crate) use views::newest_plan;
 pub use views::{last_runs, runs_of_share};
 
 /// The states that `which` picks, as a list of SQL literals.

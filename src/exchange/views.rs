@@ -143,6 +143,21 @@ pub async fn runs_of_share(
         .collect()
 }
 
+/// The newest run of a share, with its plan and the version of the mapping that it uses.
+pub(crate) async fn newest_plan(
+    database: &Database,
+    account_id: &AccountId,
+    share_id: &ShareId,
+) -> Result<Option<(RunId, RunPlan, u32)>, StoreError> {
+    let sql = "select id, plan, mapping_version from run where account_id = $1 and share_id = $2 order by created_at desc, id desc limit 1";
+    let row =
+        sqlx::query(sql).bind(account_id.as_str()).bind(share_id.as_str()).fetch_optional(database.reader()).await?;
+    let Some(row) = row else { return Ok(None) };
+    let plan: RunPlan = serde_json::from_str(&row.try_get::<String, _>("plan")?).map_err(|_| corrupt("plan"))?;
+    let version = u32::try_from(row.try_get::<i64, _>("mapping_version")?).map_err(|_| corrupt("mapping version"))?;
+    Ok(Some((id_of(&row, "id")?, plan, version)))
+}
+
 /// How many members the last run that replaced a segment left in it; none when there was no such run.
 pub(crate) async fn last_replaced(
     database: &Database,

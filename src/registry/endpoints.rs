@@ -35,6 +35,8 @@ pub struct ConnectedEndpoint {
     pub id: EndpointId,
     /// Its name in the account.
     pub name: String,
+    /// Its application.
+    pub application_id: ApplicationId,
     /// Its application's name.
     pub application: String,
     /// What it says of itself.
@@ -208,7 +210,25 @@ impl Hub {
             .execute(self.database().writer())
             .await
             .map_err(internal)?;
+        self.follow_fields(account_id, id).await;
         Ok(())
+    }
+
+    /// Asks an endpoint that Usher calls what it is now, so that a change of its fields is known soon. One that does not answer stays as it was known.
+    pub(crate) async fn look_again(&self, account_id: &AccountId, id: &EndpointId) -> Result<()> {
+        let row = self.endpoint_row(account_id, id).await.map_err(internal)?;
+        let row = row.ok_or_else(|| HubError::not_found("endpoint"))?;
+        if row.base_url.is_none() {
+            return Ok(());
+        }
+        let client = self.endpoint_client(account_id, id).await?;
+        match connection::look(&client, &row.application).await {
+            Ok(description) if description != row.endpoint.description => {
+                self.keep_description(account_id, id, &description).await
+            }
+            Ok(_) => Ok(()),
+            Err(message) => Err(HubError::Endpoint { message }),
+        }
     }
 
     /// A client for one of the account's endpoints.
@@ -377,6 +397,7 @@ fn endpoint_row(row: &AnyRow) -> std::result::Result<EndpointRow, StoreError> {
         endpoint: ConnectedEndpoint {
             id: parsed_id(row, "id")?,
             name: row.try_get("name")?,
+            application_id: application.id.clone(),
             application: application.name.clone(),
             description: serde_json::from_str(&row.try_get::<String, _>("description")?).map_err(undecodable)?,
             health,

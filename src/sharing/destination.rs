@@ -3,21 +3,26 @@
 use std::time::Instant;
 
 use model::{
-    contract::Movement,
+    contract::{DeliveryOptions, Movement},
     error::{FieldProblem, HubError},
     field::{Field, FieldKind},
     id::{EndpointId, ShareId},
     mapping::why_not,
     run::Mode,
-    view::{Actor, ChooseDestination, DestinationChoice, DestinationSegment, ExistingSegment, Role, ShareView},
+    view::{
+        Actor, ChooseDestination, DestinationChoice, DestinationSegment, EndpointHealth, ExistingSegment, MappingCause,
+        Role, ShareView,
+    },
 };
 
 use sqlx::{Row, any::AnyRow};
 
+use super::versions::{Change, json, note_version};
 use crate::{
     hub::{Hub, Result, internal},
     outbound::Side,
     registry::{ConnectedEndpoint, require},
+    store::StoreError,
 };
 
 const LONGEST_NAME: usize = 200;
@@ -25,23 +30,32 @@ const LONGEST_NAME: usize = 200;
 const SAVES_TRIED: u32 = 5;
 
 impl Hub {
-    /// The endpoints that take audiences; those that can't take this one say why.
+    /// The account's endpoints; those that can't take the share's audience say why, and come last.
     pub async fn destinations(&self, actor: &Actor, id: &ShareId) -> Result<Vec<DestinationChoice>> {
         let share = self.share_row(actor, id).await?;
         let audience = self.audience_row(&actor.account_id, &share.audience_id).await?;
         let endpoints = self.connected_endpoints(&actor.account_id).await?;
-        let choices = endpoints.into_iter().filter_map(|endpoint| {
-            let obstacle = obstacle(&endpoint, &audience.fields);
-            let consumer = endpoint.description.consumer?;
-            Some(DestinationChoice {
+        let nothing = || DeliveryOptions {
+            modes: Vec::new(),
+            new_segment: false,
+            existing_segment: false,
+            rows_per_part: None,
+            rows_per_second: None,
+        };
+        let mut choices: Vec<DestinationChoice> = endpoints
+            .into_iter()
+            .map(|endpoint| DestinationChoice {
+                obstacle: obstacle(&endpoint, &audience.fields),
+                trouble: (endpoint.health == EndpointHealth::Failing)
+                    .then(|| "Its last call failed. A run waits for it, and fails if it stays so.".to_owned()),
                 id: endpoint.id,
                 name: endpoint.name,
                 application: endpoint.application,
-                delivery: consumer.delivery,
-                obstacle,
+                delivery: endpoint.description.consumer.map_or_else(nothing, |consumer| consumer.delivery),
             })
-        });
-        Ok(choices.collect())
+            .collect();
+        choices.sort_by_key(|choice| choice.obstacle.is_some());
+        Ok(choices)
     }
 
     /// The segments that a destination has already, by name; asked of it now.
@@ -98,6 +112,17 @@ impl Hub {
         actor: &Actor,
         id: &ShareId,
         choice: ChooseDestination,
+    ) -> Result<ShareView> {
+        self.choose_destination_over(actor, id, choice, None).await
+    }
+
+    /// The same, unless somebody has chosen otherwise since it was the version `seen`.
+    pub async fn choose_destination_over(
+        &self,
+        actor: &Actor,
+        id: &ShareId,
+        choice: ChooseDestination,
+        seen: Option<u32>,
     ) -> Result<ShareView> {
         require(actor, Role::Member)?;
         let share = self.share_row(actor, id).await?;
@@ -173,23 +198,52 @@ impl Hub {
             let mut kept = share.mapping.clone();
             kept.links.retain(|link| consumer.fields.iter().any(|field| field.name == link.target));
             let version = share.mapping_version + u32::from(kept != share.mapping);
-            let sql = "update share set destination_endpoint_id = $1, segment_id = $2, segment_name = $3, mode = $4, mapping = $5,
-                mapping_version = $6, updated_at = $7 where id = $8 and account_id = $9 and mapping_version = $10";
-            let done = sqlx::query(sql)
-                .bind(endpoint.id.as_str())
-                .bind(segment_id)
-                .bind(segment_name)
-                .bind(choice.mode.as_str())
-                .bind(serde_json::to_string(&kept).map_err(internal)?)
-                .bind(i64::from(version))
-                .bind(self.now_ms())
-                .bind(id.as_str())
-                .bind(actor.account_id.as_str())
-                .bind(i64::from(share.mapping_version))
-                .execute(self.database().writer())
-                .await
-                .map_err(internal)?;
-            if done.rows_affected() == 1 {
+            let is_same = share.segment.as_ref() == Some(&segment)
+                && share.destination_endpoint_id.as_ref() == Some(&endpoint.id)
+                && share.mode == Some(choice.mode);
+            if seen.is_some_and(|seen| seen != share.destination_version) && !is_same {
+                let now = match (&share.destination_endpoint_id, &share.segment) {
+                    (Some(endpoint_id), Some(segment)) => {
+                        let chosen = self.connected_endpoint(&actor.account_id, endpoint_id).await?;
+                        format!("It now goes to “{}” of {}.", segment.name(), chosen.name)
+                    }
+                    _ => String::new(),
+                };
+                return Err(share.outdated(actor, "Destination", &now));
+            }
+            let chosen = async {
+                let (now, text) = (self.now_ms(), json(&kept)?);
+                let mut transaction = self.database().begin().await?;
+                let sql = "update share set destination_endpoint_id = $1, segment_id = $2, segment_name = $3, mode = $4, mapping = $5,
+                        mapping_version = $6, updated_at = $7, changed_by = $8, destination_version = destination_version + 1
+                    where id = $9 and account_id = $10 and mapping_version = $11 and destination_version = $12";
+                let done = sqlx::query(sql)
+                    .bind(endpoint.id.as_str())
+                    .bind(segment_id)
+                    .bind(segment_name)
+                    .bind(choice.mode.as_str())
+                    .bind(text.as_str())
+                    .bind(i64::from(version))
+                    .bind(now)
+                    .bind(actor.user_name.as_str())
+                    .bind(id.as_str())
+                    .bind(actor.account_id.as_str())
+                    .bind(i64::from(share.mapping_version))
+                    .bind(i64::from(share.destination_version))
+                    .execute(&mut *transaction)
+                    .await?;
+                if done.rows_affected() == 0 {
+                    return Ok(false);
+                }
+                if version != share.mapping_version {
+                    let change = Change { note: Some(&endpoint.name), ..Change::of(MappingCause::Destination) };
+                    note_version(&mut transaction, now, actor, id, i64::from(version), &text, change).await?;
+                }
+                transaction.commit().await?;
+                Ok::<_, StoreError>(true)
+            };
+            if chosen.await.map_err(internal)? {
+                self.follow_share(&actor.account_id, id).await?;
                 return self.share(actor, id).await;
             }
         }
@@ -199,8 +253,21 @@ impl Hub {
 }
 
 /// Why an endpoint can't take an audience with these fields.
-fn obstacle(endpoint: &ConnectedEndpoint, source: &[Field]) -> Option<String> {
-    let consumer = endpoint.description.consumer.as_ref()?;
+pub(super) fn obstacle(endpoint: &ConnectedEndpoint, source: &[Field]) -> Option<String> {
+    let name = &endpoint.name;
+    let Some(consumer) = &endpoint.description.consumer else {
+        return Some(if endpoint.description.producer.is_some() {
+            format!("{name} only offers audiences; it takes none.")
+        } else {
+            format!("{name} has not said yet what it takes. It does when it first calls Usher.")
+        });
+    };
+    if !Mode::ALL.into_iter().any(|mode| mode.is_possible(&consumer.delivery.modes)) {
+        return Some(format!("{name} offers no way to change its segments."));
+    }
+    if !consumer.delivery.new_segment && !consumer.delivery.existing_segment {
+        return Some(format!("{name} lets no segment be chosen, neither a new one nor one that it has."));
+    }
     let linkable = |target: &Field| source.iter().any(|field| why_not(field, target).is_none());
     let identifiers: Vec<&Field> = consumer.fields.iter().filter(|field| field.kind == FieldKind::Identifier).collect();
     if !identifiers.is_empty() && !identifiers.iter().any(|field| linkable(field)) {
@@ -211,5 +278,9 @@ fn obstacle(endpoint: &ConnectedEndpoint, source: &[Field]) -> Option<String> {
             names.join(", ")
         ));
     }
-    None
+    // A required attribute can be a constant; who somebody is can't.
+    let impossible = identifiers.iter().find(|field| field.required && !linkable(field));
+    impossible.map(|field| {
+        format!("{name} requires “{}”, and the audience has nothing that could feed it.", field.display_name())
+    })
 }

@@ -15,6 +15,17 @@ use crate::{
 impl Hub {
     /// Chooses how the share's runs change the segment.
     pub async fn choose_handling(&self, actor: &Actor, id: &ShareId, handling: Handling) -> Result<ShareView> {
+        self.choose_handling_over(actor, id, handling, None).await
+    }
+
+    /// The same, unless somebody has chosen otherwise since it was the version `seen`.
+    pub async fn choose_handling_over(
+        &self,
+        actor: &Actor,
+        id: &ShareId,
+        handling: Handling,
+        seen: Option<u32>,
+    ) -> Result<ShareView> {
         require(actor, Role::Member)?;
         let share = self.share(actor, id).await?;
         let destination = share
@@ -28,25 +39,35 @@ impl Hub {
             let message = "A new segment has nobody to remove. Choose another way, or an existing segment.";
             return Err(HubError::invalid("mode", message));
         }
-        let sql = "update share set mode = $1, duplicates = $2, shrink_limit = $3, updated_at = $4
-            where id = $5 and account_id = $6 and destination_endpoint_id = $7";
+        let sql = "update share set mode = $1, duplicates = $2, shrink_limit = $3, updated_at = $4, changed_by = $5,
+                handling_version = handling_version + 1
+            where id = $6 and account_id = $7 and destination_endpoint_id = $8 and ($9 < 0 or handling_version = $9)";
         let done = sqlx::query(sql)
             .bind(handling.mode.as_str())
             .bind(handling.duplicates.within(handling.mode).as_str())
             .bind(i64::from(handling.shrink_limit.percent()))
             .bind(self.now_ms())
+            .bind(actor.user_name.as_str())
             .bind(id.as_str())
             .bind(actor.account_id.as_str())
             .bind(destination.endpoint_id.as_str())
+            .bind(seen.map_or(-1, i64::from))
             .execute(self.database().writer())
             .await
             .map_err(internal)?;
         if done.rows_affected() == 1 {
             return self.share(actor, id).await;
         }
-        Err(HubError::Conflict {
-            message: "The destination was changed at the same time. Look at it again.".to_owned(),
-        })
+        let now = self.share(actor, id).await?;
+        let is_same = now.destination.as_ref().is_some_and(|chosen| chosen.mode == handling.mode)
+            && (now.duplicates, now.shrink_limit) == (handling.duplicates.within(handling.mode), handling.shrink_limit);
+        if is_same {
+            return Ok(now);
+        }
+        let row = self.share_row(actor, id).await?;
+        let mode = now.destination.map_or("", |destination| destination.mode.label());
+        let says = format!("It now says: {mode}, held beyond {} %.", now.shrink_limit.percent());
+        Err(row.outdated(actor, "When and how", &says))
     }
 
     /// Changes how much a run of the share may shrink the segment before it is held for approval.

@@ -1,10 +1,16 @@
-//! Sharing: shares, from draft on: destination, mapping, how runs change the segment, review, and the plan that a run is given.
+//! Sharing: shares, from draft on: audience, destination, mapping and its versions, templates, how runs change the segment, review, and the plan that
+//! a run is given; and what becomes of them when fields change.
 //!
 //! It does not know how a run is carried out: it hands a plan to the exchange, and reads how its runs are.
 
+mod audience;
+mod copy;
 mod destination;
+mod drift;
 mod handling;
 mod review;
 mod shares;
+mod templates;
+mod versions;
 
 pub(crate) use shares::segment_made;

@@ -3,15 +3,20 @@
 use model::{
     error::{FieldProblem, HubError},
     id::{RunId, ShareId},
-    mapping::{Plan, Severity, check},
-    view::{Actor, Role, ShareReview},
+    mapping::{BothFields, Finding, Plan, Severity, check},
+    run::Mode,
+    view::{
+        Actor, Confirmation, Destination, DestinationSegment, EndpointHealth, PreFlight, ReviewWarning, Role,
+        ShareReview, ShareState, ShareSummary, ShareView,
+    },
 };
 
+use super::versions::{json, note_used};
 use crate::{
     exchange::{self, NewRun, RunPlan},
     hub::{Hub, Result, internal},
     registry::require,
-    store::StoreError,
+    store::{StoreError, clock::rfc3339},
 };
 
 impl Hub {
@@ -33,7 +38,82 @@ impl Hub {
                 }
             }
         }
-        Ok(ShareReview { findings, sample_rows, sample_valid, share })
+        let others = self.shares_of_audience(actor, &share.audience.id).await?;
+        let other_shares: Vec<ShareSummary> = others
+            .into_iter()
+            .filter(|other| other.id != share.id && other.state == ShareState::Active)
+            .filter(|other| other.destination_name.as_deref() == Some(destination.endpoint_name.as_str()))
+            .collect();
+        let mut warnings = warnings(&share, destination, &findings, &other_shares);
+        let endpoint = self.connected_endpoint(&actor.account_id, &destination.endpoint_id).await?;
+        if endpoint.health == EndpointHealth::Failing {
+            let message =
+                format!("The last call to {} failed. A run waits for it, and fails if it stays so.", endpoint.name);
+            warnings.push(warning(format!("failing.{}", endpoint.id), message, None));
+        }
+        if sample_rows > 0 && sample_valid * 2 < sample_rows {
+            let message =
+                format!("Of {sample_rows} sample rows only {sample_valid} would be sent; the others are left out.");
+            warnings.push(warning("sample".to_owned(), message, Some("mapping")));
+        }
+        let row = self.share_row(actor, id).await?;
+        for warning in &mut warnings {
+            warning.confirmed = row.confirmed.iter().find(|confirmed| confirmed.name == warning.name).cloned();
+        }
+        Ok(ShareReview { findings, sample_rows, sample_valid, warnings, other_shares, share })
+    }
+
+    /// What the share's newest run found, when it was only to look and nothing was shared since.
+    pub async fn pre_flight_result(&self, actor: &Actor, id: &ShareId) -> Result<Option<PreFlight>> {
+        let share = self.share(actor, id).await?;
+        let newest = exchange::newest_plan(self.database(), &actor.account_id, id).await.map_err(internal)?;
+        let Some((run_id, plan, version)) = newest.filter(|(_, plan, _)| plan.is_pre_flight) else { return Ok(None) };
+        let is_current = version == share.mapping_version
+            && plan.shrink_limit == share.shrink_limit
+            && plan.duplicates == share.duplicates
+            && share.destination.as_ref().is_some_and(|now| {
+                now.mode == plan.mode
+                    && now.segment == plan.destination.segment
+                    && now.endpoint_id == plan.destination.endpoint_id
+            });
+        Ok(Some(PreFlight { run: self.run(actor, &run_id).await?, is_current }))
+    }
+
+    /// Shares, when everything that the review warns of is confirmed by its name, now or before. What is confirmed stays so for later runs.
+    pub async fn share_confirmed(&self, actor: &Actor, id: &ShareId, confirmed: &[String]) -> Result<RunId> {
+        self.confirm(actor, id, confirmed).await?;
+        self.share_now(actor, id).await
+    }
+
+    /// Confirms warnings of the review by their names; refused while one of those that there are is not confirmed.
+    pub async fn confirm(&self, actor: &Actor, id: &ShareId, confirmed: &[String]) -> Result<()> {
+        require(actor, Role::Member)?;
+        let review = self.review(actor, id).await?;
+        let (mut kept, mut problems) = (Vec::new(), Vec::new());
+        for warning in review.warnings {
+            match warning.confirmed {
+                Some(confirmation) => kept.push(confirmation),
+                None if confirmed.contains(&warning.name) => kept.push(Confirmation {
+                    name: warning.name,
+                    by: actor.user_name.clone(),
+                    at: rfc3339(self.now_ms()),
+                }),
+                None => problems.push(FieldProblem::new("confirmed", format!("Confirm: {}", warning.message))),
+            }
+        }
+        // What can't be shared at all is said before what is to be confirmed.
+        let can_run = !review.findings.iter().any(|finding| finding.severity == Severity::Error);
+        if can_run && !problems.is_empty() {
+            return Err(HubError::Invalid { problems });
+        }
+        sqlx::query("update share set confirmed = $1 where id = $2 and account_id = $3")
+            .bind(json(&kept).map_err(internal)?)
+            .bind(id.as_str())
+            .bind(actor.account_id.as_str())
+            .execute(self.database().writer())
+            .await
+            .map_err(internal)?;
+        Ok(())
     }
 
     /// Shares: asks for a run. One run of a share at a time.
@@ -108,7 +188,7 @@ impl Hub {
         let text = if run.plan.is_pre_flight {
             "update share set updated_at = $1 where id = $2 and account_id = $3"
         } else {
-            "update share set state = 'active', updated_at = $1 where id = $2 and account_id = $3"
+            "update share set state = 'active', updated_at = $1, held_at = null, held_because = null where id = $2 and account_id = $3"
         };
         sqlx::query(text)
             .bind(now)
@@ -116,11 +196,72 @@ impl Hub {
             .bind(actor.account_id.as_str())
             .execute(&mut *transaction)
             .await?;
+        // The fields are fit for the mapping as they are; what changes from now on is told from these.
+        let fields =
+            BothFields { source: run.plan.source_fields.clone(), destination: run.plan.destination.fields.clone() };
+        sqlx::query("update share set known_fields = $1 where id = $2 and account_id = $3 and known_fields is null")
+            .bind(json(&fields)?)
+            .bind(id.as_str())
+            .bind(actor.account_id.as_str())
+            .execute(&mut *transaction)
+            .await?;
         if exchange::is_under_way(&mut transaction, &actor.account_id, id).await? {
             return Ok(None);
         }
+        note_used(&mut transaction, now, actor, id, run.mapping_version).await?;
         let run_id = exchange::enqueue(&mut transaction, now, run).await?;
         transaction.commit().await?;
         Ok(Some(run_id))
     }
+}
+
+/// What has to be confirmed, but for what has to be asked of others.
+fn warnings(
+    share: &ShareView,
+    destination: &Destination,
+    findings: &[Finding],
+    other_shares: &[ShareSummary],
+) -> Vec<ReviewWarning> {
+    let of_mapping = findings.iter().filter(|finding| finding.severity == Severity::Warning).map(|finding| {
+        // The name says what was confirmed: should the sentence change, it is to be confirmed anew.
+        let digest = blake3::hash(finding.message.as_bytes()).to_hex();
+        let target = finding.target.as_deref().unwrap_or("whole");
+        let page =
+            finding.target.as_ref().map_or_else(|| "mapping".to_owned(), |target| format!("mapping#field-{target}"));
+        warning(format!("mapping.{target}.{}", &digest[..8]), finding.message.clone(), Some(&page))
+    });
+    let mut warnings: Vec<ReviewWarning> = of_mapping.collect();
+    let (name, segment) = (&destination.endpoint_name, destination.segment.name());
+    if let DestinationSegment::Existing { id, .. } = &destination.segment {
+        let message = match destination.mode {
+            Mode::Replace => {
+                Some(format!("Whoever is in “{segment}” of {name} and not in the audience is taken out of it."))
+            }
+            Mode::Remove => Some(format!("The people of the audience are taken out of “{segment}” of {name}.")),
+            Mode::Add | Mode::Mirror => None,
+        };
+        let mode = destination.mode.as_str();
+        warnings.extend(
+            message.map(|message| warning(format!("{mode}.{}.{id}", destination.endpoint_id), message, Some("when"))),
+        );
+    }
+    for other in other_shares.iter().filter(|other| other.destination_segment.as_deref() == Some(segment)) {
+        let message = format!(
+            "Another share sends “{}” to “{segment}” of {name} already; both would change the same segment.",
+            share.audience.name
+        );
+        warnings.push(warning(format!("same-segment.{}", other.id), message, Some("destination")));
+    }
+    if share.audience.size == Some(0) {
+        let message = format!(
+            "“{}” is empty now; {} says that nobody is in it.",
+            share.audience.name, share.audience.endpoint_name
+        );
+        warnings.push(warning("empty".to_owned(), message, None));
+    }
+    warnings
+}
+
+fn warning(name: String, message: String, page: Option<&str>) -> ReviewWarning {
+    ReviewWarning { name, message, page: page.map(str::to_owned), confirmed: None }
 }

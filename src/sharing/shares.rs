@@ -6,13 +6,16 @@ use model::{
     contract::MAX_COLUMNS,
     error::{FieldProblem, HubError},
     id::{AccountId, AudienceId, EndpointId, ShareId},
-    mapping::{MOST_JOINED, Mapping, Source},
+    mapping::{BothFields, MOST_JOINED, Mapping, Source},
     run::{Duplicates, Mode, ShrinkLimit},
     transform::Transform,
-    view::{Actor, Destination, DestinationSegment, Role, ShareState, ShareSummary, ShareView},
+    view::{
+        Actor, Confirmation, Destination, DestinationSegment, MappingCause, Role, ShareState, ShareSummary, ShareView,
+    },
 };
 use sqlx::{Any, AssertSqlSafe, Row, Transaction, any::AnyRow};
 
+use super::versions::Change;
 use crate::{
     exchange,
     hub::{Hub, Result, internal},
@@ -28,7 +31,7 @@ const LONGEST_VALUE: usize = 1000;
 const MOST_TRANSFORMS: usize = 20;
 
 const SUMMARY: &str =
-    "select s.id, s.state, s.audience_id, s.mode, s.segment_name, s.updated_at, a.name as audience_name,
+    "select s.id, s.state, s.audience_id, s.mode, s.segment_name, s.updated_at, s.held_because, a.name as audience_name,
     source.name as source_name, destination.name as destination_name
     from share s join audience a on a.id = s.audience_id join endpoint source on source.id = a.endpoint_id
     left join endpoint destination on destination.id = s.destination_endpoint_id where s.account_id = $1";
@@ -45,6 +48,28 @@ pub(super) struct ShareRow {
     pub(super) mapping_version: u32,
     pub(super) shrink_limit: ShrinkLimit,
     pub(super) duplicates: Duplicates,
+    pub(super) destination_version: u32,
+    pub(super) handling_version: u32,
+    /// Who changed it last.
+    pub(super) changed_by: Option<String>,
+    /// The fields as they were when a person last looked at the mapping.
+    pub(super) known_fields: Option<BothFields>,
+    pub(super) held_at: Option<i64>,
+    pub(super) held_because: Option<String>,
+    pub(super) confirmed: Vec<Confirmation>,
+}
+
+impl ShareRow {
+    /// Somebody changed a step after the person had it before them.
+    pub(super) fn outdated(&self, actor: &Actor, step: &str, now: &str) -> HubError {
+        let other = self.changed_by.as_deref().filter(|name| *name != actor.user_name);
+        let who = other.unwrap_or("you, in another place,");
+        let message = format!(
+            "The step “{step}” was changed by {who} after you opened this page. {now} Yours was not saved: it is still here. Reload to go on from \
+             what is there now, or put yours in its place."
+        );
+        HubError::Outdated { message }
+    }
 }
 
 impl Hub {
@@ -56,15 +81,28 @@ impl Hub {
             let message = format!("{} no longer offers this audience.", audience.summary.endpoint_name);
             return Err(HubError::Conflict { message });
         }
+        self.insert_draft(actor, audience_id, None).await
+    }
+
+    /// Writes an empty draft down.
+    pub(super) async fn insert_draft(
+        &self,
+        actor: &Actor,
+        audience_id: &AudienceId,
+        destination: Option<&EndpointId>,
+    ) -> Result<ShareId> {
         let id: ShareId = new_id(ShareId::PREFIX);
-        let sql = "insert into share (id, account_id, audience_id, state, mapping, mapping_version, created_by, created_at, updated_at)
-            values ($1, $2, $3, 'draft', $4, 0, $5, $6, $6)";
+        let sql = "insert into share (id, account_id, audience_id, state, destination_endpoint_id, mapping, mapping_version, created_by,
+                changed_by, created_at, updated_at)
+            values ($1, $2, $3, 'draft', $4, $5, 0, $6, $7, $8, $8)";
         sqlx::query(sql)
             .bind(id.as_str())
             .bind(actor.account_id.as_str())
             .bind(audience_id.as_str())
+            .bind(destination.map(EndpointId::as_str))
             .bind(serde_json::to_string(&Mapping::default()).map_err(internal)?)
             .bind(actor.user_id.as_str())
+            .bind(actor.user_name.as_str())
             .bind(self.now_ms())
             .execute(self.database().writer())
             .await
@@ -96,7 +134,15 @@ impl Hub {
         self.summaries(actor, &rows.map_err(internal)?).await
     }
 
-    async fn summaries(&self, actor: &Actor, rows: &[AnyRow]) -> Result<Vec<ShareSummary>> {
+    /// The account's shares of which no run can start since their fields changed, the first broken first.
+    pub(crate) async fn held_shares(&self, actor: &Actor) -> Result<Vec<ShareSummary>> {
+        let sql =
+            AssertSqlSafe(format!("{SUMMARY} and s.held_at is not null order by s.held_at, s.id limit {MOST_LISTED}"));
+        let rows = sqlx::query(sql).bind(actor.account_id.as_str()).fetch_all(self.database().reader()).await;
+        self.summaries(actor, &rows.map_err(internal)?).await
+    }
+
+    pub(super) async fn summaries(&self, actor: &Actor, rows: &[AnyRow]) -> Result<Vec<ShareSummary>> {
         let mut runs = exchange::last_runs(self.database(), &actor.account_id).await.map_err(internal)?;
         let mut summaries = Vec::new();
         for row in rows {
@@ -131,10 +177,12 @@ impl Hub {
     /// A share, with everything that its pages show.
     pub async fn share(&self, actor: &Actor, id: &ShareId) -> Result<ShareView> {
         let row = self.share_row(actor, id).await?;
-        let audience = self.audience(actor, &row.audience_id).await?;
-        let destination = match (&row.destination_endpoint_id, row.segment, row.mode) {
+        let audience = self.audience_row(&actor.account_id, &row.audience_id).await?;
+        let mut templates = 0;
+        let destination = match (&row.destination_endpoint_id, row.segment.clone(), row.mode) {
             (Some(endpoint_id), Some(segment), Some(mode)) => {
                 let endpoint = self.connected_endpoint(&actor.account_id, endpoint_id).await?;
+                templates = self.template_count(actor, &audience.summary.endpoint_id, &endpoint).await?;
                 endpoint.description.consumer.map(|consumer| Destination {
                     endpoint_id: endpoint.id,
                     endpoint_name: endpoint.name,
@@ -148,22 +196,46 @@ impl Hub {
         };
         let runs =
             exchange::runs_of_share(self.database(), &actor.account_id, id, RUNS_SHOWN).await.map_err(internal)?;
+        let now = BothFields {
+            source: audience.fields,
+            destination: destination.as_ref().map(|destination| destination.fields.clone()).unwrap_or_default(),
+        };
+        let drift = super::drift::drift_of(&row, &now);
         Ok(ShareView {
             id: row.id,
             state: row.state,
             audience: audience.summary,
-            fields: audience.fields,
+            fields: now.source,
+            is_withdrawn: audience.withdrawn,
+            destination_endpoint: row.destination_endpoint_id.clone(),
             destination,
             mapping: row.mapping,
             mapping_version: row.mapping_version,
             shrink_limit: row.shrink_limit,
             duplicates: row.duplicates,
+            destination_version: row.destination_version,
+            handling_version: row.handling_version,
+            drift,
+            held_because: row.held_because,
+            held_at: row.held_at.map(rfc3339),
+            templates,
             runs,
         })
     }
 
     /// Changes the mapping. What may be wrong with it beyond names is for the review.
     pub async fn save_mapping(&self, actor: &Actor, id: &ShareId, mapping: Mapping) -> Result<ShareView> {
+        self.save_mapping_over(actor, id, mapping, None).await
+    }
+
+    /// The same, unless somebody has changed the mapping since it was the version `seen`.
+    pub async fn save_mapping_over(
+        &self,
+        actor: &Actor,
+        id: &ShareId,
+        mapping: Mapping,
+        seen: Option<u32>,
+    ) -> Result<ShareView> {
         require(actor, Role::Member)?;
         let problems = out_of_bounds(&mapping);
         if !problems.is_empty() {
@@ -177,16 +249,8 @@ impl Hub {
         if !problems.is_empty() {
             return Err(HubError::Invalid { problems });
         }
-        let sql = "update share set mapping = $1, mapping_version = mapping_version + 1, updated_at = $2
-            where id = $3 and account_id = $4 and mapping <> $1";
-        sqlx::query(sql)
-            .bind(serde_json::to_string(&mapping).map_err(internal)?)
-            .bind(self.now_ms())
-            .bind(id.as_str())
-            .bind(actor.account_id.as_str())
-            .execute(self.database().writer())
-            .await
-            .map_err(internal)?;
+        let change = Change { seen, ..Change::of(MappingCause::Edited) };
+        self.put_mapping(actor, id, &mapping, &share.both_fields(), change).await?;
         self.share(actor, id).await
     }
 
@@ -203,14 +267,52 @@ impl Hub {
         Err(HubError::Conflict { message: "This share has been used; only drafts can be thrown away.".to_owned() })
     }
 
+    /// Deletes a share for good. Its runs and receipts stay; whom a mirror has sent is forgotten.
+    pub async fn delete_share(&self, actor: &Actor, id: &ShareId) -> Result<()> {
+        require(actor, Role::Member)?;
+        let deleted = async {
+            let mut transaction = self.database().begin().await?;
+            let sql = "update share set updated_at = $1 where id = $2 and account_id = $3";
+            let known = sqlx::query(sql)
+                .bind(self.now_ms())
+                .bind(id.as_str())
+                .bind(actor.account_id.as_str())
+                .execute(&mut *transaction)
+                .await?;
+            if known.rows_affected() == 0 {
+                return Ok(Err(HubError::not_found("share")));
+            }
+            if exchange::is_under_way(&mut transaction, &actor.account_id, id).await? {
+                let message = "A run of this share is under way. Wait until it has ended, or cancel it.".to_owned();
+                return Ok(Err(HubError::Conflict { message }));
+            }
+            let ledgers = exchange::forget_ledgers(&mut transaction, &actor.account_id, id).await?;
+            sqlx::query("delete from share where id = $1 and account_id = $2")
+                .bind(id.as_str())
+                .bind(actor.account_id.as_str())
+                .execute(&mut *transaction)
+                .await?;
+            transaction.commit().await?;
+            Ok::<_, StoreError>(Ok(ledgers))
+        };
+        for folder in deleted.await.map_err(internal)?? {
+            // Nothing can open it any more; what is left of it only takes room.
+            if let Err(error) = self.payloads().remove_below(&folder).await {
+                tracing::warn!(share.id = %id, %error, "the folder of a deleted ledger could not be removed");
+            }
+        }
+        tracing::info!(share.id = %id, "share deleted");
+        Ok(())
+    }
+
     pub(super) async fn share_row(&self, actor: &Actor, id: &ShareId) -> Result<ShareRow> {
-        let sql = "select id, state, audience_id, destination_endpoint_id, segment_id, segment_name, mode, mapping, mapping_version, shrink_limit, duplicates
-            from share where id = $1 and account_id = $2";
-        let row = sqlx::query(sql)
-            .bind(id.as_str())
-            .bind(actor.account_id.as_str())
-            .fetch_optional(self.database().reader())
-            .await;
+        self.share_row_of(&actor.account_id, id).await
+    }
+
+    pub(super) async fn share_row_of(&self, account_id: &AccountId, id: &ShareId) -> Result<ShareRow> {
+        let sql = "select * from share where id = $1 and account_id = $2";
+        let row =
+            sqlx::query(sql).bind(id.as_str()).bind(account_id.as_str()).fetch_optional(self.database().reader()).await;
         let row = row.map_err(internal)?.ok_or_else(|| HubError::not_found("share"))?;
         share_row(&row).map_err(internal)
     }
@@ -303,6 +405,7 @@ fn share_summary(row: &AnyRow) -> std::result::Result<ShareSummary, StoreError> 
         mode: mode(row)?,
         last_run: None,
         last_run_state: None,
+        held_because: row.try_get("held_because")?,
         updated_at: rfc3339(row.try_get("updated_at")?),
     })
 }
@@ -316,6 +419,8 @@ fn share_row(row: &AnyRow) -> std::result::Result<ShareRow, StoreError> {
         (None, Some(name)) => Some(DestinationSegment::New { name }),
         (_, None) => None,
     };
+    let known_fields: Option<String> = row.try_get("known_fields")?;
+    let count = |column: &str| u32::try_from(row.try_get::<i64, _>(column)?).map_err(undecodable);
     Ok(ShareRow {
         id: parsed_id(row, "id")?,
         state: share_state(row)?,
@@ -330,6 +435,13 @@ fn share_row(row: &AnyRow) -> std::result::Result<ShareRow, StoreError> {
             .and_then(ShrinkLimit::new)
             .unwrap_or_default(),
         duplicates: Duplicates::parse(&row.try_get::<String, _>("duplicates")?).unwrap_or_default(),
+        destination_version: count("destination_version")?,
+        handling_version: count("handling_version")?,
+        changed_by: row.try_get("changed_by")?,
+        known_fields: known_fields.map(|text| serde_json::from_str(&text).map_err(undecodable)).transpose()?,
+        held_at: row.try_get("held_at")?,
+        held_because: row.try_get("held_because")?,
+        confirmed: serde_json::from_str(&row.try_get::<String, _>("confirmed")?).map_err(undecodable)?,
     })
 }
 

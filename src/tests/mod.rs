@@ -8,6 +8,7 @@ mod isolation;
 mod people;
 mod repeats;
 mod sampling;
+mod share_flow;
 mod sharing;
 mod webhooks;
 

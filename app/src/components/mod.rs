@@ -13,4 +13,5 @@ pub mod page;
 pub mod progress;
 pub mod search_box;
 pub mod skeleton;
+pub mod stale;
 pub mod time;

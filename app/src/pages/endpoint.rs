@@ -15,7 +15,7 @@ use super::{
 use crate::{
     components::{
         badge::HealthBadge,
-        button::SubmitButton,
+        button::{ButtonKind, ButtonLink, SubmitButton},
         count::Count,
         empty_state::EmptyState,
         notice::{Done, Trouble},
@@ -100,12 +100,17 @@ pub fn EndpointPage() -> impl IntoView {
                         });
                         let failed = state.error();
                         let is_called = endpoint.base_url.is_some();
+                        let (takes, share_to) = (endpoint.summary.consumer.is_some(), id.clone());
                         view! {
                             <PageHead
                                 title=endpoint.summary.name.clone()
                                 above=vec![("/endpoints".to_owned(), "Endpoints".to_owned())]
                                 lead=endpoint.description.clone().unwrap_or_default()
                             >
+                                {(super::may_share() && takes)
+                                    .then(|| {
+                                        view! { <ButtonLink href=format!("/endpoints/{share_to}/share") kind=ButtonKind::Primary>"Send an audience here"</ButtonLink> }
+                                    })}
                                 // One that calls Usher can't be called.
                                 {(super::may_share() && is_called)
                                     .then(|| {

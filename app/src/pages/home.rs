@@ -5,7 +5,7 @@ use model::view::{HomeView, RunSummary};
 
 use crate::{
     components::{
-        badge::HealthBadge,
+        badge::{Badge, HealthBadge, Tone},
         button::{ButtonKind, ButtonLink},
         count::{Count, counted},
         empty_state::EmptyState,
@@ -72,7 +72,22 @@ fn Content(home: HomeView, may_connect: bool) -> impl IntoView {
             }
         })
         .collect();
-    let needs_nobody = failing.is_empty() && home.failed_runs.is_empty() && home.held_runs.is_empty();
+    let held: Vec<_> = home
+        .held_shares
+        .into_iter()
+        .map(|share| {
+            let to = share.destination_name.map(|name| format!(" to {name}")).unwrap_or_default();
+            view! {
+                <li>
+                    <Badge tone=Tone::Warn text="Held" />
+                    <a href=format!("/shares/{}/changes", share.id)>{share.audience_name}{to}</a>
+                    <span class="soft">{share.held_because}". No run of it starts until it is mended."</span>
+                </li>
+            }
+        })
+        .collect();
+    let needs_nobody =
+        held.is_empty() && failing.is_empty() && home.failed_runs.is_empty() && home.held_runs.is_empty();
     let troubled: Vec<RunSummary> = home.held_runs.into_iter().chain(home.failed_runs).collect();
     view! {
         <p class="figures">
@@ -82,6 +97,7 @@ fn Content(home: HomeView, may_connect: bool) -> impl IntoView {
         <section aria-labelledby="needs">
             <h2 id="needs">"Needs you now"</h2>
             {needs_nobody.then(|| view! { <p class="soft">"Nothing. No run failed or waits for approval, and every endpoint answers."</p> })}
+            {(!held.is_empty()).then(|| view! { <ul class="plain-list">{held}</ul> })}
             {(!failing.is_empty()).then(|| view! { <ul class="plain-list">{failing}</ul> })}
             {section_runs(troubled)}
         </section>

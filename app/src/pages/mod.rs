@@ -16,6 +16,7 @@ pub mod share_overview;
 pub mod shares;
 pub mod sign_in;
 pub mod sign_up;
+pub mod templates;
 
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;

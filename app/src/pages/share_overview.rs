@@ -16,7 +16,10 @@ use crate::{
         skeleton::Skeleton,
     },
     error::AppError,
-    pages::{runs::RunTable, share::ShareNow},
+    pages::{
+        runs::RunTable,
+        share::{FieldsChanged, ShareNow},
+    },
 };
 
 /// The share.
@@ -32,6 +35,26 @@ pub async fn share(id: String) -> Result<ShareView, AppError> {
 pub async fn discard_share(share_id: String) -> Result<(), AppError> {
     let actor = crate::session::actor().await?;
     let done = async { crate::session::hub().discard_share(&actor, &super::parse_id(&share_id, "share")?).await };
+    crate::session::answer(done.await).await?;
+    leptos_axum::redirect("/shares");
+    Ok(())
+}
+
+/// Begins a draft that is like this share.
+#[server(endpoint = "copy_share")]
+pub async fn copy_share(share_id: String) -> Result<(), AppError> {
+    let actor = crate::session::actor().await?;
+    let copied = async { crate::session::hub().copy_share(&actor, &super::parse_id(&share_id, "share")?).await };
+    let id = crate::session::answer(copied.await).await?;
+    leptos_axum::redirect(&format!("/shares/{id}/destination"));
+    Ok(())
+}
+
+/// Deletes a share for good.
+#[server(endpoint = "delete_share")]
+pub async fn delete_share(share_id: String) -> Result<(), AppError> {
+    let actor = crate::session::actor().await?;
+    let done = async { crate::session::hub().delete_share(&actor, &super::parse_id(&share_id, "share")?).await };
     crate::session::answer(done.await).await?;
     leptos_axum::redirect("/shares");
     Ok(())
@@ -96,6 +119,7 @@ pub fn ShareOverviewPage() -> impl IntoView {
 fn Content(share: ShareView) -> impl IntoView {
     let now = ServerAction::<ShareNow>::new();
     let discard = ServerAction::<DiscardShare>::new();
+    let (copy, delete) = (ServerAction::<CopyShare>::new(), ServerAction::<DeleteShare>::new());
     let (may_share, draft) = (super::may_share(), share.state == ShareState::Draft);
     let (id, lead) = (share.id.to_string(), sentence(&share));
     let rows: Vec<_> = share.mapping.links.iter().cloned().map(|link| view! { <LinkRow link /> }).collect();
@@ -107,6 +131,10 @@ fn Content(share: ShareView) -> impl IntoView {
         let failed = now.value().with(|value| value.as_ref().and_then(|value| value.as_ref().err().cloned()));
         let failed = failed
             .or_else(|| discard.value().with(|value| value.as_ref().and_then(|value| value.as_ref().err().cloned())));
+        let failed = failed
+            .or_else(|| copy.value().with(|value| value.as_ref().and_then(|value| value.as_ref().err().cloned())));
+        let failed = failed
+            .or_else(|| delete.value().with(|value| value.as_ref().and_then(|value| value.as_ref().err().cloned())));
         failed.map(|error| view! { <Trouble error /> })
     };
     let actions = may_share.then(|| {
@@ -122,7 +150,11 @@ fn Content(share: ShareView) -> impl IntoView {
             .into_any()
         } else {
             view! {
-                <ButtonLink href=format!("/shares/{second}/mapping")>"Edit mapping"</ButtonLink>
+                <ButtonLink href=format!("/shares/{second}/review")>"Review"</ButtonLink>
+                <ActionForm action=copy>
+                    <input type="hidden" name="share_id" value=second.clone() />
+                    <SubmitButton pending=copy.pending()>"Share again like this"</SubmitButton>
+                </ActionForm>
                 <ActionForm action=now>
                     <input type="hidden" name="share_id" value=first />
                     <SubmitButton kind=ButtonKind::Primary pending=now.pending()>"Share again now"</SubmitButton>
@@ -131,11 +163,27 @@ fn Content(share: ShareView) -> impl IntoView {
             .into_any()
         }
     });
+    let mapping_links = mapping_links(&share, may_share);
+    let deleting = (may_share && !draft).then(|| {
+        let (id, words) = (id.clone(), what_deleting_does(&share));
+        view! {
+            <details class="delete-share">
+                <summary>"Delete this share"</summary>
+                <p>{words}</p>
+                <ActionForm action=delete>
+                    <input type="hidden" name="share_id" value=id />
+                    <SubmitButton kind=ButtonKind::Danger pending=delete.pending()>"Delete it for good"</SubmitButton>
+                </ActionForm>
+            </details>
+        }
+    });
+    let changed = share.clone();
     view! {
         <PageHead title above=vec![("/shares".to_owned(), "Shares".to_owned())] lead=lead>
             {actions}
         </PageHead>
         {trouble}
+        <FieldsChanged share=changed />
         {(!may_share)
             .then(|| view! { <p class="soft">"You can look at this share; a member or an admin of this account can change it and share again."</p> })}
         <section aria-labelledby="runs">
@@ -147,7 +195,10 @@ fn Content(share: ShareView) -> impl IntoView {
             }}
         </section>
         <section aria-labelledby="mapping">
-            <h2 id="mapping">"Mapping"</h2>
+            <div class="section-head">
+                <h2 id="mapping">"Mapping"</h2>
+                {mapping_links}
+            </div>
             {if rows.is_empty() {
                 view! { <EmptyState text="Nothing is mapped yet." /> }.into_any()
             } else {
@@ -166,5 +217,45 @@ fn Content(share: ShareView) -> impl IntoView {
                     .into_any()
             }}
         </section>
+        {deleting}
     }
+}
+
+/// The ways to what belongs to the mapping, and to each step.
+fn mapping_links(share: &ShareView, may_share: bool) -> impl IntoView + use<> {
+    let id = &share.id;
+    let version = share.mapping_version;
+    let step = if may_share { "Change" } else { "See" };
+    view! {
+        <p class="ways">
+            {(version > 0).then(|| view! { <a href=format!("/shares/{id}/versions")>{format!("Version {version}, and those before")}</a> })}
+            <a href=format!("/shares/{id}/templates")>"Templates"</a>
+            <a href=format!("/shares/{id}/destination")>{format!("{step} the destination")}</a>
+            <a href=format!("/shares/{id}/mapping")>{format!("{step} the mapping")}</a>
+            <a href=format!("/shares/{id}/when")>{format!("{step} when and how")}</a>
+        </p>
+    }
+}
+
+/// What deleting a share does, and what it does not.
+fn what_deleting_does(share: &ShareView) -> String {
+    let runs = match share.runs.len() {
+        0 => String::new(),
+        _ => " Its runs and receipts stay in the list of runs.".to_owned(),
+    };
+    let segment = share.destination.as_ref().map_or_else(String::new, |destination| {
+        let forgotten = if destination.mode == Mode::Mirror {
+            " Usher forgets whom this mirror has sent, so that nobody is removed there by it any more."
+        } else {
+            ""
+        };
+        format!(
+            " “{}” of {} stays as it is, with everybody in it.{forgotten}",
+            destination.segment.name(),
+            destination.endpoint_name
+        )
+    });
+    format!(
+        "No run of it starts any more, and its mapping with all versions is gone.{runs}{segment} This can't be undone."
+    )
 }

@@ -29,6 +29,7 @@ pub fn SharesPage() -> impl IntoView {
     let found = Resource::new_blocking(|| (), |()| shares());
     view! {
         <PageHead title="Shares" lead="Which audience goes where. Drafts are kept until you finish or discard them.">
+            <ButtonLink href="/templates">"Templates"</ButtonLink>
             <ButtonLink href="/audiences" kind=ButtonKind::Primary>"Share an audience"</ButtonLink>
         </PageHead>
         <Suspense fallback=|| view! { <Skeleton /> }>
@@ -71,11 +72,16 @@ pub fn ShareTable(
                 _ if draft => view! { <Badge tone=Tone::Neutral text="Draft" /> }.into_any(),
                 _ => "—".into_any(),
             };
+            let held = share.held_because.map(|because| {
+                let href = format!("/shares/{}/changes", share.id);
+                view! { <span class="one-line held-because"><Badge tone=Tone::Warn text="Held" />" "<a href=href>{because}</a></span> }
+            });
             view! {
                 <tr>
                     <th scope="row" data-label="Audience">
                         <a href=href>{share.audience_name}</a>
                         <span class="soft one-line">{share.source_name}</span>
+                        {held}
                     </th>
                     <td data-label="Destination">{destination}</td>
                     <td data-label="Mode">{share.mode.map_or("—", model::run::Mode::label)}</td>

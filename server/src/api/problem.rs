@@ -73,7 +73,7 @@ impl From<HubError> for ApiError {
             HubError::Forbidden { .. } => "forbidden",
             HubError::NotFound { .. } => "not_found",
             HubError::Invalid { .. } => "invalid",
-            HubError::Conflict { .. } => "conflict",
+            HubError::Conflict { .. } | HubError::Outdated { .. } => "conflict",
             HubError::SlowDown { .. } => "slow_down",
             HubError::Endpoint { .. } => "endpoint",
             HubError::Internal { .. } => "internal",

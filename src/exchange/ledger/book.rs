@@ -113,6 +113,21 @@ pub(in crate::exchange) async fn open(
     Ok(Ledger { id, key, columns: Vec::new(), members: 0, series })
 }
 
+/// Forgets whom a share has sent: without their keys nothing of the ledgers can be opened any more. Gives the folders that are left, to be removed once
+/// that is committed.
+pub(crate) async fn forget_ledgers(
+    transaction: &mut Transaction<'_, Any>,
+    account_id: &AccountId,
+    share_id: &ShareId,
+) -> Result<Vec<String>, StoreError> {
+    let rows = sqlx::query("delete from ledger where account_id = $1 and share_id = $2 returning id")
+        .bind(account_id.as_str())
+        .bind(share_id.as_str())
+        .fetch_all(&mut **transaction)
+        .await?;
+    rows.iter().map(|row| Ok(format!("ledgers/{}", id_of::<LedgerId>(row, "id")?))).collect()
+}
+
 /// What a ledger is after a run.
 #[derive(Debug, Clone)]
 pub(in crate::exchange) struct Settled {

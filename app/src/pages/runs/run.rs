@@ -453,7 +453,8 @@ fn LeftEmptyValues(view: ReadSignal<RunView>) -> impl IntoView {
 
 #[component]
 fn Figures(view: ReadSignal<RunView>) -> impl IntoView {
-    let summary = view.get_untracked().summary;
+    let (summary, version) = view.with_untracked(|view| (view.summary.clone(), view.mapping_version));
+    let versions = format!("/shares/{}/versions#version-{version}", summary.share_id);
     view! {
         <dl class="facts">
             <div><dt>"Asked for"</dt><dd><Time at=summary.created_at /></dd></div>
@@ -461,7 +462,7 @@ fn Figures(view: ReadSignal<RunView>) -> impl IntoView {
             <div><dt>"Sent"</dt><dd>{move || view.with(|view| bytes(view.summary.counts.bytes_sent))}</dd></div>
             <div><dt>"Parts"</dt><dd>{move || view.with(|view| format!("{} of {} acknowledged", view.parts_acknowledged, view.parts))}</dd></div>
             <div><dt>"Calls tried again"</dt><dd>{move || view.with(|view| view.retries)}</dd></div>
-            <div><dt>"Mapping version"</dt><dd>{move || view.with(|view| view.mapping_version)}</dd></div>
+            <div><dt>"Mapping version"</dt><dd><a href=versions>{version}</a></dd></div>
             <div hidden=move || view.with(|view| pace(view).is_none())><dt>"Pace"</dt><dd>{move || view.with(pace)}</dd></div>
         </dl>
     }

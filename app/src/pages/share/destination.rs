@@ -19,6 +19,7 @@ use crate::{
         icon::{Icon, IconName},
         notice::Trouble,
         page::PageHead,
+        stale::{Seen, SeenVersion},
     },
     error::AppError,
     flash::{Form, FormState},
@@ -64,7 +65,7 @@ pub async fn destination_page(
         .iter()
         .find(|choice| choice.id.as_str() == endpoint)
         .or_else(|| {
-            possible.iter().find(|choice| share.destination.as_ref().is_some_and(|had| had.endpoint_id == choice.id))
+            possible.iter().find(|choice| share.destination_endpoint.as_ref().is_some_and(|had| *had == choice.id))
         })
         .or_else(|| possible.first().filter(|_| possible.len() == 1));
     let (chosen, segments) = match chosen {
@@ -99,6 +100,7 @@ pub async fn choose_destination(
     #[server(default)] segment_name: String,
     #[server(default)] segment_id: String,
     #[server(default)] mode: String,
+    #[server(default)] seen: Seen,
 ) -> Result<(), AppError> {
     use model::{
         error::{FieldProblem, HubError},
@@ -139,7 +141,7 @@ pub async fn choose_destination(
             }
         };
         let choice = model::view::ChooseDestination { endpoint_id: endpoint_id.clone(), segment, mode };
-        hub.choose_destination(&actor, &id, choice).await
+        hub.choose_destination_over(&actor, &id, choice, seen.version()).await
     };
     match chosen.await {
         Ok(share) => {
@@ -152,6 +154,7 @@ pub async fn choose_destination(
                 ("segment_choice", &segment_choice),
                 ("segment_name", &segment_name),
                 ("segment_id", &segment_id),
+                ("seen", &seen.version),
             ];
             Err(crate::flash::fail(&path(&share_id, &endpoint_id), &values, error).await)
         }
@@ -290,7 +293,11 @@ fn Loaded(data: DestinationData, form: FormState, action: ServerAction<ChooseDes
         });
     };
 
-    let cards: Vec<_> = data.choices.into_iter().map(|choice| card(choice, chosen, choose)).collect();
+    let (possible, impossible): (Vec<_>, Vec<_>) =
+        data.choices.into_iter().partition(|choice| choice.obstacle.is_none());
+    let none_possible = possible.is_empty();
+    let cards: Vec<_> = possible.into_iter().map(|choice| card(choice, chosen, choose)).collect();
+    let impossible: Vec<_> = impossible.into_iter().map(|choice| card(choice, chosen, choose)).collect();
     let wrong = form.clone();
     let problem = move |name: &'static str| {
         let problem = wrong.problem(name);
@@ -305,7 +312,8 @@ fn Loaded(data: DestinationData, form: FormState, action: ServerAction<ChooseDes
         move || segment_choice(&segments.get(), chosen.with(String::is_empty), &initial_segment, is_existing);
     let share_id = share.id.to_string();
     let get_path = path(&share_id, "");
-    let summary_form = form.clone();
+    let (summary_form, seen_form) = (form.clone(), form.clone());
+    let page_path = path(&share_id, "");
     let may_share = crate::pages::may_share();
     let to_mapping = share.destination.is_some().then(|| format!("/shares/{}/mapping", share.id));
     view! {
@@ -320,10 +328,21 @@ fn Loaded(data: DestinationData, form: FormState, action: ServerAction<ChooseDes
                 fields=&[("endpoint_id", "Destination"), ("segment_name", "Name of the new segment"), ("segment_id", "Existing segment")]
             />
             <input type="hidden" name="share_id" value=share_id />
+            <SeenVersion form=seen_form version=share.destination_version page=page_path />
             <fieldset id="endpoint_id" disabled=!may_share>
                 <legend>"Destination"</legend>
                 {problem("endpoint_id")}
                 <div class="destination-cards">{cards}</div>
+                {(!impossible.is_empty())
+                    .then(|| {
+                        let heading = counted(impossible.len() as u64, "endpoint that can't take it", "endpoints that can't take it");
+                        view! {
+                            <details class="impossible" open=none_possible>
+                                <summary>{heading}</summary>
+                                <div class="destination-cards">{impossible}</div>
+                            </details>
+                        }
+                    })}
             </fieldset>
             <fieldset id="segment" disabled=!may_share>
                 <legend>"Segment"</legend>
@@ -419,6 +438,16 @@ fn card(
                         <p class="obstacle" id=obstacle_id>
                             <Badge tone=Tone::Neutral text="Not possible" />
                             {obstacle}
+                        </p>
+                    }
+                })}
+            {choice
+                .trouble
+                .map(|trouble| {
+                    view! {
+                        <p class="obstacle">
+                            <Badge tone=Tone::Warn text="Failing" />
+                            {trouble}
                         </p>
                     }
                 })}

@@ -1,15 +1,26 @@
-//! Making a share: its destination, its mapping, when and how it runs, its review; and the steps between them. The list of shares and a share's own page are not here.
+//! Making a share: its audience, its destination, its mapping, when and how it runs, its review; and the steps between them;
+//! and what is kept of it: versions of the mapping, templates, what changed in its fields. The list of shares and a share's own page are not here.
 
+mod audience;
+mod changes;
 mod destination;
 mod mapping;
+mod pre_flight;
 mod review;
 mod steps;
+mod templates;
 mod timing;
+mod versions;
 mod when;
 
+pub use audience::{AudienceStepPage, ShareToPage};
+pub use changes::ChangesPage;
 pub use destination::DestinationPage;
 pub use mapping::MappingPage;
 pub use review::{ReviewPage, ShareNow};
+pub use steps::FieldsChanged;
+pub use templates::ShareTemplatesPage;
+pub use versions::VersionsPage;
 pub use when::WhenPage;
 
 use model::{

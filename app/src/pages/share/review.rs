@@ -3,11 +3,13 @@
 use leptos::{form::ActionForm, prelude::*};
 use model::{
     mapping::{Finding, Link, Severity, Source},
-    view::{Destination, DestinationSegment, ShareReview, ShareView},
+    run::Mode,
+    view::{Destination, DestinationSegment, ReviewWarning, ShareReview, ShareSummary, ShareView},
 };
 
 use super::{
     above, display_name, mode_effect, people,
+    pre_flight::PreFlightPanel,
     steps::{Step, Steps},
 };
 use crate::{
@@ -20,6 +22,7 @@ use crate::{
         notice::Trouble,
         page::PageHead,
         search_box::escaped,
+        time::Time,
     },
     error::AppError,
     flash::{Form, FormState},
@@ -40,18 +43,27 @@ pub async fn review_page(share_id: String) -> Result<ShareReview, AppError> {
     if share.destination.is_none() {
         // There is nothing to review yet; that is no mistake of the person's.
         leptos_axum::redirect(&format!("/shares/{id}/destination"));
-        return Ok(ShareReview { share, findings: Vec::new(), sample_rows: 0, sample_valid: 0 });
+        return Ok(ShareReview {
+            share,
+            findings: Vec::new(),
+            sample_rows: 0,
+            sample_valid: 0,
+            warnings: Vec::new(),
+            other_shares: Vec::new(),
+        });
     }
     crate::session::answer(hub.review(&actor, &id).await).await
 }
 
 /// Shares, and leads to the run. `last_run` is the newest run that the page showed: when there is a newer one, the form was sent twice, or somebody
-/// else was faster, and that run is shown instead of making another. `what` is `pre_flight` when only what would happen is to be found out.
+/// else was faster, and that run is shown instead of making another. `what` is `pre_flight` when only what would happen is to be found out. `confirmed`
+/// are the names of the warnings that the person has confirmed.
 #[server(endpoint = "share_now")]
 pub async fn share_now(
     share_id: String,
     #[server(default)] last_run: String,
     #[server(default)] what: String,
+    #[server(default)] confirmed: Vec<String>,
 ) -> Result<(), AppError> {
     let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
     let path = format!("/shares/{share_id}/review");
@@ -66,8 +78,11 @@ pub async fn share_now(
                 return Ok(run.id);
             }
         }
-        let asked =
-            if what == PRE_FLIGHT { hub.pre_flight(&actor, &id).await } else { hub.share_now(&actor, &id).await };
+        let asked = if what == PRE_FLIGHT {
+            hub.pre_flight(&actor, &id).await
+        } else {
+            hub.share_confirmed(&actor, &id, &confirmed).await
+        };
         match asked {
             Err(error @ model::error::HubError::Conflict { .. }) => {
                 let under_way = hub.share(&actor, &id).await?.runs.into_iter().find(|run| !run.state.is_final());
@@ -77,6 +92,13 @@ pub async fn share_now(
         }
     };
     match shared.await {
+        Ok(_) if what == PRE_FLIGHT => {
+            // While the page's program runs the page stays as it is, and follows the run by itself.
+            if crate::flash::is_plain_form_post().await {
+                leptos_axum::redirect(&format!("{path}#pre-flight"));
+            }
+            Ok(())
+        }
         Ok(run) => {
             leptos_axum::redirect(&format!("/runs/{run}"));
             Ok(())
@@ -115,11 +137,18 @@ fn Loaded(review: ShareReview, form: FormState, action: ServerAction<ShareNow>) 
         return view! { <p class="lead"><a href=href>"Choose a destination first."</a></p> }.into_any();
     };
     let mapping_path = format!("/shares/{}/mapping", share.id);
-    let last_run = share.runs.first().map_or_else(|| NO_RUN.to_owned(), |run| run.id.to_string());
+    let when_path = format!("/shares/{}/when", share.id);
+    let newest = RwSignal::new(share.runs.first().map_or_else(|| NO_RUN.to_owned(), |run| run.id.to_string()));
     let errors = review.findings.iter().filter(|finding| finding.severity == Severity::Error).count();
     let may_share = crate::pages::may_share();
-    let under_way = share.runs.iter().find(|run| !run.state.is_final());
-    let share_part = if errors > 0 {
+    let under_way = share.runs.iter().find(|run| !run.state.is_final()).map(|run| run.id.clone());
+    let looking = RwSignal::new(under_way.is_some());
+    // What was asked for on this page and went well.
+    let asked = Signal::derive(move || action.version().get());
+    let can_share = may_share && errors == 0 && !share.is_withdrawn;
+    let share_part = if share.is_withdrawn {
+        view! { <p class="cannot-share">{format!("It can't be shared: {} no longer offers this audience.", share.audience.endpoint_name)}</p> }.into_any()
+    } else if errors > 0 {
         view! {
             <p class="cannot-share">
                 {format!("It can't be shared yet: {} to mend in the mapping.", counted(errors as u64, "thing", "things"))}
@@ -128,38 +157,117 @@ fn Loaded(review: ShareReview, form: FormState, action: ServerAction<ShareNow>) 
             <ButtonLink href=mapping_path.clone() kind=ButtonKind::Primary>"Back to the mapping"</ButtonLink>
         }
         .into_any()
-    } else if let Some(run) = under_way {
-        view! {
-            <p class="cannot-share">"A run of this share is under way. It can be shared again when that has ended."</p>
-            <ButtonLink href=format!("/runs/{}", run.id) kind=ButtonKind::Primary>"Go to the run"</ButtonLink>
-        }
-        .into_any()
     } else if may_share {
-        let (share_id, mapping_path) = (share.id.to_string(), mapping_path.clone());
+        let run_path = move || newest.with(|newest| format!("/runs/{newest}"));
         view! {
-            <ActionForm action attr:class="share-now">
-                <input type="hidden" name="share_id" value=share_id />
-                <input type="hidden" name="last_run" value=last_run />
-                <ButtonLink href=mapping_path>"Back to the mapping"</ButtonLink>
+            <p class="cannot-share" role="status">
+                {move || {
+                    looking
+                        .get()
+                        .then(|| view! { "A run of this share is under way; it can be shared when that has ended. "<a href=run_path>"Go to the run"</a> })
+                }}
+            </p>
+            <div class="share-now">
+                <ButtonLink href=when_path>"Back"</ButtonLink>
                 <SubmitButton name="what" value=PRE_FLIGHT pending=action.pending()>"See what would happen"</SubmitButton>
                 <SubmitButton kind=ButtonKind::Primary pending=action.pending()>"Share now"</SubmitButton>
-            </ActionForm>
+            </div>
         }
         .into_any()
     } else {
         view! { <p class="cannot-share">"You can look at shares; a member or an admin of this account can share them."</p> }.into_any()
     };
     let sample = sample_sentence(review.sample_rows, review.sample_valid);
+    let (share_id, panel_id) = (share.id.to_string(), share.id.to_string());
+    let errors_only: Vec<Finding> =
+        review.findings.into_iter().filter(|finding| finding.severity == Severity::Error).collect();
+    let nothing_against = errors_only.is_empty() && review.warnings.is_empty();
     view! {
         <PageHead title="Review" above=above(&share) lead="What will happen when you share. Nothing has been sent yet." />
         <Steps share=share.clone() current=Step::Review />
-        <ErrorSummary form />
-        <div class="review">
-            <Findings findings=review.findings destination=destination.clone() mapping_path=mapping_path.clone() />
-            <Facts share=share.clone() destination=destination.clone() sample />
-            <MappingTable share=share destination mapping_path />
-        </div>
-        <div class="share-bar">{share_part}</div>
+        <ActionForm action>
+            <input type="hidden" name="share_id" value=share_id />
+            <input type="hidden" name="last_run" value=newest.get_untracked() prop:value=move || newest.get() />
+            <ErrorSummary form fields=&[("confirmed", "To confirm")] />
+            <div class="review">
+                <Findings findings=errors_only nothing_against destination=destination.clone() mapping_path=mapping_path.clone() />
+                <Warnings warnings=review.warnings share_id=share.id.to_string() can_share />
+                <OtherShares shares=review.other_shares destination=destination.endpoint_name.clone() />
+                <Facts share=share.clone() destination=destination.clone() sample />
+                <PreFlightPanel share_id=panel_id newest looking asked />
+                <MappingTable share=share destination mapping_path />
+            </div>
+            <div class="share-bar">{share_part}</div>
+        </ActionForm>
+    }
+    .into_any()
+}
+
+/// What has to be confirmed, each with its own sentence.
+#[component]
+fn Warnings(warnings: Vec<ReviewWarning>, share_id: String, can_share: bool) -> impl IntoView {
+    if warnings.is_empty() {
+        return ().into_any();
+    }
+    let heading = format!("{} to confirm", counted(warnings.len() as u64, "thing", "things"));
+    let items: Vec<_> = warnings
+        .into_iter()
+        .enumerate()
+        .map(|(index, warning)| {
+            let id = format!("confirmed-{index}");
+            let before = warning.confirmed.map(|confirmed| {
+                view! { <span class="soft">"Confirmed by "{confirmed.by}", "<Time at=confirmed.at /></span> }
+            });
+            let is_confirmed = before.is_some();
+            let way = warning.page.map(|page| {
+                view! { <a href=format!("/shares/{share_id}/{page}")>"Look at it"</a> }
+            });
+            view! {
+                <li>
+                    <input
+                        type="checkbox"
+                        id=id.clone()
+                        name=format!("confirmed[{index}]")
+                        value=warning.name
+                        checked=is_confirmed
+                        disabled=!can_share
+                    />
+                    <label for=id>{warning.message}</label>
+                    <span class="beside">{before}{way}</span>
+                </li>
+            }
+        })
+        .collect();
+    view! {
+        <section class="findings confirming" aria-labelledby="confirmed">
+            <h2 id="confirmed" tabindex="-1">{heading}</h2>
+            <ul>{items}</ul>
+        </section>
+    }
+    .into_any()
+}
+
+/// Other shares of the same audience to the same destination.
+#[component]
+fn OtherShares(shares: Vec<ShareSummary>, destination: String) -> impl IntoView {
+    if shares.is_empty() {
+        return ().into_any();
+    }
+    let items: Vec<_> = shares
+        .into_iter()
+        .map(|share| {
+            let segment = share.destination_segment.unwrap_or_default();
+            let mode = share.mode.map_or("", Mode::label);
+            view! { <li><a href=format!("/shares/{}", share.id)>{format!("“{segment}”")}</a>{format!(" ({mode})")}</li> }
+        })
+        .collect();
+    view! {
+        <section class="notice other-shares" aria-labelledby="other-shares">
+            <div>
+                <h2 id="other-shares">{format!("{destination} gets this audience already")}</h2>
+                <ul>{items}</ul>
+            </div>
+        </section>
     }
     .into_any()
 }
@@ -235,7 +343,15 @@ fn sample_sentence(rows: u32, valid: u32) -> AnyView {
 
 /// What the check found, each with the way to where it is mended.
 #[component]
-fn Findings(findings: Vec<Finding>, destination: Destination, mapping_path: String) -> impl IntoView {
+fn Findings(
+    findings: Vec<Finding>,
+    nothing_against: bool,
+    destination: Destination,
+    mapping_path: String,
+) -> impl IntoView {
+    if findings.is_empty() && !nothing_against {
+        return ().into_any();
+    }
     if findings.is_empty() {
         return view! {
             <p class="notice good">
@@ -245,26 +361,12 @@ fn Findings(findings: Vec<Finding>, destination: Destination, mapping_path: Stri
         }
         .into_any();
     }
-    let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
-    let warnings = findings.len() - errors;
-    let heading = match (errors, warnings) {
-        (0, warnings) => format!("{} to look at", counted(warnings as u64, "thing", "things")),
-        (errors, 0) => format!("{} to mend", counted(errors as u64, "thing", "things")),
-        (errors, warnings) => {
-            format!(
-                "{} to mend, {} to look at",
-                counted(errors as u64, "thing", "things"),
-                counted(warnings as u64, "thing", "things")
-            )
-        }
-    };
+    let errors = findings.len();
+    let heading = format!("{} to mend", counted(errors as u64, "thing", "things"));
     let items: Vec<_> = findings
         .into_iter()
         .map(|finding| {
-            let (tone, word) = match finding.severity {
-                Severity::Error => (Tone::Bad, "Error"),
-                Severity::Warning => (Tone::Warn, "Warning"),
-            };
+            let (tone, word) = (Tone::Bad, "Error");
             let way = match &finding.target {
                 Some(name) => {
                     let href = format!("{mapping_path}#field-{}", escaped(name));

@@ -19,6 +19,7 @@ use crate::{
         field::ErrorSummary,
         notice::Trouble,
         page::PageHead,
+        stale::{Seen, SeenVersion},
     },
     error::AppError,
     flash::{Form, FormState},
@@ -64,6 +65,7 @@ pub async fn save_when(
     #[server(default)] mode: String,
     #[server(default)] duplicates: String,
     #[server(default)] shrink_limit: String,
+    #[server(default)] seen: Seen,
 ) -> Result<(), AppError> {
     use model::{
         error::{FieldProblem, HubError},
@@ -87,7 +89,7 @@ pub async fn save_when(
             let problems = problems.map(|(_, field, message)| FieldProblem::new(field, message)).collect();
             return Err(HubError::Invalid { problems });
         };
-        hub.choose_handling(&actor, &id, Handling { mode, duplicates, shrink_limit }).await
+        hub.choose_handling_over(&actor, &id, Handling { mode, duplicates, shrink_limit }, seen.version()).await
     };
     match saved.await {
         Ok(share) => {
@@ -95,8 +97,12 @@ pub async fn save_when(
             Ok(())
         }
         Err(error) => {
-            let values =
-                [("mode", mode.as_str()), ("duplicates", duplicates.as_str()), ("shrink_limit", shrink_limit.as_str())];
+            let values = [
+                ("mode", mode.as_str()),
+                ("duplicates", duplicates.as_str()),
+                ("shrink_limit", shrink_limit.as_str()),
+                ("seen", seen.version.as_str()),
+            ];
             Err(crate::flash::fail(&format!("/shares/{share_id}/when"), &values, error).await)
         }
     }
@@ -137,6 +143,7 @@ fn Loaded(data: WhenData, form: FormState, action: ServerAction<SaveWhen>) -> im
     let identity = identity_names(&share, &destination);
     let chosen = Duplicates::parse(&form.value("duplicates")).unwrap_or(share.duplicates);
     let (share_id, mapping_path) = (share.id.to_string(), format!("/shares/{}/mapping", share.id));
+    let page_path = format!("/shares/{}/when", share.id);
     let review_path = format!("/shares/{}/review", share.id);
     let lead = format!("How “{}” in {} is changed, and when.", destination.segment.name(), destination.endpoint_name);
     view! {
@@ -150,6 +157,7 @@ fn Loaded(data: WhenData, form: FormState, action: ServerAction<SaveWhen>) -> im
                 fields=&[("mode", "What happens to the segment"), ("duplicates", "Rows of the same person"), ("shrink_limit", "Hold for approval")]
             />
             <input type="hidden" name="share_id" value=share_id />
+            <SeenVersion form=form.clone() version=share.handling_version page=page_path />
             <fieldset id="mode" class="modes" disabled=!may_share>
                 <legend>"What happens to the segment"</legend>
                 <Modes share=share.clone() destination=destination.clone() members mode form=form.clone() />

@@ -68,6 +68,15 @@ pub fn Footer(
                 {failure.message}
                 {failure.is_signed_out.then(|| view! { " "<a href="/sign-in" target="_blank">"Sign in, in another tab"</a> })}
             </p>
+            {failure
+                .is_outdated
+                .then(|| {
+                    view! {
+                        <button type="button" class="button quiet" on:click=move |_| saver.save_in_place()>
+                            "Put mine in its place"
+                        </button>
+                    }
+                })}
             <button
                 type="button"
                 class="button quiet"

@@ -60,6 +60,7 @@ use crate::{
         field::ErrorSummary,
         notice::{Done, Trouble},
         page::PageHead,
+        stale::{Seen, SeenVersion},
     },
     error::AppError,
     flash::{Form, FormState},
@@ -97,12 +98,18 @@ pub async fn mapping_page(share_id: String) -> Result<MappingData, AppError> {
     Ok(MappingData { share, sample })
 }
 
-/// Saves the mapping, while the page's program runs.
+/// Saves the mapping, while the page's program runs; its new version. `seen` is the version that the page was made from, or saved last: when there is
+/// a newer one, somebody else was faster, and nothing is saved. Without it whatever is there is replaced.
 #[server(endpoint = "save_mapping", input = Json)]
-pub async fn save_mapping(share_id: String, mapping: Mapping) -> Result<(), AppError> {
+pub async fn save_mapping(
+    share_id: String,
+    mapping: Mapping,
+    #[server(default)] seen: Option<u32>,
+) -> Result<u32, AppError> {
     let actor = crate::session::actor().await?;
     let id = crate::session::answer(crate::pages::parse_id(&share_id, "share")).await?;
-    crate::session::answer(crate::session::hub().save_mapping(&actor, &id, mapping).await).await.map(|_| ())
+    let saved = crate::session::hub().save_mapping_over(&actor, &id, mapping, seen).await;
+    crate::session::answer(saved).await.map(|share| share.mapping_version)
 }
 
 /// Saves the mapping as the plain form says it. `accept` names a suggestion to take over (a destination field, or all confident ones); `then` is
@@ -115,6 +122,7 @@ pub async fn save_mapping_form(
     #[server(default)] act: String,
     #[server(default)] preset: String,
     #[server(default)] then: String,
+    #[server(default)] seen: Seen,
 ) -> Result<(), AppError> {
     let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
     let page = format!("/shares/{share_id}/mapping");
@@ -134,7 +142,7 @@ pub async fn save_mapping_form(
         if let Some(act) = &act {
             said = posted::with_act(said.clone(), act, &links, &preset, &board);
         }
-        hub.save_mapping(&actor, &id, said.clone()).await
+        hub.save_mapping_over(&actor, &id, said.clone(), seen.version()).await
     };
     match saved.await {
         Ok(share) if then == "next" && accept.is_empty() && act.is_none() => {
@@ -155,7 +163,7 @@ pub async fn save_mapping_form(
         }
         Err(error) => {
             let unsaved = serde_json::to_string(&said).unwrap_or_default();
-            Err(crate::flash::fail(&page, &[(UNSAVED, &unsaved)], error).await)
+            Err(crate::flash::fail(&page, &[(UNSAVED, &unsaved), ("seen", &seen.version)], error).await)
         }
     }
 }
@@ -211,7 +219,7 @@ fn Loaded(
     let unsaved: Option<Mapping> = serde_json::from_str(&form.value(UNSAVED)).ok();
     let first = unsaved.unwrap_or_else(|| share.mapping.clone());
     let work = Work::new(board, data.sample, first, show_values, opened, may_edit);
-    let saver = Saver::new(share.id.to_string(), work.mapping, share.mapping.clone());
+    let saver = Saver::new(share.id.to_string(), work.mapping, share.mapping.clone(), share.mapping_version);
     let curves = RwSignal::new(Vec::new());
     // What was chosen while the program was on its way is looked at here, before the lists are given their values, and taken over once the page is
     // the one that the server rendered.
@@ -234,6 +242,7 @@ fn Loaded(
     let destination_path = format!("/shares/{}/destination", share.id);
     let action = <SaveMappingForm as leptos::server_fn::ServerFn>::url();
     let page_path = format!("/shares/{}/mapping", share.id);
+    let seen_page = page_path.clone();
     let notice = form.notice();
     let whole = move || {
         // Before anything is mapped this would only say that nothing is.
@@ -252,7 +261,7 @@ fn Loaded(
         </PageHead>
         <Steps share=share.clone() current=Step::Mapping />
         {notice.map(|notice| view! { <Done text=notice /> })}
-        <ErrorSummary form />
+        <ErrorSummary form=form.clone() />
         <noscript>
             <p class="notice">
                 "Choose what feeds each field from its list, and save. Drawing links with the pointer needs JavaScript."
@@ -277,6 +286,7 @@ fn Loaded(
                 // Enter in a field saves, and does not press the first button that happens to stand in the form.
                 <button type="submit" class="visually-hidden" name="then" value="stay" tabindex="-1" aria-hidden="true">"Save"</button>
                 <input type="hidden" name="share_id" value=share.id.to_string() />
+                <SeenVersion form version=share.mapping_version page=seen_page />
                 <div class="canvas-tools">
                     <p class="hint" id="carry-help" hidden=!may_edit>
                         <span class="needs-program">

@@ -37,6 +37,8 @@ pub struct Failure {
     pub message: String,
     /// Signing in again, in another tab, mends it.
     pub is_signed_out: bool,
+    /// Somebody else was faster; the person may put this mapping in place of theirs.
+    pub is_outdated: bool,
     /// It is tried again without anybody's doing.
     pub passes: bool,
 }
@@ -59,7 +61,8 @@ impl Failure {
             }
             AppError::Hub(error) => (error.to_string(), false),
         };
-        Self { message, is_signed_out, passes }
+        let is_outdated = matches!(error, AppError::Hub(HubError::Outdated { .. }));
+        Self { message, is_signed_out, is_outdated, passes }
     }
 }
 
@@ -78,20 +81,22 @@ pub struct Saver {
     share_id: StoredValue<String>,
     mapping: Memo<Mapping>,
     on_server: StoredValue<Mapping>,
+    /// The version that is on the server, as far as this page knows; none once the person wants theirs in place of whatever is there.
+    version: StoredValue<Option<u32>>,
     waiting: StoredValue<Option<TimeoutHandle>>,
     failures: StoredValue<u32>,
     then: StoredValue<Option<Callback<()>>>,
 }
 
 impl Saver {
-    /// Saves `mapping` from now on, a moment after each change; `on_server` is what the server has.
-    pub fn new(share_id: String, mapping: Memo<Mapping>, on_server: Mapping) -> Self {
+    /// Saves `mapping` from now on, a moment after each change; `on_server` is what the server has, as that version.
+    pub fn new(share_id: String, mapping: Memo<Mapping>, on_server: Mapping, version: u32) -> Self {
         let is_same = mapping.with_untracked(|mapping| *mapping == on_server);
         let state = if is_same {
             SaveState::Saved
         } else {
             let message = "The last form could not be saved.".to_owned();
-            SaveState::Failed(Failure { message, is_signed_out: false, passes: false })
+            SaveState::Failed(Failure { message, is_signed_out: false, is_outdated: false, passes: false })
         };
         let saver = Self {
             state: RwSignal::new(state),
@@ -99,6 +104,7 @@ impl Saver {
             share_id: StoredValue::new(share_id),
             mapping,
             on_server: StoredValue::new(on_server),
+            version: StoredValue::new(Some(version)),
             waiting: StoredValue::new(None),
             failures: StoredValue::new(0),
             then: StoredValue::new(None),
@@ -192,7 +198,7 @@ impl Saver {
             return true;
         };
         self.keep();
-        let json = serde_json::to_string(&SaveMapping { share_id, mapping });
+        let json = serde_json::to_string(&SaveMapping { share_id, mapping, seen: self.seen() });
         json.is_ok_and(|json| keep::send(SaveMapping::url(), &json))
     }
 
@@ -206,8 +212,9 @@ impl Saver {
         let (Some(share_id), Some(mapping)) = (self.share_id.try_get_value(), self.mapping.try_get_untracked()) else {
             return;
         };
+        let seen = self.seen();
         spawn_local(async move {
-            if save_mapping(share_id.clone(), mapping).await.is_ok() {
+            if save_mapping(share_id.clone(), mapping, seen).await.is_ok() {
                 keep::forget(&share_id);
             }
         });
@@ -216,6 +223,16 @@ impl Saver {
     /// Saves now, then does `then`; when it can't be saved, that is said and nothing more is done.
     pub fn save_then(self, then: Callback<()>) {
         self.then.set_value(Some(then));
+        self.save();
+    }
+
+    fn seen(self) -> Option<u32> {
+        self.version.try_get_value().flatten()
+    }
+
+    /// Saves now, in place of what somebody else has saved meanwhile.
+    pub fn save_in_place(self) {
+        self.version.set_value(None);
         self.save();
     }
 
@@ -244,8 +261,9 @@ impl Saver {
             if !self.has_failed() {
                 self.state.try_set(SaveState::Saving);
             }
-            match save_mapping(share_id, mapping.clone()).await {
-                Ok(()) => {
+            match save_mapping(share_id, mapping.clone(), self.seen()).await {
+                Ok(version) => {
+                    self.version.try_set_value(Some(version));
                     self.on_server.try_update_value(|on_server| *on_server = mapping);
                 }
                 Err(error) => break Err(Failure::of(&error)),
