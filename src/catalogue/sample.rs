@@ -178,7 +178,7 @@ async fn read(client: &EndpointClient, job_id: &JobId, job: &Job) -> std::result
     };
     match ended {
         Ok(()) | Err(SampleError::Enough) => {
-            Ok(Sample { columns: reader.header().unwrap_or_default().to_vec(), rows, problem: None })
+            Ok(Sample { columns: reader.header().unwrap_or_default().to_vec(), rows, problem: None, profile: None })
         }
         Err(error) => Err(error),
     }

@@ -110,16 +110,64 @@ impl Hub {
         Ok(summaries)
     }
 
-    /// The names of the destinations that each audience was shared to, for the catalogue.
+    /// The shares of an endpoint's audiences that have been used, the last changed first.
+    pub(crate) async fn active_shares_from(&self, actor: &Actor, id: &EndpointId) -> Result<Vec<ShareSummary>> {
+        let sql = AssertSqlSafe(format!(
+            "{SUMMARY} and a.endpoint_id = $2 and s.state = 'active' order by s.updated_at desc, s.id desc limit {MOST_LISTED}"
+        ));
+        let rows = sqlx::query(sql)
+            .bind(actor.account_id.as_str())
+            .bind(id.as_str())
+            .fetch_all(self.database().reader())
+            .await;
+        self.summaries(actor, &rows.map_err(internal)?).await
+    }
+
+    /// The destinations that each audience was shared to, for the catalogue.
     pub(crate) async fn destinations_by_audience(
         &self,
         account_id: &AccountId,
-    ) -> Result<HashMap<AudienceId, Vec<String>>> {
-        let sql =
-            "select distinct s.audience_id, e.name from share s join endpoint e on e.id = s.destination_endpoint_id
-            where s.account_id = $1 and s.state = 'active' order by e.name";
+    ) -> Result<HashMap<AudienceId, Vec<EndpointId>>> {
+        let sql = "select distinct audience_id, destination_endpoint_id from share
+            where account_id = $1 and state = 'active' and destination_endpoint_id is not null";
         let rows =
             sqlx::query(sql).bind(account_id.as_str()).fetch_all(self.database().reader()).await.map_err(internal)?;
+        let mut destinations: HashMap<AudienceId, Vec<EndpointId>> = HashMap::new();
+        for row in &rows {
+            let id = parsed_id(row, "audience_id").map_err(internal)?;
+            destinations.entry(id).or_default().push(parsed_id(row, "destination_endpoint_id").map_err(internal)?);
+        }
+        Ok(destinations)
+    }
+
+    /// Changes whenever [`Self::destinations_by_audience`] may: how many shares have been used, and when one of them last changed.
+    pub(crate) async fn shares_stamp(&self, account_id: &AccountId) -> Result<(i64, i64)> {
+        let sql = "select count(*) as many, coalesce(max(updated_at), 0) as latest from share where account_id = $1 and state = 'active'";
+        let row =
+            sqlx::query(sql).bind(account_id.as_str()).fetch_one(self.database().reader()).await.map_err(internal)?;
+        Ok((row.try_get("many").map_err(internal)?, row.try_get("latest").map_err(internal)?))
+    }
+
+    /// The names of the destinations that these audiences were shared to.
+    pub(crate) async fn destination_names(
+        &self,
+        account_id: &AccountId,
+        audiences: &[&AudienceId],
+    ) -> Result<HashMap<AudienceId, Vec<String>>> {
+        if audiences.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let places: Vec<String> = (0..audiences.len()).map(|place| format!("${}", place + 2)).collect();
+        let sql = format!(
+            "select distinct s.audience_id, e.name from share s join endpoint e on e.id = s.destination_endpoint_id
+             where s.account_id = $1 and s.state = 'active' and s.audience_id in ({}) order by e.name",
+            places.join(", ")
+        );
+        let mut query = sqlx::query(AssertSqlSafe(sql)).bind(account_id.as_str());
+        for id in audiences {
+            query = query.bind(id.as_str());
+        }
+        let rows = query.fetch_all(self.database().reader()).await.map_err(internal)?;
         let mut names: HashMap<AudienceId, Vec<String>> = HashMap::new();
         for row in &rows {
             let id = parsed_id(row, "audience_id").map_err(internal)?;
@@ -131,7 +179,7 @@ impl Hub {
     /// A share, with everything that its pages show.
     pub async fn share(&self, actor: &Actor, id: &ShareId) -> Result<ShareView> {
         let row = self.share_row(actor, id).await?;
-        let audience = self.audience(actor, &row.audience_id).await?;
+        let audience = self.audience_row(&actor.account_id, &row.audience_id).await?;
         let destination = match (&row.destination_endpoint_id, row.segment, row.mode) {
             (Some(endpoint_id), Some(segment), Some(mode)) => {
                 let endpoint = self.connected_endpoint(&actor.account_id, endpoint_id).await?;

@@ -14,7 +14,7 @@ use super::{Stage, admin, application::Application, application::segment, connec
 
 async fn audience(stage: &Stage, actor: &Actor, application: &Application) -> AudienceId {
     connected(&stage.hub, actor, "CRM", &application.url).await;
-    let query = AudienceQuery { text: String::new(), endpoint: None, page: 1 };
+    let query = AudienceQuery::default();
     stage.hub.audiences(actor, &query).await.expect("searches").items.remove(0).id
 }
 
