@@ -570,6 +570,8 @@ pub struct AudienceChange {
 pub struct SizePoint {
     /// When it was noticed.
     pub at: String,
+    /// The same in milliseconds since 1970, to draw it.
+    pub at_ms: i64,
     /// Members from then on.
     pub size: u64,
     /// How many more than before (or fewer); none at the first point.

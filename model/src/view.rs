@@ -330,6 +330,8 @@ pub struct AudienceView {
     pub profile: Option<AudienceProfile>,
     /// How its size went, the oldest first.
     pub sizes: Vec<SizePoint>,
+    /// Until when the last of these sizes is known to hold, in milliseconds since 1970.
+    pub sizes_until_ms: i64,
     /// What changed in it, the newest first, at most 20.
     pub changes: Vec<AudienceChange>,
     /// Its endpoint could not be read when it last was due: what is shown is as it last was.
@@ -387,6 +389,8 @@ pub struct ShareSummary {
     pub last_run: Option<RunId>,
     /// That run's state.
     pub last_run_state: Option<RunState>,
+    /// When that run ended; while it has not, when it was asked for.
+    pub last_run_at: Option<String>,
     /// When it last changed.
     pub updated_at: String,
 }

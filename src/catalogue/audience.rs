@@ -42,6 +42,7 @@ pub(crate) struct AudienceRow {
     pub(super) label: Option<SegmentLabel>,
     statistics: Option<SegmentStatistics>,
     first_seen_at: i64,
+    seen_at: i64,
 }
 
 impl Hub {
@@ -53,6 +54,10 @@ impl Hub {
         let changes = self.changes("c.audience_id", account_id, id.as_str(), CHANGES_OF_AUDIENCE).await;
         let endpoint = self.connected_endpoint(account_id, &row.summary.endpoint_id).await?;
         let read = self.sources_read(account_id).await?;
+        let sizes_until_ms = match (row.summary.vanished_at.is_some(), read.0.get(&row.summary.endpoint_id)) {
+            (false, Some(SourceRead { read_at: Some(read_at), .. })) => row.seen_at.max(*read_at),
+            _ => row.seen_at,
+        };
         let mut summaries = vec![row.summary];
         read.note_seen(&mut summaries[0]);
         self.add_shared_to(account_id, &mut summaries).await?;
@@ -62,6 +67,7 @@ impl Hub {
             fields: row.fields,
             label: row.label,
             sizes,
+            sizes_until_ms,
             changes: changes.map_err(internal)?,
             stale: read.stale_source(&summary.endpoint_id, &summary.endpoint_name),
             can_refresh: endpoint.description.producer.is_some_and(|side| side.movement == Movement::Pull),
@@ -129,15 +135,14 @@ impl Hub {
                 && rows.len() < MOST_POINTS as usize
             {
                 // What it was from the beginning on is known by the first change only.
-                let at = rfc3339(audience.first_seen_at.min(at));
-                points.push(SizePoint { at, size: size(before), difference: None });
+                points.push(point(audience.first_seen_at.min(at), size(before), None));
             }
-            points.push(SizePoint { at: rfc3339(at), size: size(now), difference: before.map(|before| now - before) });
+            points.push(point(at, size(now), before.map(|before| now - before)));
         }
         if points.is_empty()
             && let Some(size) = audience.summary.size
         {
-            points.push(SizePoint { at: rfc3339(audience.first_seen_at), size, difference: None });
+            points.push(point(audience.first_seen_at, size, None));
         }
         Ok(points)
     }
@@ -261,6 +266,10 @@ impl SourcesRead {
     }
 }
 
+fn point(at_ms: i64, size: u64, difference: Option<i64>) -> SizePoint {
+    SizePoint { at: rfc3339(at_ms), at_ms, size, difference }
+}
+
 fn told(statistics: SegmentStatistics, at: Option<String>) -> AudienceProfile {
     let fields = statistics.fields.into_iter().map(|field| FieldProfile {
         name: field.name,
@@ -300,6 +309,7 @@ fn audience_row(row: &AnyRow) -> std::result::Result<AudienceRow, StoreError> {
         statistics: decoded(row, "statistics")?,
         first_seen_at: row.try_get::<Option<i64>, _>("first_seen_at")?.unwrap_or(seen_at),
         withdrawn: withdrawn.is_some(),
+        seen_at,
         fields,
     })
 }

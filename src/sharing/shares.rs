@@ -101,9 +101,10 @@ impl Hub {
         let mut summaries = Vec::new();
         for row in rows {
             let mut summary = share_summary(row).map_err(internal)?;
-            if let Some((run, state)) = runs.remove(&summary.id) {
+            if let Some((run, state, at)) = runs.remove(&summary.id) {
                 summary.last_run = Some(run);
                 summary.last_run_state = Some(state);
+                summary.last_run_at = Some(at);
             }
             summaries.push(summary);
         }
@@ -351,6 +352,7 @@ fn share_summary(row: &AnyRow) -> std::result::Result<ShareSummary, StoreError> 
         mode: mode(row)?,
         last_run: None,
         last_run_state: None,
+        last_run_at: None,
         updated_at: rfc3339(row.try_get("updated_at")?),
     })
 }
