@@ -43,17 +43,90 @@ struct Arguments {
 }
 
 const FIRST: [&str; 24] = [
-    "Newsletter", "Loyal", "Lapsed", "High-value", "New", "Returning", "Premium", "Seasonal", "Lisbon", "São Paulo", "München", "Kraków",
-    "Autumn", "Winter", "Summer", "Birthday", "Cart", "Win-back", "Mobile", "Retail", "Wholesale", "Student", "Family", "Dormant",
+    "Newsletter",
+    "Loyal",
+    "Lapsed",
+    "High-value",
+    "New",
+    "Returning",
+    "Premium",
+    "Seasonal",
+    "Lisbon",
+    "São Paulo",
+    "München",
+    "Kraków",
+    "Autumn",
+    "Winter",
+    "Summer",
+    "Birthday",
+    "Cart",
+    "Win-back",
+    "Mobile",
+    "Retail",
+    "Wholesale",
+    "Student",
+    "Family",
+    "Dormant",
 ];
 const SECOND: [&str; 16] = [
-    "subscribers", "customers", "members", "visitors", "buyers", "accounts", "leads", "prospects", "households", "travellers", "readers",
-    "donors", "players", "drivers", "guests", "patients",
+    "subscribers",
+    "customers",
+    "members",
+    "visitors",
+    "buyers",
+    "accounts",
+    "leads",
+    "prospects",
+    "households",
+    "travellers",
+    "readers",
+    "donors",
+    "players",
+    "drivers",
+    "guests",
+    "patients",
 ];
 const WORDS: [&str; 40] = [
-    "people", "who", "bought", "opened", "clicked", "within", "the", "last", "thirty", "days", "and", "have", "not", "unsubscribed", "since",
-    "from", "shop", "store", "online", "campaign", "email", "phone", "consent", "marketing", "region", "north", "south", "spent", "more",
-    "than", "hundred", "euros", "category", "shoes", "garden", "kitchen", "insurance", "trial", "renewal", "churn",
+    "people",
+    "who",
+    "bought",
+    "opened",
+    "clicked",
+    "within",
+    "the",
+    "last",
+    "thirty",
+    "days",
+    "and",
+    "have",
+    "not",
+    "unsubscribed",
+    "since",
+    "from",
+    "shop",
+    "store",
+    "online",
+    "campaign",
+    "email",
+    "phone",
+    "consent",
+    "marketing",
+    "region",
+    "north",
+    "south",
+    "spent",
+    "more",
+    "than",
+    "hundred",
+    "euros",
+    "category",
+    "shoes",
+    "garden",
+    "kitchen",
+    "insurance",
+    "trial",
+    "renewal",
+    "churn",
 ];
 
 fn fields(kind: usize) -> Vec<Field> {
@@ -82,18 +155,23 @@ fn segments(endpoint: usize, many: usize) -> Vec<Segment> {
         made.push((pick(&FIRST), pick(&SECOND), description.join(" "), pick(&WORDS), pick(&SECOND), number));
     }
     let mut random = StdRng::seed_from_u64(1_000 + endpoint as u64);
-    let segment = |(first, second, description, tag, other, number): (String, String, String, String, String, usize)| Segment {
-        id: number.to_string(),
-        name: format!("{first} {second} {endpoint}{number:05}"),
-        description: Some(format!("{description} ref{number:05}x{endpoint}")),
-        size: random.random_bool(0.9).then(|| 10_u64.pow(random.random_range(0..7)) * random.random_range(1..10)),
-        size_is_estimate: false,
-        updated_at: Some(format!("2026-{:02}-{:02}T00:00:00Z", random.random_range(1..12), random.random_range(1..29))),
-        fields: fields(number % 40),
-        tags: vec![tag, other],
-        label: Some(SegmentLabel { owner: Some(format!("Team {}", number % 30)), ..SegmentLabel::default() }),
-        statistics: None,
-    };
+    let segment =
+        |(first, second, description, tag, other, number): (String, String, String, String, String, usize)| Segment {
+            id: number.to_string(),
+            name: format!("{first} {second} {endpoint}{number:05}"),
+            description: Some(format!("{description} ref{number:05}x{endpoint}")),
+            size: random.random_bool(0.9).then(|| 10_u64.pow(random.random_range(0..7)) * random.random_range(1..10)),
+            size_is_estimate: false,
+            updated_at: Some(format!(
+                "2026-{:02}-{:02}T00:00:00Z",
+                random.random_range(1..12),
+                random.random_range(1..29)
+            )),
+            fields: fields(number % 40),
+            tags: vec![tag, other],
+            label: Some(SegmentLabel { owner: Some(format!("Team {}", number % 30)), ..SegmentLabel::default() }),
+            statistics: None,
+        };
     made.into_iter().map(segment).collect()
 }
 
@@ -157,35 +235,66 @@ fn kinds() -> Vec<(&'static str, Asked)> {
     vec![
         ("everything", Box::new(|_| words(String::new()))),
         ("one word", Box::new(|random| words(one(&SECOND, random)))),
-        ("as one types", Box::new(|random| {
-            let text = format!("{} {}", one(&FIRST, random), one(&SECOND, random));
-            let typed = random.random_range(1..=text.chars().count());
-            words(text.chars().take(typed).collect())
-        })),
-        ("three words", Box::new(|random| words(format!("{} {} {}", one(&FIRST, random), one(&SECOND, random), one(&WORDS, random))))),
-        ("with a slip", Box::new(|random| {
-            let slip = slipped(&one(&SECOND, random), random);
-            words(format!("{} {slip}", one(&FIRST, random)))
-        })),
-        ("slips in both", Box::new(|random| {
-            let (first, second) = (one(&FIRST, random), one(&SECOND, random));
-            words(format!("{} {}", slipped(&first, random), slipped(&second, random)))
-        })),
-        ("nothing to find", Box::new(|random| words(format!("{} zzzqqqxx{}", one(&FIRST, random), random.random_range(0..99))))),
-        ("one of a kind", Box::new(|random| words(format!("ref{:05}x{}", random.random_range(0..5_000), random.random_range(0..ENDPOINTS))))),
-        ("narrowed", Box::new(|random| AudienceQuery {
-            sizes: vec![SizeBand::Thousands, SizeBand::Millions],
-            identifiers: vec![IdentifierKind::Email, IdentifierKind::Phone],
-            freshness: vec![Freshness::Older],
-            tags: vec![one(&WORDS, random)],
-            ..words(one(&SECOND, random))
-        })),
-        ("sorted, deep page", Box::new(|random| AudienceQuery {
-            sort: if random.random_bool(0.5) { AudienceSort::Largest } else { AudienceSort::Freshest },
-            page: random.random_range(1..1_900),
-            ..words(String::new())
-        })),
-        ("words, deep page", Box::new(|random| AudienceQuery { page: random.random_range(1..100), ..words(one(&SECOND, random)) })),
+        (
+            "as one types",
+            Box::new(|random| {
+                let text = format!("{} {}", one(&FIRST, random), one(&SECOND, random));
+                let typed = random.random_range(1..=text.chars().count());
+                words(text.chars().take(typed).collect())
+            }),
+        ),
+        (
+            "three words",
+            Box::new(|random| {
+                words(format!("{} {} {}", one(&FIRST, random), one(&SECOND, random), one(&WORDS, random)))
+            }),
+        ),
+        (
+            "with a slip",
+            Box::new(|random| {
+                let slip = slipped(&one(&SECOND, random), random);
+                words(format!("{} {slip}", one(&FIRST, random)))
+            }),
+        ),
+        (
+            "slips in both",
+            Box::new(|random| {
+                let (first, second) = (one(&FIRST, random), one(&SECOND, random));
+                words(format!("{} {}", slipped(&first, random), slipped(&second, random)))
+            }),
+        ),
+        (
+            "nothing to find",
+            Box::new(|random| words(format!("{} zzzqqqxx{}", one(&FIRST, random), random.random_range(0..99)))),
+        ),
+        (
+            "one of a kind",
+            Box::new(|random| {
+                words(format!("ref{:05}x{}", random.random_range(0..5_000), random.random_range(0..ENDPOINTS)))
+            }),
+        ),
+        (
+            "narrowed",
+            Box::new(|random| AudienceQuery {
+                sizes: vec![SizeBand::Thousands, SizeBand::Millions],
+                identifiers: vec![IdentifierKind::Email, IdentifierKind::Phone],
+                freshness: vec![Freshness::Older],
+                tags: vec![one(&WORDS, random)],
+                ..words(one(&SECOND, random))
+            }),
+        ),
+        (
+            "sorted, deep page",
+            Box::new(|random| AudienceQuery {
+                sort: if random.random_bool(0.5) { AudienceSort::Largest } else { AudienceSort::Freshest },
+                page: random.random_range(1..1_900),
+                ..words(String::new())
+            }),
+        ),
+        (
+            "words, deep page",
+            Box::new(|random| AudienceQuery { page: random.random_range(1..100), ..words(one(&SECOND, random)) }),
+        ),
     ]
 }
 
@@ -224,7 +333,12 @@ async fn main() -> anyhow::Result<()> {
         };
         endpoints.push(hub.connect_endpoint(&actor, connect).await.context("connecting")?);
     }
-    println!("{}: {} audiences connected and read in {:.1} s", kind(&url), arguments.audiences, begun.elapsed().as_secs_f64());
+    println!(
+        "{}: {} audiences connected and read in {:.1} s",
+        kind(&url),
+        arguments.audiences,
+        begun.elapsed().as_secs_f64()
+    );
     let begun = Instant::now();
     let report = hub.refresh_audiences(&actor, &endpoints[0]).await?;
     println!("one endpoint refreshed, nothing new: {:.0} ms ({})", milliseconds(begun), report.sentence());
@@ -236,7 +350,10 @@ async fn main() -> anyhow::Result<()> {
     let begun = Instant::now();
     let found = hub.audiences(&actor, &AudienceQuery::default()).await?;
     println!("first search, which makes the index: {:.0} ms, {} found", milliseconds(begun), found.total);
-    println!("resident memory: {before:.0} MB at the start, {cold:.0} MB before the index, {:.0} MB after", resident()?);
+    println!(
+        "resident memory: {before:.0} MB at the start, {cold:.0} MB before the index, {:.0} MB after",
+        resident()?
+    );
     println!("{:<20}{:>8}{:>8}{:>8}{:>8}{:>10}", "milliseconds", "p50", "p95", "p99", "most", "hits");
     let mut all = Vec::new();
     for (name, mut ask) in kinds() {
@@ -263,7 +380,9 @@ async fn measure(hub: &Hub, actor: &Actor, searches: usize, ask: &mut Asked) -> 
 
 fn line(name: &str, took: &mut [f64], hits: u64) {
     took.sort_by(f64::total_cmp);
-    let at = |share: f64| took.get(((took.len() as f64 * share) as usize).min(took.len().saturating_sub(1))).copied().unwrap_or(0.0);
+    let at = |share: f64| {
+        took.get(((took.len() as f64 * share) as usize).min(took.len().saturating_sub(1))).copied().unwrap_or(0.0)
+    };
     println!("{name:<20}{:>8.1}{:>8.1}{:>8.1}{:>8.1}{hits:>10}", at(0.5), at(0.95), at(0.99), at(1.0));
 }
 

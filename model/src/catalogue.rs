@@ -657,12 +657,14 @@ mod tests {
 
     #[test]
     fn bands_meet_without_a_gap() {
-        let bands = [0, 1, 999, 1_000, 9_999, 10_000, 99_999, 100_000, 999_999, 1_000_000].map(|n| SizeBand::of(Some(n)));
+        let bands =
+            [0, 1, 999, 1_000, 9_999, 10_000, 99_999, 100_000, 999_999, 1_000_000].map(|n| SizeBand::of(Some(n)));
         let expected = [0, 1, 1, 2, 2, 3, 3, 4, 4, 5].map(|at| SizeBand::ALL[at]);
         assert_eq!(bands, expected);
         assert_eq!(SizeBand::of(None), SizeBand::NotTold);
         let hour = 60 * 60 * 1000;
-        let ages = [0, 24 * hour, 24 * hour + 1, 7 * 24 * hour, 30 * 24 * hour, 31 * 24 * hour].map(|age| Freshness::of(Some(age)));
+        let ages = [0, 24 * hour, 24 * hour + 1, 7 * 24 * hour, 30 * 24 * hour, 31 * 24 * hour]
+            .map(|age| Freshness::of(Some(age)));
         assert_eq!(ages, [0, 0, 1, 1, 2, 3].map(|at| Freshness::ALL[at]));
     }
 
@@ -672,16 +674,27 @@ mod tests {
         assert_eq!(distinct_estimate(20, 20, 20, 0, 20, Some(5_000)), Distinct::AllDifferent);
         assert_eq!(distinct_estimate(4, 1_000, 0, 0, 1_000, Some(5_000)), Distinct::About(4), "nothing new turns up");
         assert_eq!(distinct_estimate(600, 1_000, 400, 100, 1_000, Some(5_000)), Distinct::About(1_400));
-        assert_eq!(distinct_estimate(999, 1_000, 998, 1, 1_000, Some(5_000)), Distinct::About(5_000), "never more than rows");
+        assert_eq!(
+            distinct_estimate(999, 1_000, 998, 1, 1_000, Some(5_000)),
+            Distinct::About(5_000),
+            "never more than rows"
+        );
     }
 
     #[test]
     fn changes_are_said_in_sentences() {
-        let change = ChangeKind::Fields { added: vec!["city".into(), "zip".into()], removed: vec!["fax".into()], changed: vec![] };
+        let change = ChangeKind::Fields {
+            added: vec!["city".into(), "zip".into()],
+            removed: vec!["fax".into()],
+            changed: vec![],
+        };
         assert_eq!(change.sentence(), "Fields added: city, zip. Field removed: fax.");
         assert_eq!(ChangeKind::Size { before: 10, after: 4 }.sentence(), "Shrank by 6, from 10 to 4.");
         let report = RefreshReport { offered: 7, new: 1, vanished: 2, ..RefreshReport::default() };
         assert_eq!(report.sentence(), "7 audiences, 1 new, 2 no longer offered.");
-        assert_eq!(RefreshReport { offered: 1, ..RefreshReport::default() }.sentence(), "1 audience, nothing has changed.");
+        assert_eq!(
+            RefreshReport { offered: 1, ..RefreshReport::default() }.sentence(),
+            "1 audience, nothing has changed."
+        );
     }
 }

@@ -3,9 +3,7 @@
 use std::collections::HashMap;
 
 use model::{
-    catalogue::{
-        AudienceChange, AudienceProfile, CountedBy, Distinct, FieldProfile, Marks, SizePoint, StaleSource,
-    },
+    catalogue::{AudienceChange, AudienceProfile, CountedBy, Distinct, FieldProfile, Marks, SizePoint, StaleSource},
     contract::{Movement, SegmentLabel, SegmentStatistics},
     error::HubError,
     field::{Field, FieldKind},
@@ -28,7 +26,8 @@ const CHANGES_OF_ENDPOINT: u32 = 50;
 /// Points of an audience's size on its page.
 const MOST_POINTS: u32 = 200;
 
-const COLUMNS: &str = "a.id, a.endpoint_id, a.segment_id, a.name, a.description, a.size, a.size_is_estimate, a.fields, a.tags, a.label,
+const COLUMNS: &str =
+    "a.id, a.endpoint_id, a.segment_id, a.name, a.description, a.size, a.size_is_estimate, a.fields, a.tags, a.label,
     a.statistics, a.updated_at, a.seen_at, a.first_seen_at, a.withdrawn_at, e.name as endpoint_name";
 
 /// An audience as it is kept.
@@ -124,7 +123,8 @@ impl Hub {
             "select s.at, s.size, s.size_before from audience_size s join audience a on a.id = s.audience_id
              where a.account_id = $1 and s.audience_id = $2 order by s.at desc limit {MOST_POINTS}"
         ));
-        let rows = sqlx::query(sql).bind(account_id.as_str()).bind(id.as_str()).fetch_all(self.database().reader()).await?;
+        let rows =
+            sqlx::query(sql).bind(account_id.as_str()).bind(id.as_str()).fetch_all(self.database().reader()).await?;
         let size = |size: i64| u64::try_from(size).unwrap_or(0);
         let mut points = Vec::with_capacity(rows.len() + 1);
         for row in rows.iter().rev() {

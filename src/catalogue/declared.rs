@@ -16,7 +16,8 @@ use crate::{
     store::StoreError,
 };
 
-const COLUMNS: &str = "segment_id, name, description, size, size_is_estimate, updated_at, fields, tags, label, statistics";
+const COLUMNS: &str =
+    "segment_id, name, description, size, size_is_estimate, updated_at, fields, tags, label, statistics";
 
 impl Hub {
     /// Declares an audience, or changes it; one that was withdrawn is there again. Says whether it is new.

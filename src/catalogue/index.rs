@@ -414,7 +414,10 @@ impl Index {
             };
             let without_narrowing = if query.is_narrowed() {
                 let mut wide = Gathered::new(self, &query.widened(), &sources, now_ms);
-                (0..).zip(&scores).filter(|(_, score)| **score > 0).for_each(|(number, score)| wide.look_at(number, *score));
+                (0..)
+                    .zip(&scores)
+                    .filter(|(_, score)| **score > 0)
+                    .for_each(|(number, score)| wide.look_at(number, *score));
                 wide.hits.len() as u64
             } else {
                 0
@@ -751,7 +754,14 @@ impl<'i> Gathered<'i> {
         let offered = tags.iter().enumerate().filter(|(place, (tag, _))| *place < TAGS_OFFERED || chosen.contains(tag));
         let tags = offered.map(|(_, (tag, count))| (self.index.tags[*tag as usize].clone(), *count)).collect();
         let counts = Counts {
-            endpoints: self.index.endpoints.iter().cloned().zip(self.endpoints).filter(|(_, count)| *count > 0).collect(),
+            endpoints: self
+                .index
+                .endpoints
+                .iter()
+                .cloned()
+                .zip(self.endpoints)
+                .filter(|(_, count)| *count > 0)
+                .collect(),
             identifiers: IdentifierKind::ALL.into_iter().zip(self.identifier_counts).collect(),
             sizes: SizeBand::ALL.into_iter().zip(self.size_counts).collect(),
             freshness: Freshness::ALL.into_iter().zip(self.freshness_counts).collect(),

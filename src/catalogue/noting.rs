@@ -69,7 +69,8 @@ struct Told {
 
 impl Told {
     fn of(segment: &Segment) -> std::result::Result<Self, StoreError> {
-        let tags: Vec<String> = segment.tags.iter().map(|tag| bounded(tag, LONGEST_TEXT)).filter(|tag| !tag.is_empty()).collect();
+        let tags: Vec<String> =
+            segment.tags.iter().map(|tag| bounded(tag, LONGEST_TEXT)).filter(|tag| !tag.is_empty()).collect();
         let mut told = Self {
             segment_id: segment.id.clone(),
             name: bounded(&segment.name, LONGEST_TEXT),
@@ -81,7 +82,13 @@ impl Told {
             fields: json(&segment.fields)?,
             tags: json(&tags)?,
             label: segment.label.as_ref().and_then(bounded_label).as_ref().map(json).transpose()?,
-            statistics: segment.statistics.as_ref().map(|told| bounded_statistics(told, segment)).as_ref().map(json).transpose()?,
+            statistics: segment
+                .statistics
+                .as_ref()
+                .map(|told| bounded_statistics(told, segment))
+                .as_ref()
+                .map(json)
+                .transpose()?,
             fingerprint: String::new(),
         };
         let parts = (
@@ -176,13 +183,18 @@ impl Hub {
     ) -> std::result::Result<bool, StoreError> {
         let mut note = Note::begin(self.database(), self.now_ms(), account_id, endpoint_id).await?;
         let known = note.known(Some(segment_id)).await?;
-        let gone: Vec<&AudienceId> = known.values().filter(|known| !known.is_withdrawn).map(|known| &known.id).collect();
+        let gone: Vec<&AudienceId> =
+            known.values().filter(|known| !known.is_withdrawn).map(|known| &known.id).collect();
         note.withdraw(&gone).await?;
         Ok(note.end().await?.vanished > 0)
     }
 
     /// Notes that an endpoint could not be asked for its audiences.
-    pub(super) async fn note_unread(&self, account_id: &AccountId, endpoint_id: &EndpointId) -> std::result::Result<(), StoreError> {
+    pub(super) async fn note_unread(
+        &self,
+        account_id: &AccountId,
+        endpoint_id: &EndpointId,
+    ) -> std::result::Result<(), StoreError> {
         let sql = "insert into catalogue_source (endpoint_id, account_id, failed_at) values ($1, $2, $3)
             on conflict (endpoint_id) do update set failed_at = excluded.failed_at";
         sqlx::query(sql)
@@ -229,7 +241,9 @@ impl<'n> Note<'n> {
 
     /// What is known of the endpoint's audiences, or of one of them, by the producer's ids.
     async fn known(&mut self, segment_id: Option<&str>) -> std::result::Result<HashMap<String, Known>, StoreError> {
-        let mut sql = "select id, segment_id, fingerprint, withdrawn_at from audience where account_id = $1 and endpoint_id = $2".to_owned();
+        let mut sql =
+            "select id, segment_id, fingerprint, withdrawn_at from audience where account_id = $1 and endpoint_id = $2"
+                .to_owned();
         if segment_id.is_some() {
             sql.push_str(" and segment_id = $3");
         }
@@ -263,7 +277,9 @@ impl<'n> Note<'n> {
         tell_new: bool,
     ) -> std::result::Result<(), StoreError> {
         let is_news = |told: &Told| {
-            known.get(&told.segment_id).is_none_or(|known| known.is_withdrawn || known.fingerprint.as_ref() != Some(&told.fingerprint))
+            known
+                .get(&told.segment_id)
+                .is_none_or(|known| known.is_withdrawn || known.fingerprint.as_ref() != Some(&told.fingerprint))
         };
         let news: Vec<Told> = told.into_iter().filter(is_news).collect();
         for some in news.chunks(AT_ONCE) {
@@ -304,7 +320,10 @@ impl<'n> Note<'n> {
         if ids.is_empty() {
             return Ok(HashMap::new());
         }
-        let sql = format!("select id, name, size, fields from audience where account_id = $1 and id in ({})", places(2, ids.len()));
+        let sql = format!(
+            "select id, name, size, fields from audience where account_id = $1 and id in ({})",
+            places(2, ids.len())
+        );
         let mut query = sqlx::query(AssertSqlSafe(sql)).bind(self.account_id.as_str());
         for id in ids {
             query = query.bind(id.as_str());
@@ -341,7 +360,8 @@ impl<'n> Note<'n> {
     }
 
     async fn upsert(&mut self, rows: &[(AudienceId, &Told)]) -> std::result::Result<(), StoreError> {
-        let values: Vec<String> = (0..rows.len()).map(|row| format!("({})", places(row * COLUMNS + 1, COLUMNS))).collect();
+        let values: Vec<String> =
+            (0..rows.len()).map(|row| format!("({})", places(row * COLUMNS + 1, COLUMNS))).collect();
         let sql = format!(
             "insert into audience (id, account_id, endpoint_id, segment_id, name, description, size, size_is_estimate, fields, tags, label,
                 statistics, updated_at, fingerprint, version, first_seen_at, seen_at, withdrawn_at)
@@ -515,7 +535,9 @@ fn bounded(text: &str, longest: usize) -> String {
 }
 
 fn bounded_label(label: &SegmentLabel) -> Option<SegmentLabel> {
-    let text = |text: &Option<String>| text.as_deref().map(|text| bounded(text, LONGEST_LABEL)).filter(|text| !text.is_empty());
+    let text = |text: &Option<String>| {
+        text.as_deref().map(|text| bounded(text, LONGEST_LABEL)).filter(|text| !text.is_empty())
+    };
     let label = SegmentLabel {
         provenance: text(&label.provenance),
         refresh_cadence: text(&label.refresh_cadence),

@@ -1,9 +1,7 @@
 //! Search: what of an account's catalogue fits some words and what narrows them, page by page.
 
 use model::{
-    catalogue::{
-        AudienceQuery, Elsewhere, Facet, Facets, Freshness, IdentifierKind, Place, SharedTo, SizeBand,
-    },
+    catalogue::{AudienceQuery, Elsewhere, Facet, Facets, Freshness, IdentifierKind, Place, SharedTo, SizeBand},
     id::EndpointId,
     view::{Actor, AudiencePage, AudienceSummary},
 };
@@ -125,8 +123,7 @@ fn facets(query: &AudienceQuery, counts: Counts, sources: &[Source]) -> Facets {
     }
     let destinations = sources.iter().filter_map(|source| {
         let value = SharedTo::Destination(source.id.clone());
-        let (_, label, hits) =
-            endpoint(counts.shared_to.get(&source.id), source, query.shared_to.contains(&value))?;
+        let (_, label, hits) = endpoint(counts.shared_to.get(&source.id), source, query.shared_to.contains(&value))?;
         Some(Facet { value, label, hits })
     });
     let destinations: Vec<Facet<SharedTo>> = destinations.collect();

@@ -408,10 +408,14 @@ mod tests {
         let shown = |marker: &Marker, text: &str| {
             let mut found = vec![false; marker.words()];
             let marks = marker.mark(text, &mut found);
-            let marked: Vec<String> = marks.iter().map(|(from, to)| text[*from as usize..*to as usize].to_owned()).collect();
+            let marked: Vec<String> =
+                marks.iter().map(|(from, to)| text[*from as usize..*to as usize].to_owned()).collect();
             (marked, found)
         };
-        assert_eq!(shown(&marker("jose zoe", false), "José & Zoë"), (vec!["José".into(), "Zoë".into()], vec![true, true]));
+        assert_eq!(
+            shown(&marker("jose zoe", false), "José & Zoë"),
+            (vec!["José".into(), "Zoë".into()], vec![true, true])
+        );
         assert_eq!(shown(&marker("stras", false), "Straßen").0, ["Straß"]);
         assert_eq!(shown(&marker("email", false), "the E-mail list").0, ["E-mail"]);
         assert_eq!(shown(&marker("e-mail", false), "email").0, ["email"]);

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use model::{
     catalogue::{
-        AudienceQuery, AudienceSort, ChangeKind, CountedBy, Distinct, Freshness, IdentifierKind, Place, SharedTo, SizeBand,
+        AudienceQuery, AudienceSort, ChangeKind, CountedBy, Distinct, Freshness, IdentifierKind, Place, SharedTo,
+        SizeBand,
     },
     contract::{FieldStatistics, Segment, SegmentLabel, SegmentStatistics},
     error::HubError,
@@ -78,12 +79,17 @@ async fn every_word_is_found_wherever_it_stands_without_accents_or_case() {
         let actor = admin(&stage.hub, "ann@example.org").await;
         let mut labelled = described("4", "Plain", "Nothing special");
         labelled.label = Some(SegmentLabel { owner: Some("Team Kumquat".to_owned()), ..SegmentLabel::default() });
-        let segments = vec![segment("1", "José & Zoë"), segment("2", "100 % loyal"), segment("3", "Win-back list"), labelled];
+        let segments =
+            vec![segment("1", "José & Zoë"), segment("2", "100 % loyal"), segment("3", "Win-back list"), labelled];
         let application = Application::start(segments).await;
         connected(&stage.hub, &actor, "Hafen CRM", &application.url).await;
         assert_eq!(names(&stage, &actor, "jose ZOE").await, ["José & Zoë"]);
         assert_eq!(names(&stage, &actor, "JOSÉ").await, ["José & Zoë"]);
-        assert_eq!(names(&stage, &actor, "hafen first_name crm north").await.len(), 3, "endpoint, field, tag and description");
+        assert_eq!(
+            names(&stage, &actor, "hafen first_name crm north").await.len(),
+            3,
+            "endpoint, field, tag and description"
+        );
         assert_eq!(names(&stage, &actor, "firstname plain").await, ["Plain"], "joined or not");
         assert_eq!(names(&stage, &actor, "100 %").await, ["100 % loyal"]);
         assert_eq!(names(&stage, &actor, "winback").await, ["Win-back list"]);
@@ -128,8 +134,10 @@ async fn the_best_hit_stands_first() {
 async fn slips_are_forgiven_and_said() {
     for stage in stages().await {
         let actor = admin(&stage.hub, "ann@example.org").await;
-        let segments =
-            vec![described("1", "Newsletter subscribers", "Opted in"), described("2", "Lisbon and Porto", "Two cities")];
+        let segments = vec![
+            described("1", "Newsletter subscribers", "Opted in"),
+            described("2", "Lisbon and Porto", "Two cities"),
+        ];
         let application = Application::start(segments).await;
         connected(&stage.hub, &actor, "CRM", &application.url).await;
         for typed in ["newsleter", "subscirbers", "subscriebrs", "newsletter subscibers", "subscir"] {
@@ -176,14 +184,16 @@ async fn facets_count_what_choosing_them_would_leave() {
         };
         let mut phones = of("3", Some(2_000_000), days_ago(100), &["Mail", "vip"]);
         phones.fields.push(Field::new("phone", FieldKind::Identifier, FieldType::Phone));
-        let crm = Application::start(vec![of("1", Some(5), days_ago(0), &["mail"]), of("2", None, None, &[]), phones]).await;
+        let crm =
+            Application::start(vec![of("1", Some(5), days_ago(0), &["mail"]), of("2", None, None, &[]), phones]).await;
         let shop = Application::start(vec![of("4", Some(0), days_ago(3), &["vip"])]).await;
         let crm_id = connected(&stage.hub, &actor, "CRM", &crm.url).await;
         let shop_id = connected(&stage.hub, &actor, "Shop", &shop.url).await;
 
         let all = found(&stage, &actor, &AudienceQuery::default()).await;
         let counts = |page: &AudiencePage| {
-            let endpoints: Vec<_> = page.facets.endpoints.iter().map(|facet| (facet.label.clone(), facet.hits)).collect();
+            let endpoints: Vec<_> =
+                page.facets.endpoints.iter().map(|facet| (facet.label.clone(), facet.hits)).collect();
             let sizes: Vec<_> = page.facets.sizes.iter().map(|facet| (facet.value, facet.hits)).collect();
             (endpoints, sizes)
         };
@@ -199,7 +209,11 @@ async fn facets_count_what_choosing_them_would_leave() {
         assert!(all.facets.shared_to.is_empty(), "nothing is shared");
 
         // Values of one kind widen each other: their counts stand as if none were chosen. Other kinds narrow them.
-        let query = AudienceQuery { endpoints: vec![crm_id.clone()], tags: vec!["MAIL".to_owned()], ..AudienceQuery::default() };
+        let query = AudienceQuery {
+            endpoints: vec![crm_id.clone()],
+            tags: vec!["MAIL".to_owned()],
+            ..AudienceQuery::default()
+        };
         let page = found(&stage, &actor, &query).await;
         assert_eq!(page.total, 2);
         assert_eq!(counts(&page).0, [("CRM".to_owned(), 2)]);
@@ -215,7 +229,10 @@ async fn facets_count_what_choosing_them_would_leave() {
         assert!(page.facets.sizes.iter().any(|facet| facet.value == SizeBand::Thousands && facet.hits == 0));
         let page = found(&stage, &actor, &words("audience qwertzuiop")).await;
         let nothing = page.nothing.expect("says why");
-        assert_eq!((nothing.unknown_words, nothing.known_words), (vec!["qwertzuiop".to_owned()], vec!["audience".to_owned()]));
+        assert_eq!(
+            (nothing.unknown_words, nothing.known_words),
+            (vec!["qwertzuiop".to_owned()], vec!["audience".to_owned()])
+        );
 
         let largest = AudienceQuery { sort: AudienceSort::Largest, ..AudienceQuery::default() };
         let order: Vec<_> = found(&stage, &actor, &largest).await.items.into_iter().map(|item| item.name).collect();
@@ -270,7 +287,11 @@ async fn an_account_finds_only_its_own_audiences() {
         assert_eq!(names(&stage, &bob, "secret").await, ["Secret of Bob"]);
         let query = AudienceQuery { endpoints: vec![ann_id], ..AudienceQuery::default() };
         let page = found(&stage, &bob, &query).await;
-        assert_eq!((page.total, page.facets.endpoints.len()), (0, 1), "another's endpoint narrows to nothing, and is not named");
+        assert_eq!(
+            (page.total, page.facets.endpoints.len()),
+            (0, 1),
+            "another's endpoint narrows to nothing, and is not named"
+        );
         assert!(page.corrections.is_empty());
         // Nor by a word that only the other has.
         assert!(found(&stage, &bob, &words("ann")).await.items.is_empty());
@@ -328,7 +349,10 @@ async fn vanished_audiences_are_marked_with_the_shares_they_break_and_come_back(
         let gone = view(&stage, &actor, "south", true).await;
         assert!(gone.summary.vanished_at.is_some());
         assert_eq!((gone.shares.len(), gone.changes[0].change.clone()), (1, ChangeKind::Vanished));
-        assert!(Some(&gone.summary.seen_at) < gone.summary.vanished_at.as_ref(), "it was last seen before it was missed");
+        assert!(
+            Some(&gone.summary.seen_at) < gone.summary.vanished_at.as_ref(),
+            "it was last seen before it was missed"
+        );
         let catalogue = stage.hub.endpoint(&actor, &id).await.expect("shows").catalogue.expect("is a producer");
         assert_eq!((catalogue.broken.len(), catalogue.broken[0].shares.len()), (1, 1));
         assert_eq!(catalogue.broken[0].name, "South");
@@ -339,7 +363,10 @@ async fn vanished_audiences_are_marked_with_the_shares_they_break_and_come_back(
         let again = view(&stage, &actor, "south", false).await;
         assert_eq!((again.summary.id, again.summary.vanished_at), (south.id, None));
         let changes: Vec<_> = again.changes.into_iter().map(|change| change.change).collect();
-        assert!(changes.contains(&ChangeKind::Returned) && changes.contains(&ChangeKind::Renamed { before: "South".to_owned() }));
+        assert!(
+            changes.contains(&ChangeKind::Returned)
+                && changes.contains(&ChangeKind::Renamed { before: "South".to_owned() })
+        );
         let catalogue = stage.hub.endpoint(&actor, &id).await.expect("shows").catalogue.expect("is a producer");
         assert!(catalogue.broken.is_empty());
     }
@@ -366,12 +393,16 @@ async fn what_changed_is_told_and_sizes_are_kept() {
         let sizes: Vec<_> = north.sizes.iter().map(|point| (point.size, point.difference)).collect();
         assert_eq!(sizes, [(1_000, None), (1_010, Some(10)), (2_000, Some(990)), (1_500, Some(-500))]);
         let changes: Vec<_> = north.changes.into_iter().map(|change| change.change).collect();
-        let fields = ChangeKind::Fields { added: vec!["city".into()], removed: vec!["first_name".into()], changed: vec![] };
-        let jumps = [ChangeKind::Size { before: 2_000, after: 1_500 }, ChangeKind::Size { before: 1_010, after: 2_000 }];
+        let fields =
+            ChangeKind::Fields { added: vec!["city".into()], removed: vec!["first_name".into()], changed: vec![] };
+        let jumps =
+            [ChangeKind::Size { before: 2_000, after: 1_500 }, ChangeKind::Size { before: 1_010, after: 2_000 }];
         assert_eq!(changes, [vec![fields], jumps.to_vec()].concat(), "ten more are no jump");
         let catalogue = stage.hub.endpoint(&actor, &id).await.expect("shows").catalogue.expect("is a producer");
         assert_eq!(catalogue.changes.len(), 4);
-        assert!(catalogue.changes.iter().any(|change| change.audience_name == "South" && change.change == ChangeKind::New));
+        assert!(
+            catalogue.changes.iter().any(|change| change.audience_name == "South" && change.change == ChangeKind::New)
+        );
     }
 }
 
@@ -410,8 +441,10 @@ async fn label_and_statistics_are_kept_within_bounds() {
             consent_basis: Some("  ".to_owned()),
             refresh_cadence: None,
         };
-        let of = |name: &str, filled: u64| FieldStatistics { name: name.to_owned(), filled, distinct: Some(filled + 1) };
-        let statistics = SegmentStatistics { rows: 3, fields: vec![of("email", 3), of("unknown", 1), of("first_name", 4)] };
+        let of =
+            |name: &str, filled: u64| FieldStatistics { name: name.to_owned(), filled, distinct: Some(filled + 1) };
+        let statistics =
+            SegmentStatistics { rows: 3, fields: vec![of("email", 3), of("unknown", 1), of("first_name", 4)] };
         let told = Segment { label: Some(label), statistics: Some(statistics), ..segment("1", "North") };
         let application = Application::start(vec![told]).await;
         connected(&stage.hub, &actor, "CRM", &application.url).await;
@@ -420,7 +453,11 @@ async fn label_and_statistics_are_kept_within_bounds() {
         assert_eq!((label.provenance.as_deref(), label.consent_basis), (Some("Own shop"), None));
         assert_eq!(label.owner.map(|owner| owner.len()), Some(500));
         let profile = north.profile.expect("statistics");
-        assert_eq!((profile.counted_by, profile.rows, profile.fields.len()), (CountedBy::Producer, 3, 1), "impossible numbers are left out");
+        assert_eq!(
+            (profile.counted_by, profile.rows, profile.fields.len()),
+            (CountedBy::Producer, 3, 1),
+            "impossible numbers are left out"
+        );
         assert_eq!((profile.fields[0].filled, profile.fields[0].distinct), (3, None::<Distinct>));
     }
 }
@@ -433,7 +470,11 @@ async fn withdrawn_endpoints_and_renewed_names_do_not_need_a_refresh() {
         let id = connected(&stage.hub, &actor, "Harbour", &application.url).await;
         assert_eq!(names(&stage, &actor, "harbour").await, ["North"]);
         let writer = stage.hub.database().writer();
-        sqlx::query("update endpoint set name = 'Lighthouse' where id = $1").bind(id.as_str()).execute(writer).await.expect("renames");
+        sqlx::query("update endpoint set name = 'Lighthouse' where id = $1")
+            .bind(id.as_str())
+            .execute(writer)
+            .await
+            .expect("renames");
         assert_eq!(names(&stage, &actor, "lighthouse").await, ["North"]);
         assert_eq!(names(&stage, &actor, "harbour").await, Vec::<String>::new());
         sqlx::query("delete from endpoint where id = $1").bind(id.as_str()).execute(writer).await.expect("removes");

@@ -147,9 +147,11 @@ fn Content(endpoint: EndpointView) -> impl IntoView {
     } else {
         "It has declared none yet."
     };
-    let EndpointView { summary, base_url, delivery, destination_fields, audiences, catalogue, created_at, .. } = endpoint;
+    let EndpointView { summary, base_url, delivery, destination_fields, audiences, catalogue, created_at, .. } =
+        endpoint;
     let all = (summary.audiences > audiences.len() as u64).then(|| {
-        let (href, text) = (format!("/audiences?endpoint={}", summary.id), counted(summary.audiences, "audience", "audiences"));
+        let (href, text) =
+            (format!("/audiences?endpoint={}", summary.id), counted(summary.audiences, "audience", "audiences"));
         view! { <p><a href=href>"All " {text} " in the catalogue"</a></p> }
     });
     let (read, broken, changes) = catalogue.map(catalogue_parts).unwrap_or_default();
@@ -287,7 +289,8 @@ fn catalogue_parts(catalogue: EndpointCatalogue) -> (Option<AnyView>, Option<Any
         (Some(read), None) => view! { <p class="soft">"Read " <Time at=read /> "."</p> }.into_any(),
         (read, Some(failed)) => {
             let shown = read.map(|at| view! { " They are shown as they were " <Time at /> "." });
-            view! { <p class="notice warn"><span>"They could not be read " <Time at=failed /> "." {shown}</span></p> }.into_any()
+            view! { <p class="notice warn"><span>"They could not be read " <Time at=failed /> "." {shown}</span></p> }
+                .into_any()
         }
         (None, None) => view! { <p class="soft">"They were not read yet."</p> }.into_any(),
     };

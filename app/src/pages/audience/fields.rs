@@ -104,8 +104,9 @@ fn row(field: Field, profile: Option<&AudienceProfile>, values: Vec<String>) -> 
         FieldForm::Raw => "",
         FieldForm::Sha256Hex | FieldForm::Sha256Base64 => ", hashed",
     };
-    let counts = profile
-        .and_then(|profile| profile.fields.iter().find(|counts| counts.name == field.name).map(|counts| (profile.rows, counts)));
+    let counts = profile.and_then(|profile| {
+        profile.fields.iter().find(|counts| counts.name == field.name).map(|counts| (profile.rows, counts))
+    });
     let filled = match counts {
         Some((rows, counts)) => {
             let text = share(counts.filled, rows);
@@ -161,7 +162,10 @@ fn counted_by(profile: &AudienceProfile, size: Option<u64>, producer: &str) -> A
         CountedBy::Producer => format!("Counted by {producer} over {rows}"),
         CountedBy::Usher => match size {
             Some(size) if size > profile.rows => {
-                format!("Counted by Usher over the first {rows} of {}; of the others nothing is known, and ≈ is an estimate", grouped(size))
+                format!(
+                    "Counted by Usher over the first {rows} of {}; of the others nothing is known, and ≈ is an estimate",
+                    grouped(size)
+                )
             }
             _ => format!("Counted by Usher over all {rows}"),
         },
@@ -186,6 +190,9 @@ mod tests {
     fn only_all_is_a_hundred_per_cent() {
         assert_eq!(share(999, 1_000), "99\u{a0}%");
         assert_eq!(share(1, 1_000), "1\u{a0}%");
-        assert_eq!((share(0, 1_000), share(1_000, 1_000), share(0, 0)), ("0\u{a0}%".into(), "100\u{a0}%".into(), "0\u{a0}%".into()));
+        assert_eq!(
+            (share(0, 1_000), share(1_000, 1_000), share(0, 0)),
+            ("0\u{a0}%".into(), "100\u{a0}%".into(), "0\u{a0}%".into())
+        );
     }
 }

@@ -69,9 +69,8 @@ pub async fn start_share(audience_id: String) -> Result<(), AppError> {
 pub async fn refresh_audience(audience_id: String) -> Result<String, AppError> {
     let actor = crate::session::actor().await?;
     let path = format!("/audiences/{audience_id}");
-    let refreshed = async {
-        crate::session::hub().refresh_audience(&actor, &super::parse_id(&audience_id, "audience")?).await
-    };
+    let refreshed =
+        async { crate::session::hub().refresh_audience(&actor, &super::parse_id(&audience_id, "audience")?).await };
     match refreshed.await {
         Ok(report) => crate::flash::done(&path, format!("Its endpoint was read again: {}", report.sentence())).await,
         Err(error) => Err(crate::flash::fail(&path, &[], error).await),
@@ -125,7 +124,7 @@ fn Content(
     let AudienceView { summary, fields, label, profile, sizes, changes, stale, can_refresh, shares, .. } = audience;
     let may_share = super::may_share();
     let is_gone = summary.vanished_at.is_some();
-    let id = summary.id.to_string();
+    let (id, refreshed_id) = (summary.id.to_string(), summary.id.to_string());
     let tags: Vec<_> = summary
         .tags
         .iter()
@@ -159,7 +158,7 @@ fn Content(
                 .then(|| {
                     view! {
                         <ActionForm action=refresh>
-                            <input type="hidden" name="audience_id" value=id.clone() />
+                            <input type="hidden" name="audience_id" value=refreshed_id />
                             <SubmitButton pending=refresh.pending()>"Refresh"</SubmitButton>
                         </ActionForm>
                     }
@@ -168,7 +167,7 @@ fn Content(
                 .then(|| {
                     view! {
                         <ActionForm action=action>
-                            <input type="hidden" name="audience_id" value=id.clone() />
+                            <input type="hidden" name="audience_id" value=id />
                             <SubmitButton kind=ButtonKind::Primary pending=action.pending()>"Share"</SubmitButton>
                         </ActionForm>
                     }
@@ -264,7 +263,9 @@ fn vanished(at: String, producer: &str, shares: &[ShareSummary]) -> AnyView {
 
 fn label_of(label: Option<SegmentLabel>, producer: &str) -> AnyView {
     let Some(label) = label else {
-        let text = format!("{producer} tells nothing about where these people come from or what they agreed to. Ask before you share it.");
+        let text = format!(
+            "{producer} tells nothing about where these people come from or what they agreed to. Ask before you share it."
+        );
         return view! { <p class="soft">{text}</p> }.into_any();
     };
     let fact = |name: &'static str, text: Option<String>| {

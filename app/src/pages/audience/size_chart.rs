@@ -70,12 +70,16 @@ pub(super) fn drawn(points: &[SizePoint], until_ms: i64) -> Option<String> {
         ));
     }
     let is_one_day = first.at.get(..10) == last.at.get(..10);
-    let label = |point: &SizePoint| point.at.get(if is_one_day { 11..16 } else { 0..10 }).unwrap_or_default().to_owned();
+    let label =
+        |point: &SizePoint| point.at.get(if is_one_day { 11..16 } else { 0..10 }).unwrap_or_default().to_owned();
     let base = HEIGHT - 8.0;
     svg.push_str(&format!(r#"<text class="scale" x="{LEFT}" y="{base}">{}</text>"#, label(first)));
     let end = x(last.at_ms);
     if end > LEFT + 120.0 {
-        svg.push_str(&format!(r#"<text class="scale" x="{end:.1}" y="{base}" text-anchor="end">{}</text>"#, label(last)));
+        svg.push_str(&format!(
+            r#"<text class="scale" x="{end:.1}" y="{base}" text-anchor="end">{}</text>"#,
+            label(last)
+        ));
     }
     svg.push_str("</svg>");
     Some(svg)
@@ -129,7 +133,8 @@ mod tests {
 
     #[test]
     fn what_came_and_what_went_differ_by_shape_and_direction() {
-        let svg = drawn(&[point(0, 100, None), point(10, 150, Some(50)), point(20, 0, Some(-150))], 30).expect("is drawn");
+        let svg =
+            drawn(&[point(0, 100, None), point(10, 150, Some(50)), point(20, 0, Some(-150))], 30).expect("is drawn");
         assert_eq!((svg.matches("class=\"came\"").count(), svg.matches("class=\"went\"").count()), (1, 1));
         assert!(svg.contains("People over time: 100 at first, 0 now, between 0 and 150."), "{svg}");
         assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");

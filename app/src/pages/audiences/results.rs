@@ -28,7 +28,8 @@ pub(super) fn Results(found: AudiencePage, query: AudienceQuery) -> impl IntoVie
         .into_iter()
         .filter(|sort| *sort != AudienceSort::Match || !query.text.trim().is_empty())
         .map(|sort| {
-            let by_name = query.text.trim().is_empty() && query.sort == AudienceSort::Match && sort == AudienceSort::Name;
+            let by_name =
+                query.text.trim().is_empty() && query.sort == AudienceSort::Match && sort == AudienceSort::Name;
             let is_current = query.sort == sort || by_name;
             let href = changed(&query, |query| query.sort = sort);
             view! { <li><a class="facet" href=href aria-current=is_current.then_some("true")>{sort.label()}</a></li> }
@@ -65,8 +66,9 @@ fn hit(audience: AudienceSummary) -> AnyView {
     let shared = if audience.shared_to.is_empty() { "—".to_owned() } else { audience.shared_to.join(", ") };
     let updated = audience.updated_at.clone().unwrap_or_else(|| audience.seen_at.clone());
     let marks = audience.marks;
-    let description =
-        audience.description.map(|text| view! { <span class="soft one-line">{marked(&text, &marks.description)}</span> });
+    let description = audience
+        .description
+        .map(|text| view! { <span class="soft one-line">{marked(&text, &marks.description)}</span> });
     let elsewhere: Vec<_> = marks
         .elsewhere
         .into_iter()
@@ -166,7 +168,8 @@ fn empty(query: &AudienceQuery, nothing: NothingFound, producers: u32) -> AnyVie
     let quoted = |words: &[String]| words.iter().map(|word| format!("“{word}”")).collect::<Vec<_>>().join(" and ");
     if nothing.without_narrowing > 0 {
         let number = nothing.without_narrowing;
-        let text = format!("Nothing is left with these filters; {} without them.", counted(number, "audience", "audiences"));
+        let text =
+            format!("Nothing is left with these filters; {} without them.", counted(number, "audience", "audiences"));
         let href = address(&query.widened());
         return view! { <EmptyState text=text><ButtonLink href=href kind=ButtonKind::Primary>"Clear the filters"</ButtonLink></EmptyState> }
             .into_any();
@@ -174,12 +177,23 @@ fn empty(query: &AudienceQuery, nothing: NothingFound, producers: u32) -> AnyVie
     let typed = query.text.trim();
     let (text, others) = match (nothing.unknown_words.is_empty(), nothing.known_words.is_empty()) {
         (true, _) if typed.is_empty() => ("Nothing fits these filters.".to_owned(), None),
-        (true, _) => (format!("Nothing matches “{typed}”. Each word stands in some audience, but none has them all; try fewer."), None),
-        (false, true) => (format!("Nothing matches “{typed}”. It stands in no name, description, endpoint, field or tag."), None),
+        (true, _) => (
+            format!("Nothing matches “{typed}”. Each word stands in some audience, but none has them all; try fewer."),
+            None,
+        ),
+        (false, true) => {
+            (format!("Nothing matches “{typed}”. It stands in no name, description, endpoint, field or tag."), None)
+        }
         (false, false) => {
             let (missing, known) = (quoted(&nothing.unknown_words), nothing.known_words.join(" "));
             let text = format!("Nothing matches “{typed}”, because no audience has {missing}.");
-            (text, Some((format!("Search for “{known}”"), address(&AudienceQuery { text: known, page: 1, ..query.clone() }))))
+            (
+                text,
+                Some((
+                    format!("Search for “{known}”"),
+                    address(&AudienceQuery { text: known, page: 1, ..query.clone() }),
+                )),
+            )
         }
     };
     view! {
