@@ -60,19 +60,18 @@ pub struct Segment {
 /// What a producer declares about an audience's origin and use, for those who decide whether to share it. Each text has at most 500 characters.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(default)]
 pub struct SegmentLabel {
     /// Where the people come from: "Own shop, account sign-up".
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provenance: Option<String>,
     /// How often it is made anew: "Daily".
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refresh_cadence: Option<String>,
     /// What allows its use: "Consent to marketing (opt-in)".
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent_basis: Option<String>,
     /// Whom to ask about it: "CRM team".
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
 }
 

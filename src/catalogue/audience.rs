@@ -87,8 +87,9 @@ impl Hub {
             return Ok(Vec::new());
         }
         let places: Vec<String> = (0..ids.len()).map(|place| format!("${}", place + 2)).collect();
+        // `|| ''`: so that SQLite looks the ids up, instead of going through all of the account's audiences for them.
         let sql = AssertSqlSafe(format!(
-            "select {COLUMNS} from audience a join endpoint e on e.id = a.endpoint_id where a.account_id = $1 and a.id in ({})",
+            "select {COLUMNS} from audience a join endpoint e on e.id = a.endpoint_id where a.account_id || '' = $1 and a.id in ({})",
             places.join(", ")
         ));
         let mut query = sqlx::query(sql).bind(account_id.as_str());
@@ -191,7 +192,7 @@ impl Hub {
             shares.entry(share.audience_id.clone()).or_default().push(share);
         }
         let sql = "select id, name, withdrawn_at from audience
-            where account_id = $1 and endpoint_id = $2 and withdrawn_at is not null order by withdrawn_at desc, name";
+            where account_id || '' = $1 and endpoint_id = $2 and withdrawn_at is not null order by withdrawn_at desc, name";
         let rows = sqlx::query(sql)
             .bind(actor.account_id.as_str())
             .bind(id.as_str())

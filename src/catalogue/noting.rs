@@ -207,7 +207,7 @@ impl Hub {
     }
 }
 
-/// One transaction's notes.
+/// One transaction's notes. Where audiences are looked up, `account_id || ''` keeps SQLite from going through all of the account's.
 struct Note<'n> {
     transaction: Transaction<'static, Any>,
     now: i64,
@@ -242,7 +242,7 @@ impl<'n> Note<'n> {
     /// What is known of the endpoint's audiences, or of one of them, by the producer's ids.
     async fn known(&mut self, segment_id: Option<&str>) -> std::result::Result<HashMap<String, Known>, StoreError> {
         let mut sql =
-            "select id, segment_id, fingerprint, withdrawn_at from audience where account_id = $1 and endpoint_id = $2"
+            "select id, segment_id, fingerprint, withdrawn_at from audience where account_id || '' = $1 and endpoint_id = $2"
                 .to_owned();
         if segment_id.is_some() {
             sql.push_str(" and segment_id = $3");
@@ -321,7 +321,7 @@ impl<'n> Note<'n> {
             return Ok(HashMap::new());
         }
         let sql = format!(
-            "select id, name, size, fields from audience where account_id = $1 and id in ({})",
+            "select id, name, size, fields from audience where account_id || '' = $1 and id in ({})",
             places(2, ids.len())
         );
         let mut query = sqlx::query(AssertSqlSafe(sql)).bind(self.account_id.as_str());
@@ -404,7 +404,7 @@ impl<'n> Note<'n> {
             let sql = format!(
                 "update audience set withdrawn_at = $1, version = $2,
                     seen_at = coalesce((select read_at from catalogue_source where endpoint_id = $3 and read_at > seen_at), seen_at)
-                 where account_id = $4 and id in ({})",
+                 where account_id || '' = $4 and id in ({})",
                 places(5, some.len())
             );
             let mut query = sqlx::query(AssertSqlSafe(sql))
