@@ -21,6 +21,7 @@ use model::{
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 
+/// As in the `usher` program.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -333,15 +334,15 @@ async fn main() -> anyhow::Result<()> {
         };
         endpoints.push(hub.connect_endpoint(&actor, connect).await.context("connecting")?);
     }
-    println!(
+    say(&format!(
         "{}: {} audiences connected and read in {:.1} s",
         kind(&url),
         arguments.audiences,
         begun.elapsed().as_secs_f64()
-    );
+    ));
     let begun = Instant::now();
     let report = hub.refresh_audiences(&actor, &endpoints[0]).await?;
-    println!("one endpoint refreshed, nothing new: {:.0} ms ({})", milliseconds(begun), report.sentence());
+    say(&format!("one endpoint refreshed, nothing new: {:.0} ms ({})", milliseconds(begun), report.sentence()));
 
     // As a process that has just started.
     drop(hub);
@@ -349,12 +350,12 @@ async fn main() -> anyhow::Result<()> {
     let cold = resident()?;
     let begun = Instant::now();
     let found = hub.audiences(&actor, &AudienceQuery::default()).await?;
-    println!("first search, which makes the index: {:.0} ms, {} found", milliseconds(begun), found.total);
-    println!(
+    say(&format!("first search, which makes the index: {:.0} ms, {} found", milliseconds(begun), found.total));
+    say(&format!(
         "resident memory: {before:.0} MB at the start, {cold:.0} MB before the index, {:.0} MB after",
         resident()?
-    );
-    println!("{:<20}{:>8}{:>8}{:>8}{:>8}{:>10}", "milliseconds", "p50", "p95", "p99", "most", "hits");
+    ));
+    say(&format!("{:<20}{:>8}{:>8}{:>8}{:>8}{:>10}", "milliseconds", "p50", "p95", "p99", "most", "hits"));
     let mut all = Vec::new();
     for (name, mut ask) in kinds() {
         let (mut took, hits) = measure(&hub, &actor, arguments.searches, &mut ask).await?;
@@ -383,7 +384,12 @@ fn line(name: &str, took: &mut [f64], hits: u64) {
     let at = |share: f64| {
         took.get(((took.len() as f64 * share) as usize).min(took.len().saturating_sub(1))).copied().unwrap_or(0.0)
     };
-    println!("{name:<20}{:>8.1}{:>8.1}{:>8.1}{:>8.1}{hits:>10}", at(0.5), at(0.95), at(0.99), at(1.0));
+    say(&format!("{name:<20}{:>8.1}{:>8.1}{:>8.1}{:>8.1}{hits:>10}", at(0.5), at(0.95), at(0.99), at(1.0)));
+}
+
+#[expect(clippy::print_stdout, reason = "the figures are this program's output")]
+fn say(text: &str) {
+    println!("{text}");
 }
 
 fn milliseconds(begun: Instant) -> f64 {
