@@ -635,7 +635,7 @@ pub fn distinct_estimate(distinct: u64, filled: u64, once: u64, twice: u64, rows
     }
     let unseen = if twice > 0 { once * once / (2 * twice) } else { once * once.saturating_sub(1) / 2 };
     // There are not more different values than rows that have one.
-    let most = size.map_or(u64::MAX, |size| if rows == 0 { size } else { size.saturating_mul(filled) / rows });
+    let most = size.map_or(u64::MAX, |size| size.saturating_mul(filled).checked_div(rows).unwrap_or(size));
     Distinct::About((distinct + unseen).min(most.max(distinct)))
 }
 
