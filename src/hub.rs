@@ -6,6 +6,7 @@ use ipnet::IpNet;
 use model::error::HubError;
 
 use crate::{
+    catalogue::Indexes,
     exchange::{ExchangeSettings, Workshop},
     outbound::{AddressGuard, Outbound, Timeouts},
     registry::SessionRows,
@@ -60,6 +61,7 @@ struct Parts {
     outbound: Outbound,
     clock: Arc<dyn Clock>,
     workshop: Workshop,
+    indexes: Indexes,
     sessions: SessionRows,
     hashing: tokio::sync::Semaphore,
 }
@@ -74,6 +76,7 @@ impl Hub {
             signing: Signing::new(&settings.master_key),
             outbound: Outbound::new(AddressGuard::new(settings.allowed_networks), settings.timeouts)?,
             workshop: Workshop::new(settings.exchange),
+            indexes: Indexes::default(),
             sessions: SessionRows::new(database.clone(), clock.clone()),
             hashing: tokio::sync::Semaphore::new(2),
             clock,
@@ -129,6 +132,10 @@ impl Hub {
 
     pub(crate) fn exchange(&self) -> &Workshop {
         &self.0.workshop
+    }
+
+    pub(crate) fn indexes(&self) -> &Indexes {
+        &self.0.indexes
     }
 
     /// Argon2 takes a core and 19 MiB for each: only so many at once.

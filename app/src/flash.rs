@@ -81,7 +81,7 @@ impl FormState {
 }
 
 #[cfg(feature = "ssr")]
-pub use server::{fail, is_plain_form_post, leave, leave_in};
+pub use server::{done, fail, is_plain_form_post, leave, leave_in};
 
 #[cfg(feature = "ssr")]
 mod server {
@@ -117,6 +117,15 @@ mod server {
         flash: Flash,
     ) -> Result<(), tower_sessions::session::Error> {
         session.insert(&key(path), flash).await
+    }
+
+    /// Answers a form that was taken: what was done reaches the page at `path` in either way.
+    pub async fn done(path: &str, notice: String) -> Result<String, AppError> {
+        if is_plain_form_post().await {
+            leave(path, Flash { notice: Some(notice.clone()), ..Flash::default() }).await?;
+            leptos_axum::redirect(path);
+        }
+        Ok(notice)
     }
 
     /// Answers a form that could not be taken: what was typed and what is wrong reach the page at `path` in either way.

@@ -55,7 +55,8 @@ impl Visitor {
             ];
             self.post("connect", &form).await?;
         }
-        let found: AudiencePage = self.post("search_audiences", &[("text", ""), ("page", "1")]).await?.json().await?;
+        let search = self.http.post(format!("{}api/search_audiences", self.url)).json(&json!({ "query": {} }));
+        let found: AudiencePage = succeeded(search.send().await?).await?.json().await?;
         let audience = found.items.first().context("the producer's audience is not in the catalogue")?;
         let endpoints = self.http.get(format!("{}endpoints", self.url)).send().await?.text().await?;
         let consumer = consumer_id(&endpoints).context("the consumer is not among the endpoints")?;

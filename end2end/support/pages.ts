@@ -42,7 +42,9 @@ export async function everyPage(page: Page): Promise<NamedPage[]> {
   return [
     { name: "home", path: "/" },
     { name: "audiences", path: "/audiences" },
-    { name: "audiences-nothing-found", path: "/audiences?q=penguins" },
+    { name: "audiences-narrowed", path: "/audiences?q=custmers&tag=marketing&sort=largest" },
+    { name: "audiences-nothing-found", path: "/audiences?q=lisbon+penguins" },
+    { name: "audiences-nothing-left", path: "/audiences?q=lisbon&size=millions" },
     { name: "audience", path: audience },
     { name: "shares", path: "/shares" },
     { name: "share", path: finished },

@@ -49,6 +49,55 @@ pub struct Segment {
     /// Words to find it by.
     #[serde(default)]
     pub tags: Vec<String>,
+    /// Where it comes from and what it may be used for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<SegmentLabel>,
+    /// What its values are like, counted over all rows. Counts only, never a value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statistics: Option<SegmentStatistics>,
+}
+
+/// What a producer declares about an audience's origin and use, for those who decide whether to share it. Each text has at most 500 characters.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SegmentLabel {
+    /// Where the people come from: "Own shop, account sign-up".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provenance: Option<String>,
+    /// How often it is made anew: "Daily".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh_cadence: Option<String>,
+    /// What allows its use: "Consent to marketing (opt-in)".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent_basis: Option<String>,
+    /// Whom to ask about it: "CRM team".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+}
+
+/// What a producer counted over an audience.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SegmentStatistics {
+    /// Rows that were counted.
+    pub rows: u64,
+    /// Field by field.
+    #[cfg_attr(feature = "openapi", schema(max_items = 512))]
+    #[serde(default)]
+    pub fields: Vec<FieldStatistics>,
+}
+
+/// What a producer counted over one field.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct FieldStatistics {
+    /// The field's name.
+    pub name: String,
+    /// Rows with a value in it.
+    pub filled: u64,
+    /// Different values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distinct: Option<u64>,
 }
 
 /// One page of a list.

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    contract::{DeliveryOptions, Movement, Webhook},
+    catalogue::{AudienceChange, AudienceProfile, Correction, Facets, Marks, NothingFound, SizePoint, StaleSource},
+    contract::{DeliveryOptions, Movement, SegmentLabel, Webhook},
     field::Field,
     id::{AccountId, ApplicationId, AudienceId, EndpointId, RunId, ShareId, TemplateId, UserId},
     mapping::{BothFields, Drift, Finding, Mapping},
@@ -160,8 +161,36 @@ pub struct EndpointView {
     pub destination_fields: Vec<Field>,
     /// Its audiences, at most 50.
     pub audiences: Vec<AudienceSummary>,
+    /// What is known of its catalogue as a whole, when it offers audiences.
+    pub catalogue: Option<EndpointCatalogue>,
     /// When it was connected.
     pub created_at: String,
+}
+
+/// What is known of the audiences of an endpoint as a whole.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EndpointCatalogue {
+    /// When they were last read, or declared.
+    pub read_at: Option<String>,
+    /// When they could not be read, if that is what happened last.
+    pub failed_at: Option<String>,
+    /// What changed in them, the newest first, at most 50.
+    pub changes: Vec<AudienceChange>,
+    /// Those that it no longer offers but that are still shared, with those shares.
+    pub broken: Vec<BrokenAudience>,
+}
+
+/// An audience that is no longer offered, with the shares that this breaks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BrokenAudience {
+    /// The audience.
+    pub id: AudienceId,
+    /// Its name.
+    pub name: String,
+    /// Since when.
+    pub vanished_at: String,
+    /// The shares of it that have been used.
+    pub shares: Vec<ShareSummary>,
 }
 
 /// What the person filled in to connect an endpoint.
@@ -226,16 +255,7 @@ impl ConnectionReport {
     }
 }
 
-/// What to search the catalogue for.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AudienceQuery {
-    /// Words; all must be found in name, description, endpoint, field names or tags. Case and accents do not matter.
-    pub text: String,
-    /// Only of this endpoint.
-    pub endpoint: Option<EndpointId>,
-    /// From 1.
-    pub page: u32,
-}
+pub use crate::catalogue::AudienceQuery;
 
 /// An audience in a list.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -266,9 +286,15 @@ pub struct AudienceSummary {
     pub seen_at: String,
     /// Names of the destinations that it is shared to.
     pub shared_to: Vec<String>,
+    /// Since when its producer no longer offers it.
+    #[serde(default)]
+    pub vanished_at: Option<String>,
+    /// Where the words of a search were found.
+    #[serde(default)]
+    pub marks: Marks,
 }
 
-/// One page of audiences, and the endpoints to filter by.
+/// One page of what a search found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AudiencePage {
     /// At most 50.
@@ -279,19 +305,16 @@ pub struct AudiencePage {
     pub page: u32,
     /// At least 1.
     pub pages: u32,
-    /// Endpoints with hits for the same words, with their numbers.
-    pub endpoints: Vec<EndpointFacet>,
-}
-
-/// One endpoint to filter by.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct EndpointFacet {
-    /// The endpoint.
-    pub id: EndpointId,
-    /// Its name.
-    pub name: String,
-    /// Hits in it.
-    pub hits: u64,
+    /// What to narrow by.
+    pub facets: Facets,
+    /// Words that were searched for in another spelling.
+    pub corrections: Vec<Correction>,
+    /// Why there are none.
+    pub nothing: Option<NothingFound>,
+    /// Producers that could not be read when they last were due.
+    pub stale: Vec<StaleSource>,
+    /// Endpoints of the account that offer audiences, or could.
+    pub producers: u32,
 }
 
 /// An audience's page.
@@ -301,6 +324,20 @@ pub struct AudienceView {
     pub summary: AudienceSummary,
     /// Its fields.
     pub fields: Vec<Field>,
+    /// Where it comes from and what it may be used for.
+    pub label: Option<SegmentLabel>,
+    /// What its values are like, when its producer tells.
+    pub profile: Option<AudienceProfile>,
+    /// How its size went, the oldest first.
+    pub sizes: Vec<SizePoint>,
+    /// Until when the last of these sizes is known to hold, in milliseconds since 1970.
+    pub sizes_until_ms: i64,
+    /// What changed in it, the newest first, at most 20.
+    pub changes: Vec<AudienceChange>,
+    /// Its endpoint could not be read when it last was due: what is shown is as it last was.
+    pub stale: Option<StaleSource>,
+    /// It can be asked for again; an endpoint that calls Usher declares its audiences by itself.
+    pub can_refresh: bool,
     /// Where it is shared.
     pub shares: Vec<ShareSummary>,
 }
@@ -314,6 +351,9 @@ pub struct Sample {
     pub rows: Vec<Vec<String>>,
     /// Why there is none, when the producer could not give one.
     pub problem: Option<String>,
+    /// What the fields are like, counted over the rows that were read for it.
+    #[serde(default)]
+    pub profile: Option<AudienceProfile>,
 }
 
 /// Where a share is in its life.
@@ -351,6 +391,8 @@ pub struct ShareSummary {
     pub last_run_state: Option<RunState>,
     /// Why no run of it can start since its fields changed, in one line; none when one can.
     pub held_because: Option<String>,
+    /// When that run ended; while it has not, when it was asked for.
+    pub last_run_at: Option<String>,
     /// When it last changed.
     pub updated_at: String,
 }

@@ -6,40 +6,29 @@ use model::{
 };
 use sqlx::{AssertSqlSafe, Row, any::AnyRow};
 
-use super::refresh::{Unusable, usable};
+use super::{
+    audience::decoded,
+    noting::{Unusable, usable},
+};
 use crate::{
     hub::{Hub, Result, internal},
-    registry::{ConnectedEndpoint, EndpointActor, undecodable},
+    registry::{EndpointActor, undecodable},
     store::StoreError,
 };
 
-const COLUMNS: &str = "segment_id, name, description, size, size_is_estimate, updated_at, fields, tags";
+const COLUMNS: &str =
+    "segment_id, name, description, size, size_is_estimate, updated_at, fields, tags, label, statistics";
 
 impl Hub {
     /// Declares an audience, or changes it; one that was withdrawn is there again. Says whether it is new.
     pub async fn declare_segment(&self, endpoint: &EndpointActor, segment: &Segment) -> Result<bool> {
-        let known = self.push_producer(endpoint).await?;
+        self.push_producer(endpoint).await?;
         usable(segment).map_err(|unusable| match unusable {
             Unusable::Id => HubError::invalid("id", "An id has 1 to 200 bytes, and no control characters."),
             Unusable::Name => HubError::invalid("name", "Give the audience a name."),
             Unusable::Fields => HubError::invalid("fields", format!("An audience has 1 to {MAX_COLUMNS} fields.")),
         })?;
-        let declared = async {
-            let now = self.now_ms();
-            let mut transaction = self.database().begin().await?;
-            let is_new = super::refresh::note_segment(
-                &mut transaction,
-                now,
-                &endpoint.account_id,
-                &endpoint.endpoint_id,
-                &known.name,
-                segment,
-            )
-            .await?;
-            transaction.commit().await?;
-            Ok::<_, StoreError>(is_new)
-        };
-        let is_new = declared.await.map_err(internal)?;
+        let is_new = self.note_one(&endpoint.account_id, &endpoint.endpoint_id, segment).await.map_err(internal)?;
         self.follow_fields(&endpoint.account_id, &endpoint.endpoint_id).await;
         Ok(is_new)
     }
@@ -47,17 +36,9 @@ impl Hub {
     /// Withdraws an audience. Shares of it stay, and say so.
     pub async fn withdraw_segment(&self, endpoint: &EndpointActor, segment_id: &str) -> Result<()> {
         self.push_producer(endpoint).await?;
-        let sql = "update audience set withdrawn_at = $1
-            where account_id = $2 and endpoint_id = $3 and segment_id = $4 and withdrawn_at is null";
-        let done = sqlx::query(sql)
-            .bind(self.now_ms())
-            .bind(endpoint.account_id.as_str())
-            .bind(endpoint.endpoint_id.as_str())
-            .bind(storable(segment_id)?)
-            .execute(self.database().writer())
-            .await
-            .map_err(internal)?;
-        if done.rows_affected() == 0 {
+        let segment_id = storable(segment_id)?;
+        let gone = self.note_withdrawn(&endpoint.account_id, &endpoint.endpoint_id, segment_id).await;
+        if !gone.map_err(internal)? {
             return Err(HubError::not_found("segment"));
         }
         self.follow_fields(&endpoint.account_id, &endpoint.endpoint_id).await;
@@ -108,10 +89,10 @@ impl Hub {
         segment_of(&row).map_err(internal)
     }
 
-    async fn push_producer(&self, endpoint: &EndpointActor) -> Result<ConnectedEndpoint> {
+    async fn push_producer(&self, endpoint: &EndpointActor) -> Result<()> {
         let known = self.connected_endpoint(&endpoint.account_id, &endpoint.endpoint_id).await?;
         if known.description.producer.as_ref().is_some_and(|side| side.movement == Movement::Push) {
-            return Ok(known);
+            return Ok(());
         }
         let message = "This endpoint is not a PUSH producer. Say so with PUT /v1/endpoint first.".to_owned();
         Err(HubError::Conflict { message })
@@ -133,5 +114,7 @@ fn segment_of(row: &AnyRow) -> std::result::Result<Segment, StoreError> {
         updated_at: row.try_get("updated_at")?,
         fields: serde_json::from_str(&row.try_get::<String, _>("fields")?).map_err(undecodable)?,
         tags: serde_json::from_str(&row.try_get::<String, _>("tags")?).map_err(undecodable)?,
+        label: decoded(row, "label")?,
+        statistics: decoded(row, "statistics")?,
     })
 }

@@ -1,9 +1,15 @@
-//! Samples: a few rows of an audience, so that people see what they map. Personal data: kept sealed, for an hour, and never logged.
+//! Samples: a few rows of an audience, so that people see what they map, and how full its fields are over some more. Personal data: kept sealed,
+//! for an hour, and never logged.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, RandomState},
+    time::{Duration, Instant},
+};
 
 use futures::StreamExt;
 use model::{
+    catalogue::{AudienceProfile, CountedBy, FieldProfile, distinct_estimate},
     contract::{Job, JobCategory, JobRequest, JobSegment, JobStatus, Movement, StatusReport},
     id::{AudienceId, JobId},
     rows::{RowError, RowReader},
@@ -17,15 +23,18 @@ use crate::{
     hub::{Hub, Result, internal},
     outbound::{CallError, EndpointClient},
     registry::require,
-    store::{StoreError, new_id},
+    store::{StoreError, clock::rfc3339, new_id},
 };
 
+/// Rows that are kept to be looked at.
 const ROWS: usize = 20;
+/// Rows that are read, to count what the fields are like.
+const ROWS_READ: usize = 1_000;
 const PATIENCE: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(100);
 const KEPT_MS: i64 = 60 * 60 * 1000;
 /// Bytes of a sample at most; rows beyond are left out.
-const MAX_BYTES: usize = 256 * 1024;
+const MAX_BYTES: usize = 1024 * 1024;
 
 /// Why there is no sample.
 #[derive(Debug, thiserror::Error)]
@@ -58,7 +67,8 @@ impl Hub {
         let client = self.endpoint_client(&actor.account_id, endpoint_id).await?;
         let job_id: JobId = new_id(JobId::PREFIX);
         let begun = Instant::now();
-        let taken = match timeout(PATIENCE, take(&client, &audience, &job_id)).await {
+        let at = rfc3339(self.now_ms());
+        let taken = match timeout(PATIENCE, take(&client, &audience, &job_id, at)).await {
             Ok(taken) => taken,
             Err(_) => Err(SampleError::Call(CallError::Timeout)),
         };
@@ -122,6 +132,7 @@ async fn take(
     client: &EndpointClient,
     audience: &AudienceRow,
     job_id: &JobId,
+    at: String,
 ) -> std::result::Result<Sample, SampleError> {
     let request = JobRequest {
         id: job_id.to_string(),
@@ -129,12 +140,12 @@ async fn take(
         segment: JobSegment { id: Some(audience.segment_id.clone()), name: audience.summary.name.clone() },
         mode: None,
         fields: audience.fields.clone(),
-        limit: Some(ROWS as u64),
+        limit: Some(ROWS_READ as u64),
     };
     let mut job = client.announce(&request).await?;
     loop {
         match job.status {
-            JobStatus::Complete => return read(client, job_id, &job).await,
+            JobStatus::Complete => return read(client, job_id, &job, audience.summary.size, at).await,
             JobStatus::Pending | JobStatus::Running => {
                 sleep(POLL).await;
                 job = client.job(job_id).await?;
@@ -152,14 +163,24 @@ async fn call_off(client: EndpointClient, job_id: JobId) {
     }
 }
 
-async fn read(client: &EndpointClient, job_id: &JobId, job: &Job) -> std::result::Result<Sample, SampleError> {
+async fn read(
+    client: &EndpointClient,
+    job_id: &JobId,
+    job: &Job,
+    size: Option<u64>,
+    at: String,
+) -> std::result::Result<Sample, SampleError> {
     let mut data = client.data(job_id, job.parts.first().map(|part| part.number)).await?;
     let mut reader = RowReader::new();
-    let mut rows = Vec::new();
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    let mut profile = Profile::default();
     let mut read = 0;
     let mut keep = |row: model::rows::RawRow<'_>| {
-        rows.push(row.values.values().map(|value| String::from_utf8_lossy(value).into_owned()).collect());
-        if rows.len() < ROWS { Ok(()) } else { Err(SampleError::Enough) }
+        profile.count(row.values.values());
+        if rows.len() < ROWS {
+            rows.push(row.values.values().map(|value| String::from_utf8_lossy(value).into_owned()).collect());
+        }
+        if profile.rows < ROWS_READ as u64 { Ok(()) } else { Err(SampleError::Enough) }
     };
     let ended = loop {
         match data.next().await {
@@ -178,8 +199,53 @@ async fn read(client: &EndpointClient, job_id: &JobId, job: &Job) -> std::result
     };
     match ended {
         Ok(()) | Err(SampleError::Enough) => {
-            Ok(Sample { columns: reader.header().unwrap_or_default().to_vec(), rows, problem: None })
+            let columns = reader.header().unwrap_or_default().to_vec();
+            let profile = (!rows.is_empty()).then(|| profile.of(&columns, size, at));
+            Ok(Sample { columns, rows, problem: None, profile })
         }
         Err(error) => Err(error),
+    }
+}
+
+/// Counts what the fields are like, without keeping a value.
+#[derive(Default)]
+struct Profile {
+    rows: u64,
+    columns: Vec<ColumnCount>,
+    hasher: RandomState,
+}
+
+#[derive(Default)]
+struct ColumnCount {
+    filled: u64,
+    /// How often each value was seen, by its hash.
+    seen: HashMap<u64, u64>,
+}
+
+impl Profile {
+    fn count<'v>(&mut self, values: impl Iterator<Item = &'v [u8]>) {
+        self.rows += 1;
+        for (place, value) in values.enumerate() {
+            if self.columns.len() <= place {
+                self.columns.push(ColumnCount::default());
+            }
+            let value = value.trim_ascii();
+            if !value.is_empty() {
+                let column = &mut self.columns[place];
+                column.filled += 1;
+                *column.seen.entry(self.hasher.hash_one(value)).or_default() += 1;
+            }
+        }
+    }
+
+    fn of(self, names: &[String], size: Option<u64>, at: String) -> AudienceProfile {
+        let rows = self.rows;
+        let fields = names.iter().zip(self.columns).map(|(name, column)| {
+            let times = |number: u64| column.seen.values().filter(|seen| **seen == number).count() as u64;
+            let distinct = column.seen.len() as u64;
+            let distinct = distinct_estimate(distinct, column.filled, times(1), times(2), rows, size);
+            FieldProfile { name: name.clone(), filled: column.filled, distinct: Some(distinct) }
+        });
+        AudienceProfile { counted_by: CountedBy::Usher, rows, at: Some(at), fields: fields.collect() }
     }
 }

@@ -177,20 +177,25 @@ pub(crate) async fn last_replaced(
     Ok(if wrote_it { Some(from_integer(row.try_get("rows_acknowledged")?)) } else { None })
 }
 
-/// The newest run of each share of an account that has one, with its state.
+/// The newest run of each share of an account that has one, with its state and when it ended, or was asked for.
 pub async fn last_runs(
     database: &Database,
     account_id: &AccountId,
-) -> Result<HashMap<ShareId, (RunId, RunState)>, StoreError> {
+) -> Result<HashMap<ShareId, (RunId, RunState, String)>, StoreError> {
     let rows = sqlx::query(
-        "select share_id, id, state from run where account_id = $1 and not exists (
+        "select share_id, id, state, coalesce(finished_at, created_at) as at from run where account_id = $1 and not exists (
             select 1 from run later where later.share_id = run.share_id
                 and (later.created_at > run.created_at or (later.created_at = run.created_at and later.id > run.id)))",
     )
     .bind(account_id.as_str())
     .fetch_all(database.reader())
     .await?;
-    rows.iter().map(|row| Ok((id_of(row, "share_id")?, (id_of(row, "id")?, state_of(row)?)))).collect()
+    rows.iter()
+        .map(|row| {
+            let at = rfc3339(row.try_get("at")?);
+            Ok((id_of(row, "share_id")?, (id_of(row, "id")?, state_of(row)?, at)))
+        })
+        .collect()
 }
 
 /// A run's page; none when the account has no such run.

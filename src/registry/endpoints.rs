@@ -163,6 +163,10 @@ impl Hub {
         let row = row.ok_or_else(|| HubError::not_found("endpoint"))?;
         let audiences = self.audiences_of_endpoint(actor, id).await?;
         let counts = self.audience_counts(&actor.account_id).await?;
+        let catalogue = match row.endpoint.description.producer {
+            Some(_) => Some(self.endpoint_catalogue(actor, id).await?),
+            None => None,
+        };
         let consumer = row.endpoint.description.consumer.clone();
         Ok(EndpointView {
             summary: summary(&row, counts.get(id).copied().unwrap_or(0)),
@@ -174,6 +178,7 @@ impl Hub {
             delivery: consumer.as_ref().map(|consumer| consumer.delivery.clone()),
             destination_fields: consumer.map(|consumer| consumer.fields).unwrap_or_default(),
             audiences,
+            catalogue,
             created_at: rfc3339(row.created_at),
         })
     }

@@ -147,25 +147,74 @@ impl Hub {
         let mut summaries = Vec::new();
         for row in rows {
             let mut summary = share_summary(row).map_err(internal)?;
-            if let Some((run, state)) = runs.remove(&summary.id) {
+            if let Some((run, state, at)) = runs.remove(&summary.id) {
                 summary.last_run = Some(run);
                 summary.last_run_state = Some(state);
+                summary.last_run_at = Some(at);
             }
             summaries.push(summary);
         }
         Ok(summaries)
     }
 
-    /// The names of the destinations that each audience was shared to, for the catalogue.
+    /// The shares of an endpoint's audiences that have been used, the last changed first.
+    pub(crate) async fn active_shares_from(&self, actor: &Actor, id: &EndpointId) -> Result<Vec<ShareSummary>> {
+        let sql = AssertSqlSafe(format!(
+            "{SUMMARY} and a.endpoint_id = $2 and s.state = 'active' order by s.updated_at desc, s.id desc limit {MOST_LISTED}"
+        ));
+        let rows = sqlx::query(sql)
+            .bind(actor.account_id.as_str())
+            .bind(id.as_str())
+            .fetch_all(self.database().reader())
+            .await;
+        self.summaries(actor, &rows.map_err(internal)?).await
+    }
+
+    /// The destinations that each audience was shared to, for the catalogue.
     pub(crate) async fn destinations_by_audience(
         &self,
         account_id: &AccountId,
-    ) -> Result<HashMap<AudienceId, Vec<String>>> {
-        let sql =
-            "select distinct s.audience_id, e.name from share s join endpoint e on e.id = s.destination_endpoint_id
-            where s.account_id = $1 and s.state = 'active' order by e.name";
+    ) -> Result<HashMap<AudienceId, Vec<EndpointId>>> {
+        let sql = "select distinct audience_id, destination_endpoint_id from share
+            where account_id = $1 and state = 'active' and destination_endpoint_id is not null";
         let rows =
             sqlx::query(sql).bind(account_id.as_str()).fetch_all(self.database().reader()).await.map_err(internal)?;
+        let mut destinations: HashMap<AudienceId, Vec<EndpointId>> = HashMap::new();
+        for row in &rows {
+            let id = parsed_id(row, "audience_id").map_err(internal)?;
+            destinations.entry(id).or_default().push(parsed_id(row, "destination_endpoint_id").map_err(internal)?);
+        }
+        Ok(destinations)
+    }
+
+    /// Changes whenever [`Self::destinations_by_audience`] may: how many shares have been used, and when one of them last changed.
+    pub(crate) async fn shares_stamp(&self, account_id: &AccountId) -> Result<(i64, i64)> {
+        let sql = "select count(*) as many, coalesce(max(updated_at), 0) as latest from share where account_id = $1 and state = 'active'";
+        let row =
+            sqlx::query(sql).bind(account_id.as_str()).fetch_one(self.database().reader()).await.map_err(internal)?;
+        Ok((row.try_get("many").map_err(internal)?, row.try_get("latest").map_err(internal)?))
+    }
+
+    /// The names of the destinations that these audiences were shared to.
+    pub(crate) async fn destination_names(
+        &self,
+        account_id: &AccountId,
+        audiences: &[&AudienceId],
+    ) -> Result<HashMap<AudienceId, Vec<String>>> {
+        if audiences.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let places: Vec<String> = (0..audiences.len()).map(|place| format!("${}", place + 2)).collect();
+        let sql = format!(
+            "select distinct s.audience_id, e.name from share s join endpoint e on e.id = s.destination_endpoint_id
+             where s.account_id = $1 and s.state = 'active' and s.audience_id in ({}) order by e.name",
+            places.join(", ")
+        );
+        let mut query = sqlx::query(AssertSqlSafe(sql)).bind(account_id.as_str());
+        for id in audiences {
+            query = query.bind(id.as_str());
+        }
+        let rows = query.fetch_all(self.database().reader()).await.map_err(internal)?;
         let mut names: HashMap<AudienceId, Vec<String>> = HashMap::new();
         for row in &rows {
             let id = parsed_id(row, "audience_id").map_err(internal)?;
@@ -406,6 +455,7 @@ fn share_summary(row: &AnyRow) -> std::result::Result<ShareSummary, StoreError> 
         last_run: None,
         last_run_state: None,
         held_because: row.try_get("held_because")?,
+        last_run_at: None,
         updated_at: rfc3339(row.try_get("updated_at")?),
     })
 }

@@ -68,6 +68,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0007_idempotency", include_str!("migrations/0007_idempotency.sql")),
     ("0008_webhooks", include_str!("migrations/0008_webhooks.sql")),
     ("0009_control", include_str!("migrations/0009_control.sql")),
+    ("0010_catalogue", include_str!("migrations/0010_catalogue.sql")),
     ("0011_share_flow", include_str!("migrations/0011_share_flow.sql")),
     ("0012_retention", include_str!("migrations/0012_retention.sql")),
 ];

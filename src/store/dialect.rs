@@ -35,6 +35,14 @@ impl Dialect {
         }
     }
 
+    /// Ends a `select` whose rows nobody else may change until the transaction ends. On SQLite a writing transaction holds all of them anyway.
+    pub fn locked(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => "for update",
+        }
+    }
+
     /// A migration's text in this dialect. Migrations are written with `{integer}` (64 bits), `{bytes}` and `{strict}`.
     pub fn migration(self, text: &str) -> String {
         let (integer, bytes, strict) = match self {

@@ -71,6 +71,8 @@ pub(super) fn segment(id: &str, name: &str) -> Segment {
         updated_at: None,
         fields: fields(),
         tags: vec!["crm".to_owned()],
+        label: None,
+        statistics: None,
     }
 }
 

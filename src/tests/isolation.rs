@@ -20,7 +20,7 @@ struct Owned {
 
 async fn own(hub: &Hub, actor: &Actor, url: &str) -> Owned {
     let endpoint = connected(hub, actor, "CRM", url).await;
-    let query = AudienceQuery { text: String::new(), endpoint: None, page: 1 };
+    let query = AudienceQuery::default();
     let audience = hub.audiences(actor, &query).await.expect("searches").items.remove(0).id;
     let share = hub.start_share(actor, &audience).await.expect("starts");
     let choice = ChooseDestination {
@@ -50,6 +50,7 @@ async fn try_everything(hub: &Hub, actor: &Actor, owned: &Owned) -> Vec<(&'stati
         ("endpoint", hub.endpoint(actor, &owned.endpoint).await.map(drop)),
         ("check_endpoint", hub.check_endpoint(actor, &owned.endpoint).await.map(drop)),
         ("refresh_audiences", hub.refresh_audiences(actor, &owned.endpoint).await.map(drop)),
+        ("refresh_audience", hub.refresh_audience(actor, &owned.audience).await.map(drop)),
         ("existing_segments", hub.existing_segments(actor, &owned.endpoint).await.map(drop)),
         ("audience", hub.audience(actor, &owned.audience).await.map(drop)),
         ("sample", hub.sample(actor, &owned.audience).await.map(drop)),
@@ -80,7 +81,7 @@ async fn another_accounts_admin_is_told_that_there_is_nothing() {
             assert!(matches!(result, Err(HubError::NotFound { .. })), "{method}: {result:?}");
         }
         assert_eq!(stage.hub.share(&ann, &owned.share).await.expect("reads"), before, "nothing was changed");
-        let query = AudienceQuery { text: String::new(), endpoint: Some(owned.endpoint.clone()), page: 1 };
+        let query = AudienceQuery { endpoints: vec![owned.endpoint.clone()], ..AudienceQuery::default() };
         assert_eq!(stage.hub.audiences(&bob, &query).await.expect("searches").total, 0);
         assert_eq!(stage.hub.endpoints(&bob).await.expect("lists").len(), 0);
         assert_eq!(stage.hub.shares(&bob).await.expect("lists").len(), 0);

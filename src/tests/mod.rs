@@ -2,6 +2,7 @@
 
 mod application;
 mod calls;
+mod catalogue;
 mod connecting;
 mod expiry;
 mod isolation;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use model::{
+    catalogue::{CountedBy, Distinct},
     contract::JobStatus,
     id::AudienceId,
     view::{Actor, AudienceQuery, EndpointHealth},
@@ -14,7 +15,7 @@ use super::{Stage, admin, application::Application, application::segment, connec
 
 async fn audience(stage: &Stage, actor: &Actor, application: &Application) -> AudienceId {
     connected(&stage.hub, actor, "CRM", &application.url).await;
-    let query = AudienceQuery { text: String::new(), endpoint: None, page: 1 };
+    let query = AudienceQuery::default();
     stage.hub.audiences(actor, &query).await.expect("searches").items.remove(0).id
 }
 
@@ -34,6 +35,9 @@ async fn it_is_kept_sealed_for_an_hour_and_then_asked_for_again() {
         let sample = stage.hub.sample(&actor, &id).await.expect("answers");
         assert_eq!((sample.columns.as_slice(), sample.problem.as_deref()), (["email".to_owned()].as_slice(), None));
         assert_eq!(sample.rows, [["ann@example.org"], ["bob@example.org"]]);
+        let profile = sample.profile.as_ref().expect("is counted");
+        assert_eq!((profile.counted_by, profile.rows), (CountedBy::Usher, 2));
+        assert_eq!((profile.fields[0].filled, profile.fields[0].distinct), (2, Some(Distinct::AllDifferent)));
         called_off(&application, 1).await;
 
         let rows = sqlx::query("select sample from audience_sample").fetch_all(stage.hub.database().reader()).await;
@@ -49,13 +53,16 @@ async fn it_is_kept_sealed_for_an_hour_and_then_asked_for_again() {
 }
 
 #[tokio::test]
-async fn no_more_than_twenty_rows_are_kept_of_a_producer_that_sends_all() {
+async fn twenty_rows_are_kept_and_a_thousand_counted_of_a_producer_that_sends_all() {
     for stage in stages().await {
         let actor = admin(&stage.hub, "ann@example.org").await;
         let application = Application::start(vec![segment("1", "North")]).await;
         let id = audience(&stage, &actor, &application).await;
         application.change(|says| says.export = Some(format!("email\r\n{}", "ann@example.org\r\n".repeat(5000))));
-        assert_eq!(stage.hub.sample(&actor, &id).await.expect("answers").rows.len(), 20);
+        let sample = stage.hub.sample(&actor, &id).await.expect("answers");
+        let profile = sample.profile.expect("is counted");
+        assert_eq!((sample.rows.len(), profile.rows, profile.fields[0].filled), (20, 1_000, 1_000));
+        assert_eq!(profile.fields[0].distinct, Some(Distinct::Exactly(1)));
     }
 }
 

@@ -19,7 +19,7 @@ use super::{
 
 async fn draft(stage: &Stage, actor: &Actor, application: &Application) -> (ShareId, String) {
     let endpoint = connected(&stage.hub, actor, "CRM", &application.url).await;
-    let query = AudienceQuery { text: String::new(), endpoint: None, page: 1 };
+    let query = AudienceQuery::default();
     let audience = stage.hub.audiences(actor, &query).await.expect("searches").items.remove(0);
     (stage.hub.start_share(actor, &audience.id).await.expect("starts"), endpoint.to_string())
 }

@@ -162,6 +162,8 @@ impl Shop {
             updated_at: None,
             fields: vec![email()],
             tags: vec![],
+            label: None,
+            statistics: None,
         };
         stage.hub.declare_segment(&caller, &segment).await.expect("is taken");
         Self { actor, id, caller }

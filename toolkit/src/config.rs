@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use model::contract::{DeliveryOptions, JobMode, PART_ROWS};
+use model::contract::{DeliveryOptions, JobMode, PART_ROWS, SegmentLabel};
 use model::{
     field::{Field, FieldForm, FieldKind, FieldType},
     preset::Preset,
@@ -28,6 +28,8 @@ const ENDPOINT_KEY_VARIABLE: &str = "USHER_ENDPOINT_KEY";
 pub const DATABASE_VARIABLE: &str = "USHER_TOOLKIT_DATABASE";
 /// Where the Toolkit's own tables stand in a PostgreSQL database when the file does not say.
 const USUAL_SCHEMA: &str = "usher";
+/// Usher keeps no more of each text of a label.
+const LONGEST_LABEL: usize = 500;
 
 /// Why a configuration is not taken.
 #[derive(Debug, thiserror::Error)]
@@ -201,6 +203,8 @@ pub struct SegmentConfig<R> {
     pub description: Option<String>,
     /// Words to find it by.
     pub tags: Vec<String>,
+    /// Where it comes from and what it may be used for.
+    pub label: Option<SegmentLabel>,
     /// Where its rows come from.
     pub rows: R,
     /// Its fields; derived from the columns when `None`.
@@ -299,12 +303,22 @@ struct RawProducer {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct RawLabel {
+    provenance: Option<String>,
+    refresh_cadence: Option<String>,
+    consent_basis: Option<String>,
+    owner: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct RawSegment {
     id: String,
     name: String,
     description: Option<String>,
     #[serde(default)]
     tags: Vec<String>,
+    label: Option<RawLabel>,
     table: Option<String>,
     query: Option<String>,
     key: Option<String>,
@@ -641,10 +655,27 @@ fn segments<R>(
             name: segment.name,
             description: segment.description,
             tags: segment.tags,
+            label: segment.label.map(|label| label_of(&at, label)).transpose()?,
             rows,
         });
     }
     Ok(segments)
+}
+
+fn label_of(at: &dyn Fn(&str) -> String, raw: RawLabel) -> Result<SegmentLabel, ConfigError> {
+    let text = |key: &str, text: Option<String>| match text {
+        Some(text) if text.trim().is_empty() || text.chars().count() > LONGEST_LABEL => {
+            let remedy = format!("Write 1 to {LONGEST_LABEL} characters, or leave it out.");
+            Err(wrong(at(&format!("label.{key}")), "is empty or too long", remedy))
+        }
+        text => Ok(text),
+    };
+    Ok(SegmentLabel {
+        provenance: text("provenance", raw.provenance)?,
+        refresh_cadence: text("refresh_cadence", raw.refresh_cadence)?,
+        consent_basis: text("consent_basis", raw.consent_basis)?,
+        owner: text("owner", raw.owner)?,
+    })
 }
 
 /// Whether a text can stand as a segment's id in addresses and file names everywhere.

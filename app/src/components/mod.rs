@@ -8,6 +8,7 @@ pub mod empty_state;
 pub mod field;
 pub mod frame;
 pub mod icon;
+pub mod marked;
 pub mod notice;
 pub mod page;
 pub mod progress;

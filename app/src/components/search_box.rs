@@ -1,12 +1,17 @@
 //! A search box in a form of its own: Enter works without the program; with it, the list follows what is typed.
+//!
+//! What is typed in one go is one step of the browser's history, however many letters it has: Back leads to what was before it.
 
-use leptos::prelude::*;
+use leptos::{html, prelude::*};
 use leptos_router::{
     NavigateOptions,
     hooks::{use_navigate, use_query_map},
 };
 
 use super::icon::{Icon, IconName};
+
+/// How long after the last letter the list follows.
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(120);
 
 /// Searches the page at `action` with the parameter `q`.
 #[component]
@@ -24,7 +29,24 @@ pub fn SearchBox(
 ) -> impl IntoView {
     let navigate = use_navigate();
     let query = use_query_map();
+    let input = NodeRef::<html::Input>::new();
+    // What the address was last made to ask for by this box.
+    let asked = StoredValue::new(text.clone());
+    // The present typing has its step in the history already.
+    let has_step = StoredValue::new(false);
+    let waiting = StoredValue::new(None::<TimeoutHandle>);
+    let stop_waiting = move || {
+        if let Some(Some(handle)) = waiting.try_update_value(Option::take) {
+            handle.clear();
+        }
+    };
     let search = move |text: String| {
+        // The page may have been left meanwhile.
+        let Some(before) = asked.try_get_value() else { return };
+        if before == text {
+            return;
+        }
+        asked.set_value(text.clone());
         let mut address = format!("{action}?q={}", escaped(&text));
         // As they are by now: filters change while the box stays. Only the page number belongs to the search before.
         query.with_untracked(|query| {
@@ -34,24 +56,55 @@ pub fn SearchBox(
                 address.push_str(&format!("&{name}={}", escaped(&value)));
             }
         });
-        navigate(&address, NavigateOptions { replace: true, scroll: false, ..NavigateOptions::default() });
+        let replace = has_step.get_value();
+        has_step.set_value(true);
+        navigate(&address, NavigateOptions { replace, scroll: false, ..NavigateOptions::default() });
     };
-    let waiting = StoredValue::new(None::<TimeoutHandle>);
-    let on_input = move |event: leptos::ev::Event| {
-        let (text, search) = (event_target_value(&event), search.clone());
-        if let Some(Some(handle)) = waiting.try_get_value() {
-            handle.clear();
+    let on_input = {
+        let search = search.clone();
+        move |event: leptos::ev::Event| {
+            let (text, search) = (event_target_value(&event), search.clone());
+            stop_waiting();
+            waiting.set_value(set_timeout_with_handle(move || search(text), PAUSE).ok());
         }
-        let handle = set_timeout_with_handle(move || search(text), std::time::Duration::from_millis(200)).ok();
-        waiting.set_value(handle);
     };
+    let on_submit = move |event: leptos::ev::SubmitEvent| {
+        event.prevent_default();
+        stop_waiting();
+        if let Some(input) = input.get_untracked() {
+            search(input.value());
+        }
+        has_step.set_value(false);
+    };
+    // Back, forward and links change what is asked for without the box.
+    Effect::new(move |_| {
+        let now = query.with(|query| query.get("q").unwrap_or_default());
+        if asked.get_value() != now {
+            asked.set_value(now.clone());
+            has_step.set_value(false);
+            stop_waiting();
+            if let Some(input) = input.get_untracked() {
+                input.set_value(&now);
+            }
+        }
+    });
     let hidden: Vec<_> =
         keep.into_iter().map(|(name, value)| view! { <input type="hidden" name=name value=value /> }).collect();
     view! {
-        <form class="search-box" role="search" method="get" action=action>
+        <form class="search-box" role="search" method="get" action=action on:submit=on_submit>
             <label class="visually-hidden" for="q">{label}</label>
             <Icon name=IconName::Search />
-            <input id="q" name="q" type="search" placeholder=label value=text autocomplete="off" on:input=on_input />
+            <input
+                id="q"
+                name="q"
+                type="search"
+                placeholder=label
+                value=text
+                autocomplete="off"
+                node_ref=input
+                on:input=on_input
+                on:blur=move |_| has_step.set_value(false)
+            />
             {hidden}
             <button type="submit" class="button quiet">"Search"</button>
         </form>

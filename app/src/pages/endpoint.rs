@@ -4,10 +4,11 @@ use leptos::prelude::*;
 use model::{
     contract::{JobMode, Movement},
     field::FieldKind,
-    view::{ConnectionReport, EndpointView},
+    view::{ConnectionReport, EndpointCatalogue, EndpointView},
 };
 
 use super::{
+    audience::ChangeList,
     connect_application::{REPORT, ReportSteps},
     endpoint_key::{EndpointKey, SendingKey, WebhookSecret},
     endpoints::syndication,
@@ -16,7 +17,7 @@ use crate::{
     components::{
         badge::HealthBadge,
         button::{ButtonKind, ButtonLink, SubmitButton},
-        count::Count,
+        count::{Count, counted},
         empty_state::EmptyState,
         notice::{Done, Trouble},
         page::PageHead,
@@ -49,19 +50,12 @@ pub async fn check_endpoint(id: String) -> Result<String, AppError> {
         }
         let audiences = hub.refresh_audiences(&actor, &endpoint_id).await?;
         Ok(match view.summary.producer {
-            Some(_) => format!("It answers. Its audiences were read again: {audiences}."),
+            Some(_) => format!("It answers. Its audiences were read again: {}", audiences.sentence()),
             None => "It answers.".to_owned(),
         })
     };
     match checked.await {
-        Ok(notice) => {
-            if crate::flash::is_plain_form_post().await {
-                let flash = crate::flash::Flash { notice: Some(notice.clone()), ..crate::flash::Flash::default() };
-                crate::flash::leave(&path, flash).await?;
-                leptos_axum::redirect(&path);
-            }
-            Ok(notice)
-        }
+        Ok(notice) => crate::flash::done(&path, notice).await,
         Err(error) => Err(crate::flash::fail(&path, &[], error).await),
     }
 }
@@ -158,7 +152,14 @@ fn Content(endpoint: EndpointView) -> impl IntoView {
     } else {
         "It has declared none yet."
     };
-    let EndpointView { summary, base_url, delivery, destination_fields, audiences, created_at, .. } = endpoint;
+    let EndpointView { summary, base_url, delivery, destination_fields, audiences, catalogue, created_at, .. } =
+        endpoint;
+    let all = (summary.audiences > audiences.len() as u64).then(|| {
+        let (href, text) =
+            (format!("/audiences?endpoint={}", summary.id), counted(summary.audiences, "audience", "audiences"));
+        view! { <p><a href=href>"All " {text} " in the catalogue"</a></p> }
+    });
+    let (read, broken, changes) = catalogue.map(catalogue_parts).unwrap_or_default();
     let offered: Vec<_> = audiences
         .into_iter()
         .map(|audience| {
@@ -238,6 +239,8 @@ fn Content(endpoint: EndpointView) -> impl IntoView {
                 view! {
                     <section aria-labelledby="offers">
                         <h2 id="offers">"Audiences that it offers"</h2>
+                        {read}
+                        {broken}
                         {if offered.is_empty() {
                             view! { <EmptyState text=empty /> }.into_any()
                         } else {
@@ -252,9 +255,11 @@ fn Content(endpoint: EndpointView) -> impl IntoView {
                                     </thead>
                                     <tbody>{offered}</tbody>
                                 </table>
+                                {all}
                             }
                                 .into_any()
                         }}
+                        {changes}
                     </section>
                 }
             })}
@@ -280,4 +285,52 @@ fn Content(endpoint: EndpointView) -> impl IntoView {
             })}
         {sends_by_itself}
     }
+}
+
+/// When its audiences were read, those that are gone but needed, and what changed.
+fn catalogue_parts(catalogue: EndpointCatalogue) -> (Option<AnyView>, Option<AnyView>, Option<AnyView>) {
+    let EndpointCatalogue { read_at, failed_at, changes, broken } = catalogue;
+    let read = match (read_at, failed_at) {
+        (Some(read), None) => view! { <p class="soft">"Read " <Time at=read /> "."</p> }.into_any(),
+        (read, Some(failed)) => {
+            let shown = read.map(|at| view! { " They are shown as they were " <Time at /> "." });
+            view! { <p class="notice warn"><span>"They could not be read " <Time at=failed /> "." {shown}</span></p> }
+                .into_any()
+        }
+        (None, None) => view! { <p class="soft">"They were not read yet."</p> }.into_any(),
+    };
+    let gone: Vec<_> = broken
+        .into_iter()
+        .map(|audience| {
+            let shares: Vec<_> = audience
+                .shares
+                .into_iter()
+                .map(|share| {
+                    let to = share.destination_name.unwrap_or_default();
+                    let segment = share.destination_segment.unwrap_or_default();
+                    view! { <li><a href=format!("/shares/{}", share.id)>{to} " · " {segment}</a></li> }
+                })
+                .collect();
+            view! {
+                <li>
+                    <a href=format!("/audiences/{}", audience.id)>{audience.name}</a>
+                    ", noticed "
+                    <Time at=audience.vanished_at />
+                    ". Shares that can't run:"
+                    <ul class="broken-shares">{shares}</ul>
+                </li>
+            }
+        })
+        .collect();
+    let broken = (!gone.is_empty()).then(|| {
+        view! {
+            <div class="notice warn">
+                <div><p>"No longer offered, but still shared:"</p><ul>{gone}</ul></div>
+            </div>
+        }
+        .into_any()
+    });
+    let changes = (!changes.is_empty())
+        .then(|| view! { <h3>"What changed in them"</h3><ChangeList changes names=true /> }.into_any());
+    (Some(read), broken, changes)
 }

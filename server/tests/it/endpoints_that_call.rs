@@ -59,6 +59,8 @@ fn everybody() -> Segment {
         updated_at: None,
         fields: vec![field("email", FieldType::Email), field("phone", FieldType::Phone)],
         tags: vec![],
+        label: None,
+        statistics: None,
     }
 }
 

@@ -172,6 +172,8 @@ impl Consumer {
             updated_at: kept.updated_at,
             fields: self.config.fields.clone(),
             tags: Vec::new(),
+            label: None,
+            statistics: None,
         }
     }
 

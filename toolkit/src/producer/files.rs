@@ -80,6 +80,7 @@ impl Files {
             name: stem(&name).to_owned(),
             description: None,
             tags: Vec::new(),
+            label: None,
             rows: name.into(),
             fields: None,
         }))
@@ -252,6 +253,8 @@ impl Source for Files {
             description: config.description,
             fields,
             tags: config.tags,
+            label: config.label,
+            statistics: None,
         }))
     }
 

@@ -119,6 +119,8 @@ impl Queries {
             updated_at: self.asked.changed_at(),
             fields: offered.fields.clone(),
             tags: config.tags.clone(),
+            label: config.label.clone(),
+            statistics: None,
         })
     }
 }
