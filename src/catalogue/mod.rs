@@ -6,5 +6,6 @@ mod declared;
 mod refresh;
 mod sample;
 mod search;
+mod shown;
 
 pub(crate) use search::{AudienceRow, folded};

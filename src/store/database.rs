@@ -69,6 +69,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0008_webhooks", include_str!("migrations/0008_webhooks.sql")),
     ("0009_control", include_str!("migrations/0009_control.sql")),
     ("0012_retention", include_str!("migrations/0012_retention.sql")),
+    ("0014_values_shown", include_str!("migrations/0014_values_shown.sql")),
 ];
 
 /// How long a statement waits while somebody else has the database locked: a backup, a person with a shell.

@@ -10,6 +10,7 @@ pub mod frame;
 pub mod icon;
 pub mod notice;
 pub mod page;
+pub mod palette;
 pub mod progress;
 pub mod search_box;
 pub mod skeleton;
