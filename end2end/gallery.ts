@@ -22,6 +22,8 @@ test("gallery", async ({ member: { page }, browser, baseURL }) => {
       await of.locator("html[data-hydrated]").waitFor({ state: "attached" });
       for (const colorScheme of ["light", "dark"] as const) {
         await of.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+        // The colours of both are in the page; it takes Chromium some pictures until all have changed.
+        await of.evaluate(() => new Promise((done) => setTimeout(done, 150)));
         await of.screenshot({ path: `${folder}/${name}-${width}-${colorScheme}.png`, fullPage: true });
       }
     }

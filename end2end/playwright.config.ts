@@ -5,7 +5,8 @@ import { existsSync } from "node:fs";
 import { defineConfig } from "@playwright/test";
 
 const ownBrowser = process.env.USHER_TEST_CHROMIUM ?? "/usr/bin/chromium";
-const isGallery = process.env.USHER_GALLERY !== undefined;
+// Scripts that are run by themselves: pictures, and what is measured.
+const script = process.env.USHER_SCRIPT;
 
 export default defineConfig({
   testDir: ".",
@@ -40,8 +41,8 @@ export default defineConfig({
       ],
     },
   },
-  projects: isGallery
-    ? [{ name: "gallery", testMatch: "gallery.ts", timeout: 900_000 }]
+  projects: script !== undefined
+    ? [{ name: script, testMatch: `${script}.ts`, timeout: 1_800_000 }]
     : [
         { name: "hydrate", testMatch: "specs/*.spec.ts", testIgnore: "**/*.plain.spec.ts" },
         { name: "no-js", testMatch: ["specs/*.plain.spec.ts", "specs/*.shared.spec.ts"], use: { javaScriptEnabled: false } },

@@ -10,6 +10,7 @@ pub mod door;
 pub mod error;
 pub mod flash;
 pub mod pages;
+pub mod phones;
 pub mod session;
 mod theme;
 
@@ -101,7 +102,11 @@ pub fn App() -> impl IntoView {
 /// Takes the rendered page over, in the browser.
 #[cfg(feature = "hydrate")]
 #[wasm_bindgen::prelude::wasm_bindgen]
-pub fn hydrate() {
+pub async fn hydrate() {
     console_error_panic_hook::set_once();
+    // What the server has rendered with the plans can't be taken over without them. Until then the page works as it does without the program.
+    if phones::are_needed_at_once() {
+        phones::ready().await;
+    }
     leptos::mount::hydrate_body(App);
 }

@@ -66,6 +66,25 @@ test("every page is accessible in light and dark and fits its window, wide and n
   }
 });
 
+test("pages with nothing on them, and errors, are accessible too and say what to do", async ({ newcomer: { page }, axe, expectComplaint }) => {
+  test.setTimeout(300_000);
+  expectComplaint(/status of 404/);
+  const empty = ["/", "/audiences", "/shares", "/runs", "/endpoints", "/audiences?q=nobody", "/runs?state=failed"];
+  const missing = ["/audiences/aud_0", "/shares/shr_0", "/shares/shr_0/mapping", "/runs/run_0", "/endpoints/end_0", "/connect/app_0"];
+  for (const width of [1440, 390]) {
+    await page.setViewportSize({ width, height: 900 });
+    for (const path of [...empty, ...missing]) {
+      await test.step(`${path} at ${width}`, async () => {
+        await page.goto(path);
+        await expect.soft(page.locator("main :is(.empty-state, [role=alert], .soft)").first(), `${path} says what there is`).toBeVisible();
+        const widest = await page.evaluate(() => document.documentElement.scrollWidth);
+        expect.soft(widest, `${path} is no wider than its window`).toBeLessThanOrEqual(width);
+        await axe().catch((error: Error) => expect.soft(error.message, path).toBe(""));
+      });
+    }
+  }
+});
+
 test("the first key leads past the rail", async ({ member: { page } }) => {
   await page.goto("/audiences");
   await page.keyboard.press("Tab");

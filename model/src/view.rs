@@ -356,6 +356,15 @@ pub struct Sample {
     pub profile: Option<AudienceProfile>,
 }
 
+/// Somebody was shown the values of an audience as they are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ValuesShown {
+    /// Who, by the name of then.
+    pub user_name: String,
+    /// When.
+    pub shown_at: String,
+}
+
 /// Where a share is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

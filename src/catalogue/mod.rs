@@ -13,6 +13,7 @@ mod noting;
 mod refresh;
 mod sample;
 mod search;
+mod shown;
 mod words;
 
 pub(crate) use audience::AudienceRow;

@@ -54,6 +54,8 @@ async fn try_everything(hub: &Hub, actor: &Actor, owned: &Owned) -> Vec<(&'stati
         ("existing_segments", hub.existing_segments(actor, &owned.endpoint).await.map(drop)),
         ("audience", hub.audience(actor, &owned.audience).await.map(drop)),
         ("sample", hub.sample(actor, &owned.audience).await.map(drop)),
+        ("note_values_shown", hub.note_values_shown(actor, &owned.audience).await),
+        ("values_shown", hub.values_shown(actor, &owned.audience).await.map(drop)),
         ("start_share", hub.start_share(actor, &owned.audience).await.map(drop)),
         ("share", hub.share(actor, &owned.share).await.map(drop)),
         ("destinations", hub.destinations(actor, &owned.share).await.map(drop)),

@@ -5,8 +5,9 @@ use std::time::Duration;
 use model::{
     catalogue::{CountedBy, Distinct},
     contract::JobStatus,
+    error::HubError,
     id::AudienceId,
-    view::{Actor, AudienceQuery, EndpointHealth},
+    view::{Actor, AudienceQuery, EndpointHealth, Role},
 };
 use sqlx::Row;
 use tokio::time::timeout;
@@ -80,5 +81,25 @@ async fn a_producer_that_breaks_down_over_it_is_named_and_its_job_called_off() {
         assert_eq!(endpoints[0].health, EndpointHealth::Failing, "health is made of real calls");
         application.change(|says| says.export = Some("email\r\nann@example.org\r\n".to_owned()));
         assert_eq!(stage.hub.sample(&actor, &id).await.expect("answers").rows.len(), 1, "a failure is not kept");
+    }
+}
+
+#[tokio::test]
+async fn who_was_shown_values_is_noted_and_only_admins_read_it() {
+    for stage in stages().await {
+        let application = Application::start(vec![segment("1", "North")]).await;
+        let ann = admin(&stage.hub, "ann@example.org").await;
+        let id = audience(&stage, &ann, &application).await;
+        let bea = Actor { user_name: "Bea".to_owned(), role: Role::Member, ..ann.clone() };
+        assert!(stage.hub.values_shown(&ann, &id).await.expect("reads").is_empty());
+        stage.hub.note_values_shown(&bea, &id).await.expect("is noted");
+        stage.clock.advance(Duration::from_secs(60));
+        stage.hub.note_values_shown(&ann, &id).await.expect("is noted");
+        stage.hub.note_values_shown(&ann, &id).await.expect("twice in a millisecond is no mistake");
+        let shown = stage.hub.values_shown(&ann, &id).await.expect("reads");
+        let said: Vec<_> = shown.iter().map(|shown| (shown.user_name.as_str(), shown.shown_at.as_str())).collect();
+        assert_eq!(said, [(ann.user_name.as_str(), "2026-11-23T12:01:00.000Z"), ("Bea", "2026-11-23T12:00:00.000Z")]);
+        let refused = stage.hub.values_shown(&bea, &id).await.expect_err("is for admins");
+        assert!(matches!(refused, HubError::Forbidden { .. }), "{refused:?}");
     }
 }

@@ -35,6 +35,12 @@ enum Command {
         #[arg(long)]
         release: bool,
     },
+    /// Build the browser's half and the styles only; optimised, it must not be larger than a telephone loads in good time
+    Site {
+        /// Optimised, as `make run` uses it
+        #[arg(long)]
+        release: bool,
+    },
     /// Build and start Usher with two demo applications, until Ctrl-C
     Demo,
     /// Build `usher-toolkit` as one file that needs nothing else, for any Linux of this processor
@@ -50,6 +56,12 @@ enum Command {
 enum Profile {
     Dev,
     Release,
+}
+
+impl Profile {
+    fn of(release: bool) -> Self {
+        if release { Self::Release } else { Self::Dev }
+    }
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -68,9 +80,14 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
     let root = root()?;
     match command {
         Command::Build { release } => {
-            let profile = if release { Profile::Release } else { Profile::Dev };
-            site::build(&root, profile).await?;
-            programs::build(&root, profile).await?;
+            site::build(&root, Profile::of(release)).await?;
+            programs::build(&root, Profile::of(release)).await?;
+        }
+        Command::Site { release } => {
+            site::build(&root, Profile::of(release)).await?;
+            if release {
+                site::check_size(&root)?;
+            }
         }
         Command::StaticToolkit => static_toolkit::build(&root).await?,
         Command::Fuzz(options) => fuzz::run(&root, &options).await?,

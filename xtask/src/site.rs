@@ -19,6 +19,45 @@ use crate::{
 /// The order of the cascade, whatever the order of the files.
 const LAYERS: &str = "@layer reset, tokens, base, components, pages;\n";
 
+/// A module of the browser's half.
+struct Module {
+    /// The names of the steps.
+    build: &'static str,
+    bind: &'static str,
+    optimise: &'static str,
+    compress: &'static str,
+    package: &'static str,
+    /// The name of the package's library.
+    library: &'static str,
+    /// The name of its files.
+    name: &'static str,
+    features: &'static [&'static str],
+}
+
+/// The pages, and what they load only where they need it.
+const MODULES: [Module; 2] = [
+    Module {
+        build: "build the browser's half",
+        bind: "bind the browser's half",
+        optimise: "optimise the browser's half",
+        compress: "compress the browser's half",
+        package: "usher-app",
+        library: "app",
+        name: "usher",
+        features: &["--no-default-features", "--features", "hydrate"],
+    },
+    Module {
+        build: "build the numbering plans",
+        bind: "bind the numbering plans",
+        optimise: "optimise the numbering plans",
+        compress: "compress the numbering plans",
+        package: "usher-phones",
+        library: "phones",
+        name: "phones",
+        features: &[],
+    },
+];
+
 /// Small before all, and no feature of WASM beyond those that Rust's compiler uses itself.
 const WASM_OPT: [&str; 8] = [
     "-Oz",
@@ -31,6 +70,9 @@ const WASM_OPT: [&str; 8] = [
     "--enable-sign-ext",
 ];
 
+/// So many bytes may the browser's half have, compressed by Brotli, in the release build.
+const MOST_BYTES: u64 = 350 * 1000;
+
 /// What the server looks for beside a file.
 const COMPRESSED: [&str; 2] = ["br", "gz"];
 
@@ -38,9 +80,24 @@ const COMPRESSED: [&str; 2] = ["br", "gz"];
 pub async fn build(root: &Path, profile: Profile) -> anyhow::Result<()> {
     let pkg = folder(root).join("pkg");
     fs::create_dir_all(&pkg)?;
-    wasm(root, profile, &pkg).await?;
+    for module in MODULES {
+        wasm(root, profile, &pkg, &module).await?;
+    }
     styles(root, &pkg)?;
     public(root)
+}
+
+/// Refuses a release build whose browser's half has become too large.
+pub fn check_size(root: &Path) -> anyhow::Result<()> {
+    let file = with_ending(&folder(root).join("pkg/usher_bg.wasm"), COMPRESSED[0]);
+    let size = fs::metadata(&file).with_context(|| format!("{} was not built", file.display()))?.len();
+    println!("the browser's half has {size} bytes compressed; {MOST_BYTES} are allowed");
+    anyhow::ensure!(
+        size <= MOST_BYTES,
+        "The browser's half has become too large: {size} bytes compressed, {MOST_BYTES} at most. Look for what came in lately (a crate, a long \
+         generic component, a table) and keep it on the server."
+    );
+    Ok(())
 }
 
 /// The site's folder.
@@ -48,10 +105,10 @@ pub fn folder(root: &Path) -> PathBuf {
     programs::target(root).join("site")
 }
 
-async fn wasm(root: &Path, profile: Profile, pkg: &Path) -> anyhow::Result<()> {
+async fn wasm(root: &Path, profile: Profile, pkg: &Path, module: &Module) -> anyhow::Result<()> {
     let mut cargo = programs::cargo(root);
-    cargo.args(["rustc", "--quiet", "--package", "usher-app", "--lib", "--crate-type", "cdylib"]);
-    cargo.args(["--target", "wasm32-unknown-unknown", "--no-default-features", "--features", "hydrate"]);
+    cargo.args(["rustc", "--quiet", "--package", module.package, "--lib", "--crate-type", "cdylib"]);
+    cargo.args(["--target", "wasm32-unknown-unknown"]).args(module.features);
     let built = match profile {
         Profile::Dev => {
             // Three quarters of the file would be debugging information that browsers don't read.
@@ -64,49 +121,56 @@ async fn wasm(root: &Path, profile: Profile, pkg: &Path) -> anyhow::Result<()> {
         }
     };
     let step = Step {
-        name: "build the browser's half",
+        name: module.build,
         limit: minutes(40),
         advice: "The compiler's messages are above. When it lacks the standard library for wasm32-unknown-unknown, run ./setup.sh.",
     };
     step.run(&mut cargo).await?;
 
-    let input = programs::target(root).join("wasm32-unknown-unknown").join(built).join("app.wasm");
+    let input = programs::target(root).join("wasm32-unknown-unknown").join(built);
+    let input = input.join(module.library).with_extension("wasm");
     // Each profile keeps its own result, so that going from one to the other costs nothing.
     let kept = programs::target(root).join("xtask").join(built);
-    let (script, module) = (kept.join("usher.js"), kept.join("usher_bg.wasm"));
+    let (script_name, binary_name) = (format!("{}.js", module.name), format!("{}_bg.wasm", module.name));
+    let (script, binary) = (kept.join(&script_name), kept.join(&binary_name));
     let optimiser = root.join("end2end/node_modules/.bin/wasm-opt");
     let optimise = profile == Profile::Release && optimiser.exists();
-    let stamp = Stamp { file: kept.join("stamp"), text: format!("{} optimised={optimise}", identity(&input)?) };
-    if stamp.holds() && script.exists() && module.exists() {
-        skipped("bind the browser's half");
+    let stamp = Stamp {
+        file: kept.join(format!("{}.stamp", module.name)),
+        text: format!("{} optimised={optimise}", identity(&input)?),
+    };
+    if stamp.holds() && script.exists() && binary.exists() {
+        skipped(module.bind);
     } else {
         let started = Instant::now();
         Bindgen::new()
             .input_path(&input)
-            .out_name("usher")
+            .out_name(module.name)
             .typescript(false)
             .remove_name_section(true)
+            // The numbering plans find their module beside their script.
+            .omit_default_module_path(false)
             .web(true)?
             .generate(&kept)
             .context("wasm-bindgen failed. Is wasm-bindgen in Cargo.lock the release that xtask/Cargo.toml names?")?;
-        done("bind the browser's half", started);
+        done(module.bind, started);
         if optimise {
             let step = Step {
-                name: "optimise the browser's half",
+                name: module.optimise,
                 limit: minutes(10),
                 advice: "Remove end2end/node_modules and run ./setup.sh to install wasm-opt again.",
             };
-            step.run(Command::new(&optimiser).args(WASM_OPT).arg(&module).arg("-o").arg(&module)).await?;
+            step.run(Command::new(&optimiser).args(WASM_OPT).arg(&binary).arg("-o").arg(&binary)).await?;
         } else if profile == Profile::Release {
-            println!("wasm-opt is not installed (./setup.sh does it): the browser's half stays larger than need be");
+            println!("wasm-opt is not installed (./setup.sh does it): {} stays larger than need be", module.name);
         }
-        compress(&module, profile)?;
+        compress(&binary, profile, module.compress)?;
         stamp.set()?;
     }
-    copy_changed(&script, &pkg.join("usher.js"))?;
-    copy_changed(&module, &pkg.join("usher_bg.wasm"))?;
+    copy_changed(&script, &pkg.join(&script_name))?;
+    copy_changed(&binary, &pkg.join(&binary_name))?;
     for ending in COMPRESSED {
-        let (from, to) = (with_ending(&module, ending), with_ending(&pkg.join("usher_bg.wasm"), ending));
+        let (from, to) = (with_ending(&binary, ending), with_ending(&pkg.join(&binary_name), ending));
         match profile {
             Profile::Release => copy_changed(&from, &to)?,
             // One of another build would be served in place of this one.
@@ -117,19 +181,19 @@ async fn wasm(root: &Path, profile: Profile, pkg: &Path) -> anyhow::Result<()> {
 }
 
 /// Compresses once and well what would else be compressed for each visitor. Not for tests, which load it over loopback.
-fn compress(module: &Path, profile: Profile) -> anyhow::Result<()> {
+fn compress(module: &Path, profile: Profile, step: &str) -> anyhow::Result<()> {
     if profile == Profile::Dev {
         return Ok(());
     }
     let started = Instant::now();
     let bytes = fs::read(module)?;
     let [brotli_file, gzip_file] = COMPRESSED.map(|ending| with_ending(module, ending));
-    let parameters = brotli::enc::BrotliEncoderParams { quality: 10, lgwin: 22, ..Default::default() };
+    let parameters = brotli::enc::BrotliEncoderParams { quality: 11, lgwin: 22, ..Default::default() };
     brotli::BrotliCompress(&mut bytes.as_slice(), &mut fs::File::create(brotli_file)?, &parameters)?;
     let mut gzip = flate2::write::GzEncoder::new(fs::File::create(gzip_file)?, flate2::Compression::best());
     gzip.write_all(&bytes)?;
     gzip.finish()?;
-    done("compress the browser's half", started);
+    done(step, started);
     Ok(())
 }
 

@@ -7,10 +7,12 @@ use model::view::Actor;
 use super::{
     icon::{Icon, IconName, Mark},
     notice::Trouble,
+    palette::Palette,
 };
 use crate::{session::current_actor, theme};
 
-const ROOMS: [(&str, &str, IconName); 5] = [
+/// The rooms: address, name and sign.
+pub const ROOMS: [(&str, &str, IconName); 5] = [
     ("/", "Home", IconName::Home),
     ("/audiences", "Audiences", IconName::Audiences),
     ("/shares", "Shares", IconName::Shares),
@@ -78,6 +80,7 @@ fn Signed(actor: Actor) -> impl IntoView {
             <div class="stage">
                 <header class="top-bar">
                     <span class="account">{actor.account_name}</span>
+                    <Palette />
                     <details class="person-menu">
                         <summary>
                             <Icon name=IconName::Person />

@@ -11,6 +11,7 @@ pub mod icon;
 pub mod marked;
 pub mod notice;
 pub mod page;
+pub mod palette;
 pub mod progress;
 pub mod search_box;
 pub mod skeleton;

@@ -33,7 +33,7 @@ fn may_share() -> bool {
 }
 
 /// Whether the person may connect endpoints.
-fn may_connect() -> bool {
+pub(crate) fn may_connect() -> bool {
     use_context::<model::view::Actor>().is_some_and(|actor| actor.role >= model::view::Role::Admin)
 }
 

@@ -148,6 +148,16 @@ impl Carry {
         )
     }
 
+    /// What is shown until it is put down.
+    pub fn shown_while_carried(&self, board: &Board) -> String {
+        let name = field_at(board, self.from).map(Field::display_name).unwrap_or_default();
+        let side = match self.from.side {
+            Side::Source => "destination",
+            Side::Destination => "audience",
+        };
+        format!("Linking “{name}”: choose a marked field of the {side}.")
+    }
+
     /// Puts the field down at `place`, or where it is.
     pub fn put_down(self, place: Option<Place>, board: &Board, mapping: &Mapping) -> Dropped {
         let Some(to) = place.or_else(|| self.over()) else {

@@ -1,5 +1,8 @@
 //! What needs the browser: measuring where handles are, dragging, the keys of the page, scrolling. On the server nothing of it is there.
 
+/// The id of what scrolls the live table.
+pub const PREVIEW: &str = "preview-rows";
+
 #[cfg(feature = "hydrate")]
 pub use browser::{chosen_early, focus_soon, focus_source_select, start};
 
@@ -34,7 +37,7 @@ mod browser {
     };
 
     use super::super::{
-        carry::{Move, Place, Side},
+        carry::{Carry, Move, Place, Side},
         curve::{Point, edge_speed},
         form::FormLink,
         handle::handle_id,
@@ -184,13 +187,6 @@ mod browser {
             let canvas = canvas.get_bounding_client_rect();
             let sides = LISTS.map(|id| by_id(id).map(|list| list.get_bounding_client_rect()));
             let [Some(source_list), Some(target_list)] = sides else { return };
-            // A narrow page has no middle to draw in.
-            if source_list.width() < 1.0 || target_list.left() - source_list.right() < 24.0 {
-                if self.curves.with_untracked(|curves| !curves.is_empty()) {
-                    self.curves.set(Vec::new());
-                }
-                return;
-            }
             let work = self.work;
             let end = |place: Place| -> Option<(Point, bool)> {
                 let handle = by_id(&handle_id(place))?.get_bounding_client_rect();
@@ -270,6 +266,20 @@ mod browser {
                 show(&handle);
             }
             redraw.soon();
+        });
+        // The live table shows the column of the field that a person is at.
+        Effect::new(move |_| {
+            let (Some(name), Some(table)) = (work.selected.get(), by_id(super::PREVIEW)) else { return };
+            let Ok(heads) = table.query_selector_all("[data-column]") else { return };
+            let head = (0..heads.length())
+                .filter_map(|index| heads.item(index)?.dyn_into::<HtmlElement>().ok())
+                .find(|head| head.get_attribute("data-column").as_deref() == Some(&name));
+            if let Some(head) = head {
+                let (left, right) = (head.offset_left(), head.offset_left() + head.offset_width());
+                if left < table.scroll_left() || right > table.scroll_left() + table.client_width() {
+                    table.set_scroll_left(left - table.client_width() / 3);
+                }
+            }
         });
     }
 
@@ -383,13 +393,33 @@ mod browser {
                 work.cancel();
             }
         });
+        // Who does not drag points at the one field and then at the other.
+        let click = window_event_listener(ev::click, move |event| {
+            let Some(element) = event.target().and_then(|target| target.dyn_into::<Element>().ok()) else { return };
+            let closest = |selector: &str| element.closest(selector).ok().flatten();
+            // The handle is a button and answers for itself.
+            if closest(".handle, .mapping-bar").is_some() || !work.may_edit {
+                return;
+            }
+            let place = closest("[data-source], [data-target]").and_then(|row| place_of(&row));
+            let carried_from = work.carry.with_untracked(|carry| carry.as_ref().map(Carry::from));
+            match (carried_from, place) {
+                (Some(from), Some(place)) if from.side != place.side => work.press(place),
+                (_, Some(place)) if closest(".grip").is_some() => work.press(place),
+                // A press beside everything puts it back; what a key does in a control is no such press.
+                (Some(_), None) if event.detail() > 0 => work.cancel(),
+                _ => {}
+            }
+        });
         Effect::new(move |_| {
             // Escape ends the drag while the pointer is still down.
             if !work.dragging.get() {
                 press.set_value(None);
             }
+            let is_carried = work.carry.with(Option::is_some);
             if let Some(root) = document().document_element() {
                 let _ = root.class_list().toggle_with_force("is-linking", work.dragging.get());
+                let _ = root.class_list().toggle_with_force("is-carrying", is_carried);
             }
         });
         on_cleanup(move || {
@@ -397,8 +427,9 @@ mod browser {
             moved.remove();
             up.remove();
             lost.remove();
+            click.remove();
             if let Some(root) = document().document_element() {
-                let _ = root.class_list().remove_1("is-linking");
+                let _ = root.class_list().remove_2("is-linking", "is-carrying");
             }
         });
     }
@@ -499,6 +530,17 @@ mod browser {
                 work.cancel();
                 return true;
             }
+        }
+        if key == "F8" {
+            let at = work.selected.get_untracked();
+            match untrack(|| work.next_trouble(at.as_deref())) {
+                Some(name) => {
+                    work.target_filter.set(String::new());
+                    focus_source_select(work, &name);
+                }
+                None => work.say("Nothing is missing."),
+            }
+            return true;
         }
         let element = event.target().and_then(|target| target.dyn_into::<Element>().ok());
         let types = |element: &Element| {

@@ -191,6 +191,37 @@ impl Editor {
     }
 }
 
+/// What is different in `after`: the destination field, when it is a single one, and a sentence.
+pub fn difference(before: &Mapping, after: &Mapping, board: &Board) -> (Option<String>, String) {
+    let mut changed = board
+        .destination
+        .iter()
+        .filter(|field| before.link(&field.name) != after.link(&field.name))
+        .collect::<Vec<_>>();
+    let Some(field) = changed.pop() else { return (None, "nothing is different.".to_owned()) };
+    if !changed.is_empty() {
+        return (None, format!("{} fields are as they were.", changed.len() + 1));
+    }
+    let name = field.display_name();
+    let said = match (before.link(&field.name), after.link(&field.name)) {
+        (_, None) => format!("“{name}” is not mapped."),
+        (Some(before), Some(after)) if before.source == after.source => {
+            format!("what is done for “{name}” is as it was.")
+        }
+        (_, Some(link)) => {
+            let label =
+                |from: &str| board.source_field(from).map_or(from.to_owned(), |field| field.display_name().to_owned());
+            let fields: Vec<String> = link.source.fields().map(label).collect();
+            if fields.is_empty() {
+                format!("“{name}” is the same for everyone.")
+            } else {
+                format!("“{name}” is fed by “{}”.", fields.join("”, “"))
+            }
+        }
+    };
+    (Some(field.name.clone()), said)
+}
+
 fn change(mapping: &mut Mapping, edit: &Edit, board: &Board) {
     match edit {
         Edit::Link { target, source } => {
@@ -324,6 +355,25 @@ mod tests {
         editor.undo();
         editor.apply(&link("town", "city"), &board());
         assert!(!editor.can_redo(), "a new change forgets what was taken back");
+    }
+
+    #[test]
+    fn what_came_back_is_said() {
+        let mut editor = Editor::new(Mapping::default());
+        let said = |before: &Mapping, after: &Mapping| difference(before, after, &board());
+        let nothing = editor.mapping().clone();
+        editor.apply(&link("email", "mail"), &board());
+        let linked = editor.mapping().clone();
+        assert_eq!(said(&linked, &nothing), (Some("email".to_owned()), "“email” is not mapped.".to_owned()));
+        assert_eq!(said(&nothing, &linked).1, "“email” is fed by “mail”.");
+        editor.apply(&constant("Bern"), &board());
+        assert_eq!(said(&linked, editor.mapping()).1, "“town” is the same for everyone.");
+        assert_eq!(said(&nothing, editor.mapping()), (None, "2 fields are as they were.".to_owned()));
+        let steps = Steps { writing: Writing::Trim, ..Steps::default() };
+        editor.apply(&Edit::Steps { target: "town".to_owned(), steps }, &board());
+        let trimmed = editor.mapping().clone();
+        editor.undo();
+        assert_eq!(said(&trimmed, editor.mapping()).1, "what is done for “town” is as it was.");
     }
 
     #[test]

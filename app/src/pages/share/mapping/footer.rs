@@ -55,7 +55,9 @@ pub fn Footer(
             work.target_filter.set(String::new());
             dom::focus_source_select(work, &name);
         };
-        Some(view! { <a class="button quiet next-missing" href=href on:click=show>{format!("Go to {label}")}</a> })
+        Some(
+            view! { <a class="button quiet next-missing" href=href title="F8" on:click=show>{format!("Go to {label}")}</a> },
+        )
     };
     let saved = move || match saver.state.get() {
         SaveState::Saved => "Saved".to_owned(),
@@ -91,8 +93,22 @@ pub fn Footer(
     view! {
         <footer class="mapping-bar">
             <div class="how-far">
-                <span class="status" class:done=is_done>{status}</span>
-                {next_missing}
+                {move || match work.carried() {
+                    Some(carried) => {
+                        view! {
+                            <span class="status carrying">{carried}</span>
+                            <button type="button" class="button quiet" on:click=move |_| work.cancel()>"Cancel"</button>
+                        }
+                            .into_any()
+                    }
+                    None => {
+                        view! {
+                            <span class="status" class:done=is_done>{status}</span>
+                            {next_missing}
+                        }
+                            .into_any()
+                    }
+                }}
             </div>
             {if work.may_edit {
                 view! {

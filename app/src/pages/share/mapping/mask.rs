@@ -27,6 +27,19 @@ pub fn masked(value: &str) -> String {
     masked
 }
 
+/// The mask in few characters, for where several stand in a row: what is hidden is three dots, however long it is.
+pub fn outlined(value: &str) -> String {
+    let mut outlined = String::new();
+    let mut dots = 0;
+    for character in masked(value).chars() {
+        dots = if character == '•' { dots + 1 } else { 0 };
+        if dots <= 3 {
+            outlined.push(character);
+        }
+    }
+    outlined
+}
+
 /// The value itself, cut where it would be too long for a table.
 pub fn shortened(value: &str) -> String {
     if value.chars().count() <= LONGEST {
@@ -62,6 +75,12 @@ mod tests {
     fn a_value_with_line_breaks_stays_in_one_line() {
         assert_eq!(masked("12\nab"), "••⏎••");
         assert_eq!(shortened("12\tab\n"), "12⇥ab⏎");
+    }
+
+    #[test]
+    fn an_outline_keeps_what_separates() {
+        assert_eq!(outlined("annabella.berg@example.com"), "a•••.•••@•••…");
+        assert_eq!(outlined("+49 30 1234567"), "+•• •• •••");
     }
 
     #[test]

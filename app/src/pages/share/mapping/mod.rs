@@ -38,6 +38,7 @@ use model::{
 use serde::{Deserialize, Serialize};
 
 use self::{
+    carry::Side,
     chain::PresetForAll,
     editor::Board,
     footer::Footer,
@@ -77,25 +78,49 @@ const UNSAVED: &str = "mapping";
 pub struct MappingData {
     share: ShareView,
     sample: Sample,
+    values_shown: bool,
 }
 
-/// All of the mapping's page.
+impl MappingData {
+    /// Whether telephone numbers are read on the page from the start.
+    fn concerns_phones(&self) -> bool {
+        let destination = self.share.destination.as_ref().map(|destination| destination.fields.as_slice());
+        crate::phones::concern(&[&self.share.fields, destination.unwrap_or_default()], &self.share.mapping)
+    }
+}
+
+/// All of the mapping's page. With `values_shown` the values of the sample are to be seen as they are, which is noted.
 #[server(endpoint = "mapping_page")]
-pub async fn mapping_page(share_id: String) -> Result<MappingData, AppError> {
+pub async fn mapping_page(share_id: String, values_shown: bool) -> Result<MappingData, AppError> {
     let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
     let id = crate::session::answer(crate::pages::parse_id(&share_id, "share")).await?;
     let share = crate::session::answer(hub.share(&actor, &id).await).await?;
     if share.destination.is_none() {
         // Without a destination there is nothing to map to; that is no mistake of the person's.
         leptos_axum::redirect(&format!("/shares/{id}/destination"));
-        return Ok(MappingData { share, sample: Sample::default() });
+        return Ok(MappingData { share, sample: Sample::default(), values_shown: false });
     }
     // Fields can be mapped without a look at values: what is wrong with the sample is said on the page, not instead of it.
     let sample = hub
         .sample(&actor, &share.audience.id)
         .await
         .unwrap_or_else(|error| Sample { problem: Some(error.to_string()), ..Sample::default() });
-    Ok(MappingData { share, sample })
+    let values_shown = values_shown && !sample.rows.is_empty();
+    if values_shown {
+        crate::session::answer(hub.note_values_shown(&actor, &share.audience.id).await).await?;
+    }
+    Ok(MappingData { share, sample, values_shown })
+}
+
+/// Notes that the person asks to see the values of the audience as they are; the page shows them when this went well.
+#[server(endpoint = "show_values")]
+pub async fn show_values(share_id: String) -> Result<(), AppError> {
+    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
+    let noted = async {
+        let share = hub.share(&actor, &crate::pages::parse_id(&share_id, "share")?).await?;
+        hub.note_values_shown(&actor, &share.audience.id).await
+    };
+    crate::session::answer(noted.await).await
 }
 
 /// Saves the mapping, while the page's program runs; its new version. `seen` is the version that the page was made from, or saved last: when there is
@@ -173,7 +198,8 @@ pub async fn save_mapping_form(
 pub fn MappingPage() -> impl IntoView {
     let id = address_part("id");
     let query = use_query_map();
-    let data = Resource::new_blocking(move || id.get(), mapping_page);
+    let values_shown = move || query.with(|query| query.get("values").as_deref() == Some("shown"));
+    let data = Resource::new_blocking(move || (id.get(), values_shown()), |(id, shown)| mapping_page(id, shown));
     let form = Form::new(move || format!("/shares/{}/mapping", id.get()), Signal::stored(None));
     view! {
         <Suspense>
@@ -189,9 +215,13 @@ pub fn MappingPage() -> impl IntoView {
                         country: said("lab_country"),
                     }
                 });
-                let show_values = query.with_untracked(|query| query.get("values").as_deref() == Some("shown"));
                 match data.await {
-                    Ok(data) => view! { <Loaded data form show_values opened wanted /> }.into_any(),
+                    Ok(data) => {
+                        if data.concerns_phones() {
+                            crate::phones::ready().await;
+                        }
+                        view! { <Loaded data form opened wanted /> }.into_any()
+                    }
                     Err(error) => view! { <Trouble error /> }.into_any(),
                 }
             })}
@@ -200,14 +230,9 @@ pub fn MappingPage() -> impl IntoView {
 }
 
 #[component]
-fn Loaded(
-    data: MappingData,
-    form: FormState,
-    show_values: bool,
-    opened: Option<usize>,
-    wanted: Wanted,
-) -> impl IntoView {
-    let share = data.share;
+fn Loaded(data: MappingData, form: FormState, opened: Option<usize>, wanted: Wanted) -> impl IntoView {
+    let concerns_phones = data.concerns_phones();
+    let MappingData { share, sample, values_shown } = data;
     let Some(destination) = share.destination.clone() else {
         // The server leads away before this; in a race it is said here.
         let href = format!("/shares/{}/destination", share.id);
@@ -218,7 +243,7 @@ fn Loaded(
     // What was posted and could not be saved is still there.
     let unsaved: Option<Mapping> = serde_json::from_str(&form.value(UNSAVED)).ok();
     let first = unsaved.unwrap_or_else(|| share.mapping.clone());
-    let work = Work::new(board, data.sample, first, show_values, opened, may_edit);
+    let work = Work::new(board, sample, first, values_shown, opened, may_edit);
     let saver = Saver::new(share.id.to_string(), work.mapping, share.mapping.clone(), share.mapping_version);
     let curves = RwSignal::new(Vec::new());
     // What was chosen while the program was on its way is looked at here, before the lists are given their values, and taken over once the page is
@@ -230,6 +255,11 @@ fn Loaded(
                 work.take_over(saver.kept(), &chosen_early);
             }
             dom::start(work, curves);
+            // Whoever gives a text the transform of a number finds the plans here.
+            leptos::task::spawn_local(async move {
+                crate::phones::ready().await;
+                work.numbers_are_read.try_set(true);
+            });
         }
     });
 
@@ -273,6 +303,7 @@ fn Loaded(
         <form id="lab" method="get" action=page_path></form>
         <form
             class="mapping"
+            data-phones=concerns_phones.then_some("")
             method="post"
             action=action
             autocomplete="off"
@@ -289,19 +320,12 @@ fn Loaded(
                 <SeenVersion form version=share.mapping_version page=seen_page />
                 <div class="canvas-tools">
                     <p class="hint" id="carry-help" hidden=!may_edit>
-                        <span class="needs-program">
-                            "Draw a line from a field to one on the other side. By key: Enter picks up, arrows move, Enter links, Escape cancels."
+                        <span class="needs-program by-pointer">
+                            "Draw a line between two fields, or click the one and then the other. By key: Enter picks up, arrows move, Enter links, Escape cancels, F8 goes to what is missing."
                         </span>
+                        <span class="needs-program by-touch">"Tap a field, then the one on the other side that it belongs to. Or draw a line from dot to dot."</span>
                         <span class="without-program">" Drawing works as soon as the page has loaded; the lists work already."</span>
                     </p>
-                    {may_edit
-                        .then(|| {
-                            view! {
-                                <p class="hint narrow-hint">
-                                    "Lines are not drawn on a screen this narrow: choose from the list at each field what feeds it. What the audience's fields are called and look like stands above them."
-                                </p>
-                            }
-                        })}
                     <AcceptAll work />
                 </div>
                 {may_edit.then(|| view! { <PresetForAll work /> })}
@@ -313,7 +337,7 @@ fn Loaded(
                 </div>
             </fieldset>
             <p class="visually-hidden" aria-live="polite" id="said">{move || work.said.get()}</p>
-            <Preview work />
+            <Preview work share_id=share.id.to_string() />
             <Lab work wanted />
             <Countries />
             <Footer work saver next_path go_on=move || saver.save_then(go_on.get_value()) />
@@ -353,7 +377,11 @@ fn AcceptAll(work: Work) -> impl IntoView {
 }
 
 /// A box that filters a side, when it has many fields.
-fn filter_box(label: &'static str, fields: usize, filter: RwSignal<String>) -> Option<impl IntoView> {
+fn filter_box(work: Work, side: Side, fields: usize) -> Option<impl IntoView> {
+    let (label, filter) = match side {
+        Side::Source => ("Filter the audience's fields", work.source_filter),
+        Side::Destination => ("Filter the destination's fields", work.target_filter),
+    };
     (fields > MANY).then(|| {
         view! {
             <input
@@ -363,10 +391,19 @@ fn filter_box(label: &'static str, fields: usize, filter: RwSignal<String>) -> O
                 placeholder="Filter"
                 autocomplete="off"
                 prop:value=move || filter.get()
-                on:input=move |event| filter.set(event_target_value(&event))
+                on:input=move |event| {
+                    filter.set(event_target_value(&event));
+                    work.say(work.said_of_filter(side));
+                }
                 on:keydown=move |event| {
-                    if event.key() == "Enter" {
-                        event.prevent_default();
+                    match event.key().as_str() {
+                        "Enter" => event.prevent_default(),
+                        "Escape" if !filter.with_untracked(String::is_empty) => {
+                            event.prevent_default();
+                            filter.set(String::new());
+                            work.say(work.said_of_filter(side));
+                        }
+                        _ => {}
                     }
                 }
             />

@@ -4,9 +4,10 @@ use leptos::prelude::*;
 use model::field::Field;
 
 use super::{
+    carry::Side,
     filter_box,
     handle::Handle,
-    mask::{masked, shortened},
+    mask::{outlined, shortened},
     title, type_mark,
     work::{Work, source_place},
 };
@@ -24,7 +25,7 @@ pub fn SourceList(
     from: String,
 ) -> impl IntoView {
     let fields = work.board.with_value(|board| board.source.clone());
-    let filter = filter_box("Filter the audience's fields", fields.len(), work.source_filter);
+    let filter = filter_box(work, Side::Source, fields.len());
     let rows: Vec<_> =
         fields.into_iter().enumerate().map(|(index, field)| view! { <SourceRow work index field /> }).collect();
     view! {
@@ -69,14 +70,12 @@ fn SourceRow(work: Work, index: usize, field: Field) -> impl IntoView {
         format!("field-row source-row {}{used}{lit}", standing.get().class())
     };
     let values = samples(work, &name);
-    let samples = move || {
+    let samples = Memo::new(move |_| {
         let shown = work.show_values.get();
-        values
-            .iter()
-            .map(|value| if shown { shortened(value) } else { masked(value) })
-            .collect::<Vec<_>>()
-            .join("\u{2003}")
-    };
+        let look = |value: &String| if shown { shortened(value) } else { outlined(value) };
+        values.iter().map(look).collect::<Vec<_>>().join("\u{2003}")
+    });
+    let fill = fill(work, &name);
     let label = field.display_name().to_owned();
     let title = title(&field);
     let technical = (label != name).then(|| name.clone());
@@ -93,12 +92,30 @@ fn SourceRow(work: Work, index: usize, field: Field) -> impl IntoView {
                     <span class="label">{label.clone()}</span>
                     {technical.map(|name| view! { <code>{name}</code> })}
                 </span>
-                <span class="samples">{samples}</span>
+                <span class="samples" title=samples>{samples}</span>
+                {fill}
                 {type_mark(&field)}
             </div>
             <Handle work place label />
         </li>
     }
+}
+
+/// In how many rows of the sample a field says something: a bar, and the share in words for those who don't see it.
+fn fill(work: Work, name: &str) -> Option<impl IntoView + use<>> {
+    let (filled, rows) = work.sample.with_value(|sample| {
+        let position = sample.columns.iter().position(|column| column == name)?;
+        let is_filled = |row: &&Vec<String>| row.get(position).is_some_and(|value| !value.trim().is_empty());
+        Some((sample.rows.iter().filter(is_filled).count(), sample.rows.len()))
+    })?;
+    let percent = filled.saturating_mul(100).checked_div(rows)?;
+    let said = format!("{percent}\u{202f}%");
+    Some(view! {
+        <span class="fill" title=format!("{filled} of {rows} sample rows have a value")>
+            <span class="fill-bar" aria-hidden="true"><span style=format!("inline-size:{percent}%")></span></span>
+            <span class="fill-said"><span class="visually-hidden">"filled "</span>{said}</span>
+        </span>
+    })
 }
 
 /// The first values of a field that say something.

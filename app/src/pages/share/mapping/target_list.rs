@@ -7,6 +7,7 @@ use model::{
 };
 
 use super::{
+    carry::Side,
     chain::ChainEditor,
     editor::{Edit, Editor},
     filter_box,
@@ -28,7 +29,7 @@ pub fn TargetList(
     to: String,
 ) -> impl IntoView {
     let fields = work.board.with_value(|board| board.destination.clone());
-    let filter = filter_box("Filter the destination's fields", fields.len(), work.target_filter);
+    let filter = filter_box(work, Side::Destination, fields.len());
     let groups: Vec<_> = Group::ALL
         .into_iter()
         .filter_map(|group| {

@@ -12,7 +12,7 @@ use model::{
 use super::{
     carry::{Carry, Dropped, Move, Place, Shown, Side},
     curve::Point,
-    editor::{Board, Edit, Editor},
+    editor::{Board, Edit, Editor, difference},
     form::FormLink,
     posted::with_lines,
 };
@@ -59,6 +59,8 @@ pub struct Work {
     pub said: RwSignal<String>,
     /// Values are shown as they are.
     pub show_values: RwSignal<bool>,
+    /// The numbering plans of telephones are there.
+    pub numbers_are_read: RwSignal<bool>,
 }
 
 impl Work {
@@ -138,6 +140,7 @@ impl Work {
             lit,
             said: RwSignal::new(String::new()),
             show_values: RwSignal::new(show_values),
+            numbers_are_read: RwSignal::new(false),
         }
     }
 
@@ -175,17 +178,26 @@ impl Work {
     /// Takes the last change back.
     pub fn undo(self) {
         if self.editor.with_untracked(Editor::can_undo) {
-            self.editor.update(Editor::undo);
-            self.say("Undone.");
+            self.go_through_time("Undone", Editor::undo);
         }
     }
 
     /// Does it again.
     pub fn redo(self) {
         if self.editor.with_untracked(Editor::can_redo) {
-            self.editor.update(Editor::redo);
-            self.say("Done again.");
+            self.go_through_time("Done again", Editor::redo);
         }
+    }
+
+    /// Says what is different now, and selects it when it is one field.
+    fn go_through_time(self, done: &str, go: impl FnOnce(&mut Editor)) {
+        let before = self.editor.with_untracked(|editor| editor.mapping().clone());
+        self.editor.update(go);
+        let (changed, said) = self
+            .board
+            .with_value(|board| self.editor.with_untracked(|editor| difference(&before, editor.mapping(), board)));
+        self.selected.set(changed);
+        self.say(format!("{done}: {said}"));
     }
 
     /// Says something aloud.
@@ -301,6 +313,25 @@ impl Work {
         })
     }
 
+    /// How many fields of a side its filter leaves, as it is said aloud.
+    pub fn said_of_filter(self, side: Side) -> String {
+        let (shown, all) = self.shown.with_untracked(|shown| {
+            self.board.with_value(|board| match side {
+                Side::Source => (shown.source.len(), board.source.len()),
+                Side::Destination => (shown.destination.len(), board.destination.len()),
+            })
+        });
+        if shown == all { format!("All {all} fields.") } else { format!("{shown} of {all} fields.") }
+    }
+
+    /// What is carried, in words, while something is.
+    pub fn carried(self) -> Option<String> {
+        self.carry.with(|carry| {
+            let carry = carry.as_ref()?;
+            Some(self.board.with_value(|board| carry.shown_while_carried(board)))
+        })
+    }
+
     /// Errors (but fields that are only missing, which are counted apart) and warnings.
     pub fn counts(self) -> (usize, usize) {
         let missing = self.missing();
@@ -336,7 +367,10 @@ impl Work {
     }
 }
 
-#[cfg_attr(not(feature = "hydrate"), expect(dead_code, reason = "only the browser moves what is carried"))]
+#[cfg_attr(
+    not(feature = "hydrate"),
+    expect(dead_code, reason = "only the browser moves what is carried, and knows of keys")
+)]
 impl Work {
     /// Moves what is carried over the next field that is possible.
     pub fn step(self, step: Move) {
@@ -345,6 +379,27 @@ impl Work {
             self.board.with_value(|board| self.mapping.with_untracked(|mapping| carry.step(step, board, mapping)));
         self.carry.set(Some(carry));
         self.say(said);
+    }
+
+    /// The destination field that needs a person next: the first required one that is not mapped, or else the first with an error, or a warning,
+    /// below `after` and then again from the top.
+    pub fn next_trouble(self, after: Option<&str>) -> Option<String> {
+        if let Some(missing) = self.missing().into_iter().next() {
+            return Some(missing);
+        }
+        let troubled = self.findings.with(|findings| {
+            let of = |severity| {
+                let all = findings.iter().filter(move |finding: &&Finding| finding.severity == severity);
+                all.filter_map(|finding| finding.target.clone()).collect::<Vec<_>>()
+            };
+            let errors = of(Severity::Error);
+            if errors.is_empty() { of(Severity::Warning) } else { errors }
+        });
+        let place =
+            |name: &str| self.board.with_value(|board| board.destination.iter().position(|field| field.name == name));
+        let after = after.and_then(place);
+        let below = troubled.iter().filter(|name| place(name) > after).min_by_key(|name| place(name));
+        below.or_else(|| troubled.iter().min_by_key(|name| place(name))).cloned()
     }
 
     /// The pointer is over this while it carries something.

@@ -1,0 +1,85 @@
+// An application with as many fields on both sides as anybody will map: 200 that it offers, 200 that it takes. By its own process, as any other.
+
+import { spawn } from "node:child_process";
+import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { until } from "./installation.ts";
+
+/** The running application. */
+export interface WideApplication {
+  url: string;
+  key: string;
+  end: () => void;
+}
+
+const programs = resolve(process.env.USHER_PROGRAMS ?? resolve(import.meta.dirname, "../../target/debug"));
+
+/** Starts it with so many fields. */
+export async function startWide(fields = 200): Promise<WideApplication> {
+  const folder = mkdtempSync(join(tmpdir(), "usher-wide-"));
+  const key = "wide-key-of-the-browser-tests";
+  const names = Array.from({ length: fields }, (_, index) => (index === 0 ? "email" : `attribute_${String(index).padStart(3, "0")}`));
+  mkdirSync(join(folder, "wide"));
+  const rows = Array.from({ length: 40 }, (_, row) => names.map((name, index) => (name === "email" ? (row % 7 === 3 ? "" : `person${row}@example.com`) : `Value ${row}.${index}`)));
+  writeFileSync(join(folder, "wide/everybody.csv"), [names, ...rows].map((row) => row.join(",")).join("\r\n") + "\r\n");
+  const declared = names.map((name, index) =>
+    [
+      "[[consumer.fields]]",
+      `name = "${name}"`,
+      `label = "${name === "email" ? "E-mail address" : `Attribute ${index}`}"`,
+      `kind = "${name === "email" ? "identifier" : "attribute"}"`,
+      `type = "${name === "email" ? "email" : "string"}"`,
+      `required = ${index < 2}`,
+      `recommended = ${index >= 2 && index < 12}`,
+    ].join("\n"),
+  );
+  const port = await freePort();
+  writeFileSync(
+    join(folder, "wide.toml"),
+    `listen = "127.0.0.1:${port}"
+authentication_key = "${key}"
+name = "Wide warehouse"
+folder = "wide"
+state = "wide-state"
+
+[producer]
+[[producer.segments]]
+id = "everybody"
+name = "Everybody with everything"
+file = "everybody.csv"
+
+[consumer]
+key = "email"
+modes = ["add"]
+
+${declared.join("\n\n")}
+`,
+  );
+  const log = openSync(join(folder, "wide.log"), "a");
+  const child = spawn(join(programs, "usher-toolkit"), ["serve", "--config", join(folder, "wide.toml")], { cwd: folder, stdio: ["ignore", log, log] });
+  closeSync(log);
+  const url = `http://127.0.0.1:${port}`;
+  await until(`the wide application answers at ${url}`, async () => {
+    if (child.exitCode !== null) throw new Error(`it ended by itself; see ${folder}/wide.log`);
+    return (await fetch(`${url}/v1/health`).catch(() => undefined)) !== undefined;
+  });
+  return {
+    url,
+    key,
+    end: () => {
+      child.kill("SIGTERM");
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("a server without a port");
+  await new Promise((closed) => server.close(closed));
+  return address.port;
+}
