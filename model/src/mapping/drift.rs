@@ -324,7 +324,7 @@ mod tests {
             ["The audience has a new field, “email_address”.", "The audience no longer offers “email”."]
         );
         assert_eq!(
-            accepted(&drift, &now).link("address").unwrap().source,
+            accepted(&drift, &now).link("address").expect("is linked").source,
             Source::Field { name: "email_address".to_owned() }
         );
     }
@@ -333,7 +333,10 @@ mod tests {
     fn a_field_with_a_quite_different_name_is_proposed_when_it_is_the_only_one_of_its_type() {
         let (drift, now) = after(|now| now.source[1].name = "xq7".to_owned());
         assert_eq!(drift.breaks.len(), 1, "{drift:?}");
-        assert_eq!(accepted(&drift, &now).link("town").unwrap().source, Source::Field { name: "xq7".to_owned() });
+        assert_eq!(
+            accepted(&drift, &now).link("town").expect("is linked").source,
+            Source::Field { name: "xq7".to_owned() }
+        );
         let (drift, _) = after(|now| {
             now.source.remove(1);
             now.source.extend([text("xq7"), text("xq8")]);
@@ -372,7 +375,7 @@ mod tests {
     fn a_field_that_is_hashed_now_is_passed_on_as_the_destination_needs_it() {
         let (drift, now) = after(|now| now.destination[0].form = FieldForm::Sha256Hex);
         assert_eq!(drift.changes, ["“address” was readable and is now hashed (SHA-256, hexadecimal)."]);
-        assert!(accepted(&drift, &now).link("address").unwrap().transforms.iter().any(|step| step.hashes()));
+        assert!(accepted(&drift, &now).link("address").expect("is linked").transforms.iter().any(|step| step.hashes()));
         let (drift, _) = after(|now| now.source[0].form = FieldForm::Sha256Hex);
         assert_eq!((drift.breaks.len(), &drift.breaks[0].proposal), (1, &None), "a hash can't be turned back");
     }
@@ -397,7 +400,7 @@ mod tests {
         assert_eq!(drift.breaks.len(), 2);
         let mended = mended(&mapping(), &drift.breaks, &["town".to_owned()]);
         assert_eq!(mended.link("address"), mapping().link("address"));
-        assert_eq!(mended.link("town").unwrap().source, Source::Field { name: "city_name".to_owned() });
+        assert_eq!(mended.link("town").expect("is linked").source, Source::Field { name: "city_name".to_owned() });
     }
 
     #[test]

@@ -174,7 +174,7 @@ fn what_the_values_look_like_confirms_a_name_or_speaks_for_a_field_that_has_none
     assert!((LEAST_CONFIDENCE..80).contains(&found.confidence), "not among those that are accepted all at once");
     assert_eq!(found.reason, "100\u{202f}% of the sample look like e-mail addresses");
     // Its link has nothing against it: the steps make e-mail addresses of the text, and check each.
-    let findings = crate::mapping::check(&Mapping { links: vec![found.link] }, &[text], &[email.clone()]);
+    let findings = crate::mapping::check(&Mapping { links: vec![found.link] }, &[text], std::slice::from_ref(&email));
     assert!(findings.is_empty(), "{findings:?}");
     // A name that says that it is something else is believed, and so is one that says that it is something about it.
     for other in ["email_opt_in", "email consent", "phone", "first_name", "unsubscribed_email"] {
