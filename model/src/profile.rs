@@ -249,6 +249,7 @@ mod tests {
                 row(["5", "x@y.co"]),
             ],
             problem: None,
+            ..Sample::default()
         };
         let profiles = Profile::of_sample(&sample, ["mail", "gone", "id"]);
         assert_eq!(profiles[0].percent(FieldType::Email), Some(100));

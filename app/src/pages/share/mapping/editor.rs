@@ -369,8 +369,7 @@ mod tests {
         editor.apply(&constant("Bern"), &board());
         assert_eq!(said(&linked, editor.mapping()).1, "“town” is the same for everyone.");
         assert_eq!(said(&nothing, editor.mapping()), (None, "2 fields are as they were.".to_owned()));
-        let steps = Steps { writing: Writing::Trim, ..Steps::default() };
-        editor.apply(&Edit::Steps { target: "town".to_owned(), steps }, &board());
+        editor.apply(&Edit::Steps { target: "town".to_owned(), steps: vec![Transform::Trim] }, &board());
         let trimmed = editor.mapping().clone();
         editor.undo();
         assert_eq!(said(&trimmed, editor.mapping()).1, "what is done for “town” is as it was.");
