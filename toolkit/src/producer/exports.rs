@@ -101,6 +101,12 @@ impl Exports {
     /// # Errors
     /// When the job asks for what is not there, or its id is that of a different job.
     pub async fn announce(&self, request: JobRequest) -> Result<Job, Fault> {
+        let exports = self.clone();
+        // In a task of its own: who asks may hang up at any moment, and a job that was written down has to be begun.
+        tokio::spawn(async move { exports.take(request).await }).await?
+    }
+
+    async fn take(&self, request: JobRequest) -> Result<Job, Fault> {
         let (exports, asked) = (self.clone(), request.clone());
         let is_new = tokio::task::spawn_blocking(move || {
             let Inner { producer, state, .. } = &*exports.inner;

@@ -468,6 +468,20 @@ async fn an_export_that_is_called_off_stops(from: From) {
     assert_eq!(program.job("job_1").await.status, JobStatus::Canceled);
 }
 
+async fn a_job_whose_asker_hung_up_is_done_all_the_same(from: From) {
+    let folder = from.people();
+    let program = folder.start();
+    for attempt in 0..40_u32 {
+        let request = export(&format!("job_{attempt}"), "all", &["id"]);
+        // At one moment or another of the answer.
+        let asked = tokio::time::timeout(std::time::Duration::from_micros(250) * attempt, program.announce(&request));
+        drop(asked.await);
+        program.announced(&request).await;
+        let ended = tokio::time::timeout(std::time::Duration::from_secs(20), program.ended(&request.id)).await;
+        assert_eq!(ended.map(|job| job.status), Ok(JobStatus::Complete), "attempt {attempt}");
+    }
+}
+
 async fn it_ends_when_it_is_told_to_even_while_it_exports(from: From) {
     let folder = from.people();
     let program = folder.start();
