@@ -63,7 +63,12 @@ pub fn AccountPage() -> impl IntoView {
     let action = ServerAction::<SetRetention>::new();
     let live = Signal::derive(move || action.value().with(|value| value.as_ref()?.as_ref().err()?.hub().cloned()));
     let form = Form::new(|| PATH.to_owned(), live);
-    let policy = Resource::new_blocking(move || action.version().get(), |_| retention());
+    // Asked for again once it was saved, and not when it could not be: what was typed stays.
+    let saved = Memo::new(move |before: Option<&u32>| {
+        let before = before.copied().unwrap_or_default();
+        action.value().with(|value| if matches!(value, Some(Ok(_))) { before + 1 } else { before })
+    });
+    let policy = Resource::new_blocking(move || saved.get(), |_| retention());
     let done = move || {
         action.value().with(|value| match value {
             Some(Ok(notice)) => Some(view! { <Done text=notice.clone() /> }),
