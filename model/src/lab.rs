@@ -196,7 +196,9 @@ fn warn_of_made_up_addresses(filled: &[&Examined], warnings: &mut Vec<String>) {
     let is_reserved = |(_, domain): &&(&str, &str)| {
         let top = domain.rsplit('.').next().unwrap_or_default();
         matches!(top, "example" | "invalid" | "test" | "localhost")
-            || matches!(*domain, "example.com" | "example.org" | "example.net")
+            || ["example.com", "example.org", "example.net"]
+                .iter()
+                .any(|reserved| domain.strip_suffix(reserved).is_some_and(|sub| sub.is_empty() || sub.ends_with('.')))
     };
     let reserved = addresses.iter().filter(is_reserved).count();
     if reserved > 0 {
@@ -306,7 +308,8 @@ mod tests {
         let said = |values: &[&str]| warnings(values, Meaning::Email, None).join(" ");
         assert!(said(&["test@b.co", "ada@c.co"]).starts_with("1 of 2 values look made up"));
         assert!(said(&["xxxx@b.co", "a@mailinator.com"]).starts_with("All 2 values look made up"));
-        assert!(said(&["ada@example.com", "bob@b.co"]).contains("reserved for examples"));
+        assert!(said(&["ada@mail.example.com", "bob@b.co"]).contains("1 of 2 values are at domains that are reserved"));
+        assert_eq!(said(&["ada@myexample.com", "bob@b.co"]), "");
         assert!(
             said(&["same@b.co", "same@b.co", "same@b.co", "x@b.co", "y@b.co"]).contains("3 of 5 values are the same")
         );
