@@ -4,7 +4,8 @@ import { expect, test } from "../support/test.ts";
 import { connectDemo } from "../support/people.ts";
 import { download, newSegment, runEnds, shareNow, shareToMap, sourceOf, toReview } from "../support/sharing.ts";
 
-test("how long rows are kept is set by an admin, and said back", async ({ newcomer: { page, person }, axe }) => {
+test("how long rows are kept is set by an admin, and said back", async ({ newcomer: { page, person }, axe, expectComplaint, javaScriptEnabled }) => {
+  if (javaScriptEnabled) expectComplaint(/status of 422/);
   await page.goto("/account");
   await expect(page.getByRole("heading", { level: 1, name: "Account" })).toBeVisible();
   await expect(page.getByText("7\u00a0days after its end")).toBeVisible();

@@ -73,6 +73,8 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
     await use(async (other = page) => {
       // It runs in the page, so it can't where no script may run; the same pages are checked with the program running.
       if (!javaScriptEnabled) return;
+      // Before the colours change: none is to be on its way to another while it is looked at.
+      await other.emulateMedia({ reducedMotion: "reduce" });
       for (const colorScheme of ["light", "dark"] as const) {
         await other.emulateMedia({ colorScheme, reducedMotion: "reduce" });
         const { violations } = await new AxeBuilder({ page: other }).analyze();

@@ -131,7 +131,7 @@ fn Choosing(share: Signal<String>, endpoint: Signal<String>) -> impl IntoView {
                         let address = path(&share.get_untracked(), &endpoint.get_untracked());
                         view! { <Loaded data form action address text=text.get_untracked() /> }.into_any()
                     }
-                    Err(error) => view! { <Trouble error /> }.into_any(),
+                    Err(error) => view! { <PageHead title="Choose an audience" /><Trouble error /> }.into_any(),
                 }
             })}
         </Transition>

@@ -188,7 +188,7 @@ pub fn DestinationPage() -> impl IntoView {
                 let form = form.state().await;
                 match data.await {
                     Ok(data) => view! { <Loaded data form action /> }.into_any(),
-                    Err(error) => view! { <Trouble error /> }.into_any(),
+                    Err(error) => view! { <PageHead title="Destination" /><Trouble error /> }.into_any(),
                 }
             })}
         </Suspense>

@@ -121,7 +121,7 @@ pub fn ReviewPage() -> impl IntoView {
                 let form = form.state().await;
                 match review.await {
                     Ok(review) => view! { <Loaded review form action /> }.into_any(),
-                    Err(error) => view! { <Trouble error /> }.into_any(),
+                    Err(error) => view! { <PageHead title="Review" /><Trouble error /> }.into_any(),
                 }
             })}
         </Suspense>

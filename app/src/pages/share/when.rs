@@ -122,7 +122,7 @@ pub fn WhenPage() -> impl IntoView {
                 let form = form.state().await;
                 match data.await {
                     Ok(data) => view! { <Loaded data form action /> }.into_any(),
-                    Err(error) => view! { <Trouble error /> }.into_any(),
+                    Err(error) => view! { <PageHead title="When and how" /><Trouble error /> }.into_any(),
                 }
             })}
         </Suspense>

@@ -222,7 +222,7 @@ pub fn MappingPage() -> impl IntoView {
                         }
                         view! { <Loaded data form opened wanted /> }.into_any()
                     }
-                    Err(error) => view! { <Trouble error /> }.into_any(),
+                    Err(error) => view! { <PageHead title="Mapping" /><Trouble error /> }.into_any(),
                 }
             })}
         </Suspense>
