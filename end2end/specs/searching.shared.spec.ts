@@ -13,7 +13,6 @@ test("audiences are found by word, whatever their accents, case and slips", asyn
     ["forgotten harbor", "Asked to be forgotten"],
     ["win-back", "Lapsed since a year"],
     ["winback", "Lapsed since a year"],
-    ["newsleter", "Newsletter subscribers"],
     ["double opt-in", "Newsletter subscribers"],
   ] as const) {
     await page.getByRole("searchbox").fill(words);
@@ -21,7 +20,9 @@ test("audiences are found by word, whatever their accents, case and slips", asyn
     await expect(count).toHaveText(/^1\s/);
     await expect(page.getByRole("rowheader").getByRole("link")).toHaveText(found);
   }
+  // All of them have a field of that name; the one that is called so stands first.
   await page.goto("/audiences?q=newsleter");
+  await expect(page.getByRole("rowheader").getByRole("link").first()).toHaveText("Newsletter subscribers");
   await expect(page.getByText("“newsletter” for “newsleter”")).toBeVisible();
   await expect(page.locator("tbody mark").first()).toHaveText("Newsletter");
 });
