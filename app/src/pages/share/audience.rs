@@ -170,7 +170,9 @@ fn Loaded(
         }
     };
     let chosen = share.as_ref().map(|share| share.audience.id.clone());
-    let notice = if has_run {
+    let notice = if !may_share {
+        view! { <p class="notice">"You can look at audiences; a member or an admin of this account can share them."</p> }.into_any()
+    } else if has_run {
         let id = share_id.clone();
         view! {
             <p class="notice">
@@ -178,10 +180,8 @@ fn Loaded(
             </p>
         }
         .into_any()
-    } else if may_share {
-        ().into_any()
     } else {
-        view! { <p class="notice">"You can look at audiences; a member or an admin of this account can share them."</p> }.into_any()
+        ().into_any()
     };
     let total = choices.total;
     let pages: Vec<_> = [
