@@ -44,6 +44,7 @@ pub use retry::RetryPolicy;
 pub use settings::{ExchangeSettings, Workshop};
 pub(crate) use views::newest_plan;
 pub use views::{last_runs, runs_of_share};
+pub(crate) use {plan::enqueue_as, requests::under_way};
 
 /// The states that `which` picks, as a list of SQL literals.
 fn states_sql(which: impl Fn(RunState) -> bool) -> String {

@@ -71,6 +71,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0010_catalogue", include_str!("migrations/0010_catalogue.sql")),
     ("0011_share_flow", include_str!("migrations/0011_share_flow.sql")),
     ("0012_retention", include_str!("migrations/0012_retention.sql")),
+    ("0013_schedules", include_str!("migrations/0013_schedules.sql")),
     ("0014_values_shown", include_str!("migrations/0014_values_shown.sql")),
 ];
 
