@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    id::{EndpointId, RunId, ShareId},
+    id::{BlackoutId, EndpointId, RunId, ShareId},
     recurrence::ScheduleForm,
     run::RunState,
 };
@@ -270,6 +270,17 @@ pub enum EntryKind {
         /// It is still to come, so that it can be taken back.
         can_be_taken_back: bool,
     },
+}
+
+/// A blackout in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlackoutView {
+    /// Its id.
+    pub id: BlackoutId,
+    /// What it is for.
+    pub name: String,
+    /// When it is, for people.
+    pub words: String,
 }
 
 /// One occurrence of a schedule, on a page of its own.

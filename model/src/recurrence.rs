@@ -5,6 +5,7 @@
 //! database of time zones and therefore the feature `zones`; the browser is given sentences and moments by the server. What is due, and what
 //! became of it, is the hub's matter.
 
+mod blackout;
 mod form;
 mod sentence;
 #[cfg(feature = "zones")]
@@ -12,6 +13,7 @@ pub mod slots;
 #[cfg(all(test, feature = "zones"))]
 mod tests;
 
+pub use blackout::{Blackout, BlackoutDays, BlackoutForm};
 pub use form::{ScheduleForm, WEEKDAY_WORDS};
 pub use sentence::{day_words, time_words};
 

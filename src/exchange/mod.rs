@@ -42,7 +42,7 @@ pub use receipt::{NotGenuine, verify_receipt};
 pub use requests::is_under_way;
 pub use retry::RetryPolicy;
 pub use settings::{ExchangeSettings, Workshop};
-pub(crate) use views::newest_plan;
+pub(crate) use views::{Usual, newest_plan, runs_between, usual};
 pub use views::{last_runs, runs_of_share};
 pub(crate) use {plan::enqueue_as, requests::under_way};
 

@@ -14,6 +14,6 @@ mod shares;
 mod templates;
 mod versions;
 
-pub use schedule::SchedulingSettings;
 pub(crate) use schedule::run_ended;
+pub use schedule::{LARGEST_CALENDAR, ReadCalendar, SchedulingSettings};
 pub(crate) use shares::segment_made;

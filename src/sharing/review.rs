@@ -11,6 +11,8 @@ use model::{
     },
 };
 
+use sqlx::{Any, Transaction};
+
 use super::versions::{json, note_used};
 use crate::{
     exchange::{self, NewRun, RunPlan},
@@ -180,6 +182,14 @@ impl Hub {
         })
     }
 
+    /// The run that a share's schedule would be given now: none while a person has to look at the share first.
+    pub(super) async fn scheduled_run(&self, account_id: &AccountId, id: &ShareId) -> Result<NewRun> {
+        if let Some(reason) = self.share_row_of(account_id, id).await?.held_because {
+            return Err(HubError::Conflict { message: format!("The share is held until somebody has looked at it: {reason}") });
+        }
+        self.new_run(account_id, id, false).await
+    }
+
     /// None when a run of the share is under way.
     async fn ask_for_run(
         &self,
@@ -201,23 +211,31 @@ impl Hub {
             .bind(actor.account_id.as_str())
             .execute(&mut *transaction)
             .await?;
-        // The fields are fit for the mapping as they are; what changes from now on is told from these.
-        let fields =
-            BothFields { source: run.plan.source_fields.clone(), destination: run.plan.destination.fields.clone() };
-        sqlx::query("update share set known_fields = $1 where id = $2 and account_id = $3 and known_fields is null")
-            .bind(json(&fields)?)
-            .bind(id.as_str())
-            .bind(actor.account_id.as_str())
-            .execute(&mut *transaction)
-            .await?;
+        know_fields(&mut transaction, &run).await?;
         if exchange::is_under_way(&mut transaction, &actor.account_id, id).await? {
             return Ok(None);
         }
-        note_used(&mut transaction, now, actor, id, run.mapping_version).await?;
+        note_used(&mut transaction, now, &actor.account_id, id, run.mapping_version).await?;
         let run_id = exchange::enqueue(&mut transaction, now, run).await?;
         transaction.commit().await?;
         Ok(Some(run_id))
     }
+}
+
+/// The fields are fit for the mapping as they are; what changes from now on is told from these.
+pub(super) async fn know_fields(
+    transaction: &mut Transaction<'_, Any>,
+    run: &NewRun,
+) -> std::result::Result<(), StoreError> {
+    let fields =
+        BothFields { source: run.plan.source_fields.clone(), destination: run.plan.destination.fields.clone() };
+    sqlx::query("update share set known_fields = $1 where id = $2 and account_id = $3 and known_fields is null")
+        .bind(json(&fields)?)
+        .bind(run.share_id.as_str())
+        .bind(run.account_id.as_str())
+        .execute(&mut **transaction)
+        .await?;
+    Ok(())
 }
 
 /// What has to be confirmed, but for what has to be asked of others.

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use model::{
-    calendar::{ScheduleState, ScheduleView},
+    calendar::{CalendarQuery, CalendarSpan, EntryKind, ScheduleState, ScheduleView},
     error::HubError,
     id::{RunId, ShareId},
     mapping::{Link, Mapping, Source},
-    recurrence::ScheduleForm,
+    recurrence::{BlackoutForm, ScheduleForm},
     run::{Mode, RunState},
     view::{Actor, AudienceQuery, ChooseDestination, DestinationSegment, Role},
 };
@@ -308,8 +308,8 @@ async fn one_occurrence_is_skipped_moved_and_restored() {
         hub.skip_next(actor, &share).await.expect("is skipped");
         assert_eq!(ready.schedule(&share).await.preview.next[0].note.as_deref(), Some("Skipped by Ann."));
         // 15:00 in Berlin goes to 15:20, behind nothing; 16:00 goes to the next morning, behind many.
-        hub.move_slot(actor, &share, next[1].slot, "2026-11-23", "15:20").await.expect("is moved");
-        hub.move_slot(actor, &share, next[2].slot, "2026-11-24", "08:10").await.expect("is moved");
+        hub.move_slot(actor, &share, next[1].slot, ("2026-11-23", "15:20"), None).await.expect("is moved");
+        hub.move_slot(actor, &share, next[2].slot, ("2026-11-24", "08:10"), None).await.expect("is moved");
         let ends = async |at| {
             ready.at(at).await;
             ready.end_runs(&share).await;
@@ -326,9 +326,11 @@ async fn one_occurrence_is_skipped_moved_and_restored() {
         assert!(matches!(error, HubError::Conflict { .. }), "{error:?}");
         let error = hub.skip_slot(actor, &share, next[4].slot + 1).await.expect_err("is no slot");
         assert!(matches!(error, HubError::NotFound { .. }), "{error:?}");
-        let error = hub.move_slot(actor, &share, next[4].slot, "2026-11-22", "08:10").await.expect_err("is over");
+        let error =
+            hub.move_slot(actor, &share, next[4].slot, ("2026-11-22", "08:10"), None).await.expect_err("is over");
         assert!(error.problem_of("day").is_some(), "{error:?}");
-        let error = hub.move_slot(actor, &share, next[4].slot, "someday", "8 o'clock").await.expect_err("is nothing");
+        let error =
+            hub.move_slot(actor, &share, next[4].slot, ("someday", "8 o'clock"), None).await.expect_err("is nothing");
         assert!(error.problem_of("day").is_some() && error.problem_of("time").is_some(), "{error:?}");
         hub.skip_slot(actor, &share, next[5].slot).await.expect("is skipped");
         hub.restore_slot(actor, &share, next[5].slot).await.expect("is restored");
@@ -492,7 +494,7 @@ async fn nobody_touches_a_schedule_of_another_account_or_without_the_role() {
                 hub.resume_schedule(actor, &share).await,
                 hub.skip_next(actor, &share).await,
                 hub.skip_slot(actor, &share, slot).await,
-                hub.move_slot(actor, &share, slot, "2026-11-24", "09:00").await,
+                hub.move_slot(actor, &share, slot, ("2026-11-24", "09:00"), None).await,
                 hub.restore_slot(actor, &share, slot).await,
                 hub.pause_schedules(actor, Some(&endpoint)).await,
             ];
@@ -504,5 +506,129 @@ async fn nobody_touches_a_schedule_of_another_account_or_without_the_role() {
         assert!(hub.schedule(&viewer, &share, "UTC").await.expect("may look").is_some());
         ready.stage.clock.advance(Duration::from_secs(3600));
         assert_eq!(hub.run_due().await.expect("looks"), 1, "nothing was changed");
+    }
+}
+
+#[tokio::test]
+async fn a_blackout_lets_a_run_wait_or_skips_it_and_the_calendar_says_so() {
+    for ready in ready().await {
+        let (hub, actor) = (&ready.stage.hub, &ready.actor);
+        let lunch = BlackoutForm {
+            name: "Lunch".to_owned(),
+            zone: "Europe/Berlin".to_owned(),
+            kind: "weekly".to_owned(),
+            mon: "on".to_owned(),
+            from: "13:15".to_owned(),
+            until: "14:15".to_owned(),
+            ..BlackoutForm::default()
+        };
+        hub.add_blackout(actor, &lunch).await.expect("is added");
+        let form = |word: &str| ScheduleForm { in_blackout: word.to_owned(), ..once() };
+        let waits = ready.scheduled("Waits", form("run_afterwards")).await;
+        let skips = ready.scheduled("Skips", form("skip")).await;
+        let ignores = ready.scheduled("Ignores", form("ignore")).await;
+        let query = CalendarQuery { zone: "Europe/Berlin".to_owned(), ..CalendarQuery::default() };
+        let entries = async || {
+            let view = hub.calendar(actor, &query).await.expect("shows");
+            let day = view.days.into_iter().find(|day| day.day == view.today).expect("today");
+            assert_eq!(day.blackouts, ["Lunch, 13:15 to 14:15"]);
+            day.entries
+        };
+        let planned = entries().await;
+        assert_eq!(planned.len(), 3);
+        assert!(planned.iter().all(|entry| entry.time == "13:30" && entry.clash.is_some()), "{planned:?}");
+        ready.at(NOON + 30 * MINUTE).await;
+        let many = async |share| ready.runs(share).await.len();
+        assert_eq!((many(&waits).await, many(&skips).await, many(&ignores).await), (0, 0, 1));
+        let after = entries().await;
+        let skipped = after.iter().find(|entry| entry.share_id == skips).expect("is there");
+        assert!(matches!(&skipped.what, EntryKind::Skipped { reason, .. } if reason.contains("Lunch")), "{skipped:?}");
+        let waiting = after.iter().find(|entry| entry.share_id == waits).expect("is there");
+        assert_eq!(waiting.time, "14:15");
+        assert!(matches!(&waiting.what, EntryKind::Planned { waiting: Some(_), .. }), "{waiting:?}");
+        ready.at(NOON + 74 * MINUTE).await;
+        assert!(ready.runs(&waits).await.is_empty());
+        ready.at(NOON + 75 * MINUTE).await;
+        assert_eq!(many(&waits).await, 1);
+        let all = hub.blackouts(actor).await.expect("lists");
+        hub.remove_blackout(actor, &all[0].id).await.expect("is removed");
+        assert!(hub.blackouts(actor).await.expect("lists").is_empty());
+    }
+}
+
+#[tokio::test]
+async fn holidays_are_read_from_a_calendar_file_once() {
+    let event = |text: &str| format!("BEGIN:VEVENT\r\nDTSTAMP:20260101T000000Z\r\n{text}\r\nEND:VEVENT\r\n");
+    let file = format!(
+        "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Test//EN\r\n{}{}{}END:VCALENDAR\r\n",
+        event("UID:1\r\nDTSTART;VALUE=DATE:20261225\r\nDTEND;VALUE=DATE:20261227\r\nSUMMARY:Christmas"),
+        event("UID:2\r\nDTSTART:20261231T170000Z\r\nDTEND:20270101T050000Z\r\nSUMMARY:New Year's Eve"),
+        event("UID:3\r\nDTSTART;VALUE=DATE:20261003\r\nRRULE:FREQ=YEARLY\r\nSUMMARY:Every year"),
+    );
+    for ready in ready().await {
+        let (hub, actor) = (&ready.stage.hub, &ready.actor);
+        let read = hub.add_blackouts_of_calendar(actor, &file, "Europe/Berlin").await.expect("reads");
+        assert_eq!((read.added, read.known, read.left_out), (2, 0, 1));
+        let again = hub.add_blackouts_of_calendar(actor, &file, "Europe/Berlin").await.expect("reads");
+        assert_eq!((again.added, again.known), (0, 2));
+        let all = hub.blackouts(actor).await.expect("lists");
+        assert_eq!(
+            all.iter().map(|view| view.words.as_str()).collect::<Vec<_>>(),
+            [
+                "Friday 25 December 2026 to Saturday 26 December 2026, all day (Europe/Berlin)",
+                "Thursday 31 December 2026, 17:00 to 05:00 (UTC)"
+            ]
+        );
+        for wrong in ["", "Dear all,", "BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n"] {
+            let error = hub.add_blackouts_of_calendar(actor, wrong, "UTC").await.expect_err("is refused");
+            assert!(error.problem_of("file").is_some(), "{error:?}");
+        }
+        let bob = admin(hub, "bob@example.org").await;
+        assert!(hub.blackouts(&bob).await.expect("lists").is_empty());
+        assert!(hub.remove_blackout(&bob, &all[0].id).await.is_err());
+    }
+}
+
+#[tokio::test]
+async fn the_calendar_shows_every_share_and_its_feed_can_be_taken_back() {
+    for ready in ready().await {
+        let (hub, actor) = (&ready.stage.hub, &ready.actor);
+        let share = ready.scheduled("New", minutes(120)).await;
+        ready.at(NOON).await;
+        ready.end_runs(&share).await;
+        let query = |span| CalendarQuery { span, zone: "Europe/Berlin".to_owned(), ..CalendarQuery::default() };
+        let month = hub.calendar(actor, &query(CalendarSpan::Month)).await.expect("shows");
+        assert_eq!((month.title.as_str(), month.days.len()), ("November 2026", 42));
+        let today = month.days.iter().find(|day| day.day == month.today).expect("today");
+        assert!(matches!(&today.entries[0].what, EntryKind::Run { state: RunState::Canceled, .. }), "{today:?}");
+        assert_eq!(today.entries[1].time, "15:00");
+        assert!(matches!(&today.entries[1].what, EntryKind::Planned { .. }));
+        let week = hub.calendar(actor, &query(CalendarSpan::Week)).await.expect("shows");
+        assert_eq!((week.title.as_str(), week.days.len()), ("23 to 29 November 2026", 7));
+        let agenda = hub.calendar(actor, &query(CalendarSpan::Agenda)).await.expect("shows");
+        assert_eq!(agenda.days.len(), 30);
+        let planned = CalendarQuery { outcome: "planned".to_owned(), ..query(CalendarSpan::Week) };
+        let view = hub.calendar(actor, &planned).await.expect("shows");
+        let mut shown = view.days.iter().flat_map(|day| &day.entries);
+        assert!(shown.all(|entry| matches!(entry.what, EntryKind::Planned { .. })));
+
+        assert!(!hub.has_calendar_feed(actor).await.expect("answers"));
+        let token = hub.renew_calendar_feed(actor).await.expect("makes one");
+        let text = hub.calendar_feed(&token).await.expect("answers").expect("is somebody's");
+        let read: icalendar::Calendar = text.parse().expect("is a calendar");
+        assert!(read.components.len() > 100, "{}", read.components.len());
+        assert!(text.contains("SUMMARY:Planned: North to CRM"));
+        assert!(text.contains("SUMMARY:Canceled: North to CRM"));
+        let newer = hub.renew_calendar_feed(actor).await.expect("makes one");
+        assert!(hub.calendar_feed(&token).await.expect("answers").is_none(), "the old address has ended");
+        assert!(hub.calendar_feed(&newer).await.expect("answers").is_some());
+        hub.end_calendar_feed(actor).await.expect("ends");
+        assert!(hub.calendar_feed(&newer).await.expect("answers").is_none());
+        let bob = admin(hub, "bob@example.org").await;
+        let view = hub.calendar(&bob, &query(CalendarSpan::Month)).await.expect("shows");
+        assert!(view.days.iter().all(|day| day.entries.is_empty()));
+        let slot = ready.schedule(&share).await.preview.next[0].slot;
+        assert!(hub.occurrence(actor, &share, slot, "UTC").await.is_ok());
+        assert!(hub.occurrence(&bob, &share, slot, "UTC").await.is_err());
     }
 }

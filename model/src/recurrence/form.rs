@@ -389,7 +389,7 @@ fn weekday_word(day: Weekday) -> &'static str {
     WEEKDAY_WORDS.iter().find(|(other, ..)| *other == day).map_or("mon", |(_, word, _)| *word)
 }
 
-fn day_of(text: &str) -> Option<NaiveDate> {
+pub(super) fn day_of(text: &str) -> Option<NaiveDate> {
     let day: NaiveDate = text.parse().ok()?;
     // Beyond this the database of time zones knows no changes of the clocks.
     let last = NaiveDate::from_ymd_opt(2099, 12, 31)?;
@@ -397,7 +397,7 @@ fn day_of(text: &str) -> Option<NaiveDate> {
 }
 
 /// `9`, `9:00`, `09:00`, or with seconds as some browsers send them.
-fn time_of(text: &str) -> Option<NaiveTime> {
+pub(super) fn time_of(text: &str) -> Option<NaiveTime> {
     let mut numbers = text.split(':').map(|number| {
         (number.len() <= 2 && number.bytes().all(|byte| byte.is_ascii_digit())).then(|| number.parse::<u32>().ok())?
     });

@@ -13,7 +13,7 @@ use croner::{
     parser::{CronParser, Seconds, Year},
 };
 
-use super::{Ends, MonthDay, Schedule, When, day_words, time_words};
+use super::{Blackout, Ends, MonthDay, Schedule, When, day_words, time_words};
 use crate::error::FieldProblem;
 
 /// Beyond this year the database of time zones knows no changes of the clocks, and nothing is looked for.
@@ -64,6 +64,36 @@ pub fn moment(zone: Tz, civil: NaiveDateTime) -> (i64, Fit) {
             (after * 1000, Fit::Skipped)
         }
     }
+}
+
+/// The blackout in which a moment lies, and when it can run at the earliest: when no blackout is left.
+pub fn in_blackout(blackouts: &[Blackout], ms: i64) -> Option<(&Blackout, i64)> {
+    let ends = |ms: i64| blackouts.iter().find_map(|blackout| Some((blackout, end_of(blackout, ms)?)));
+    let (first, mut end) = ends(ms)?;
+    // Blackouts may follow each other without a gap; one that never ends is given up on after two years.
+    for _ in 0..800 {
+        match ends(end) {
+            Some((_, later)) => end = later,
+            None => break,
+        }
+    }
+    Some((first, end))
+}
+
+/// When a blackout ends that covers the moment.
+fn end_of(blackout: &Blackout, ms: i64) -> Option<i64> {
+    let zone = zone(&blackout.zone)?;
+    let today = civil(zone, ms).date();
+    [today.pred_opt()?, today].into_iter().filter(|day| blackout.is_on(*day)).find_map(|day| {
+        let from = blackout.from.unwrap_or(NaiveTime::MIN);
+        let (last_day, until) = match blackout.until {
+            Some(until) if until > from => (day, until),
+            Some(until) => (day.succ_opt()?, until),
+            None => (day.succ_opt()?, NaiveTime::MIN),
+        };
+        let (begin, end) = (moment(zone, day.and_time(from)).0, moment(zone, last_day.and_time(until)).0);
+        (begin <= ms && ms < end).then_some(end)
+    })
 }
 
 /// A schedule's slots.
@@ -161,6 +191,22 @@ impl Slots {
     /// The slots from a moment on, in order.
     pub fn from(&self, ms: i64) -> impl Iterator<Item = i64> {
         std::iter::successors(self.after(ms.saturating_sub(1)), |slot| self.after(*slot))
+    }
+
+    /// The last slot, when there is one.
+    pub fn last(&self) -> Option<i64> {
+        if self.last == i64::MAX {
+            return match self.rule {
+                Rule::Once(at) => Some(at),
+                _ => None,
+            };
+        }
+        // At most a year's worth is looked through; a schedule that goes on longer does not end soon.
+        let from = self.last.saturating_sub(366 * 86_400_000);
+        match self.rule {
+            Rule::Apart(apart) => Some(self.first + (self.last - self.first).div_euclid(apart) * apart),
+            _ => self.from(from).last(),
+        }
     }
 
     fn nth(&self, many: u32) -> Option<i64> {

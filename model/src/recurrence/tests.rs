@@ -309,7 +309,7 @@ fn is_day(when: &When, starts: NaiveDate, day: NaiveDate) -> bool {
             let months = (day.year() - starts.year()) * 12 + day.month() as i32 - starts.month() as i32;
             let is_last = (day + TimeDelta::days(1)).month() != day.month();
             let is_last_of_its_name = (day + TimeDelta::days(7)).month() != day.month();
-            let of_its_name = (day.day() + 6) / 7;
+            let of_its_name = day.day().div_ceil(7);
             months % *every as i32 == 0
                 && match on {
                     MonthDay::Day { day: number } => day.day() == u32::from(*number),
@@ -483,7 +483,63 @@ proptest! {
         by_cron.starts = starts;
         let (by_rule, by_cron) = (Slots::new(&by_rule).expect("good"), Slots::new(&by_cron).expect("good"));
         let begin = moment(by_rule.zone(), starts).0;
-        let take = |slots: &Slots| slots.from(begin).take(40).map(|ms| DateTime::<Utc>::from_timestamp_millis(ms)).collect::<Vec<_>>();
+        let take = |slots: &Slots| slots.from(begin).take(40).map(DateTime::<Utc>::from_timestamp_millis).collect::<Vec<_>>();
         prop_assert_eq!(take(&by_rule), take(&by_cron));
     }
+}
+
+#[test]
+fn a_blackout_covers_its_hours_over_midnight_too_and_ends_where_nothing_follows() {
+    use super::{BlackoutForm, slots::in_blackout};
+    let nights = BlackoutForm {
+        name: "Nights".to_owned(),
+        zone: "Europe/Berlin".to_owned(),
+        kind: "weekly".to_owned(),
+        fri: "on".to_owned(),
+        sat: "on".to_owned(),
+        from: "22:00".to_owned(),
+        until: "06:00".to_owned(),
+        ..BlackoutForm::default()
+    };
+    let christmas = BlackoutForm {
+        name: "Christmas".to_owned(),
+        zone: "Europe/Berlin".to_owned(),
+        kind: "span".to_owned(),
+        first: "2026-12-24".to_owned(),
+        last: "2026-12-26".to_owned(),
+        ..BlackoutForm::default()
+    };
+    let all = [nights.parse().expect("is good"), christmas.parse().expect("is good")];
+    let berlin: Tz = "Europe/Berlin".parse().expect("a zone");
+    let covered = |text: &str| {
+        let (blackout, end) = in_blackout(&all, moment(berlin, at(text)).0)?;
+        Some((blackout.name.as_str(), civil(berlin, end).to_string()))
+    };
+    assert_eq!(covered("2026-11-27T21:59:00"), None, "a Friday");
+    assert_eq!(covered("2026-11-27T22:00:00"), Some(("Nights", "2026-11-28 06:00:00".to_owned())));
+    assert_eq!(covered("2026-11-29T05:59:00"), Some(("Nights", "2026-11-29 06:00:00".to_owned())), "a Sunday morning");
+    assert_eq!(covered("2026-11-29T06:00:00"), None);
+    assert_eq!(
+        covered("2026-12-24T00:00:00"),
+        Some(("Christmas", "2026-12-27 06:00:00".to_owned())),
+        "the night after the last day follows without a gap"
+    );
+    let refused = |form: BlackoutForm| {
+        form.parse().expect_err("is refused").into_iter().map(|problem| problem.field).collect::<Vec<_>>()
+    };
+    assert_eq!(refused(BlackoutForm { fri: String::new(), sat: String::new(), ..nights.clone() }), ["days"]);
+    assert_eq!(refused(BlackoutForm { until: "22:00".to_owned(), ..nights.clone() }), ["until"]);
+    assert_eq!(refused(BlackoutForm { name: " ".to_owned(), from: "late".to_owned(), ..nights }), ["name", "from"]);
+    assert_eq!(refused(BlackoutForm { last: "2026-12-23".to_owned(), ..christmas }), ["last"]);
+}
+
+#[test]
+fn the_last_slot_is_known_where_there_is_one() {
+    let mut until = daily("UTC", "2026-11-26T00:00:00", &["09:00:00"]);
+    assert_eq!(Slots::new(&until).expect("good").last(), None);
+    until.ends = Ends::On { day: NaiveDate::from_ymd_opt(2030, 1, 2).expect("a day") };
+    assert_eq!(Slots::new(&until).expect("good").last(), Some(moment(Tz::UTC, at("2030-01-02T09:00:00")).0));
+    let mut apart = schedule(When::Every { count: 7, unit: Unit::Hours }, "UTC", "2026-11-26T09:00:00");
+    apart.ends = Ends::On { day: NaiveDate::from_ymd_opt(2026, 11, 26).expect("a day") };
+    assert_eq!(Slots::new(&apart).expect("good").last(), Some(moment(Tz::UTC, at("2026-11-26T23:00:00")).0));
 }

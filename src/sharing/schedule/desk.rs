@@ -156,7 +156,7 @@ impl Hub {
     pub async fn start_schedule(&self, actor: &Actor, id: &ShareId) -> Result<()> {
         require(actor, Role::Member)?;
         // Whatever forbids a run now would forbid each of them.
-        self.new_run(&actor.account_id, id, false).await?;
+        let run = self.new_run(&actor.account_id, id, false).await?;
         let row = self.schedule_row(actor, id).await?;
         let now = self.schedule_now().await.map_err(internal)?;
         let next = rows::next(&row.rule, id, now - 1);
@@ -166,13 +166,14 @@ impl Hub {
             });
         }
         let mut transaction = self.database().begin().await.map_err(internal)?;
-        sqlx::query("update share set state = 'active', updated_at = $1 where id = $2 and account_id = $3")
+        sqlx::query("update share set state = 'active', updated_at = $1, held_at = null, held_because = null where id = $2 and account_id = $3")
             .bind(now)
             .bind(id.as_str())
             .bind(actor.account_id.as_str())
             .execute(&mut *transaction)
             .await
             .map_err(internal)?;
+        crate::sharing::review::know_fields(&mut transaction, &run).await.map_err(internal)?;
         rows::set_next(&mut transaction, &actor.account_id, id, next).await.map_err(internal)?;
         transaction.commit().await.map_err(internal)
     }
@@ -265,11 +266,18 @@ impl Hub {
         self.skip_slot(actor, id, next).await
     }
 
-    /// Gives one slot that is still to come another moment: that civil time in the schedule's zone.
-    pub async fn move_slot(&self, actor: &Actor, id: &ShareId, slot: i64, day: &str, time: &str) -> Result<()> {
+    /// Gives one slot that is still to come another moment: that civil time in a zone, or in the schedule's.
+    pub async fn move_slot(
+        &self,
+        actor: &Actor,
+        id: &ShareId,
+        slot: i64,
+        (day, time): (&str, &str),
+        zone: Option<&str>,
+    ) -> Result<()> {
         let now = self.changeable(actor, id, slot).await?;
         let row = self.schedule_row(actor, id).await?;
-        let zone = slots::zone(&row.rule.zone).ok_or_else(|| HubError::not_found("time zone"))?;
+        let zone = slots::zone(zone.unwrap_or(&row.rule.zone)).ok_or_else(|| HubError::not_found("time zone"))?;
         let form = ScheduleForm {
             kind: "once".to_owned(),
             once_day: day.to_owned(),

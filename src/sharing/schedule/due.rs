@@ -3,13 +3,15 @@
 //! Reading what a run would be is done before the transaction; deciding, noting and queuing are one. The time is the database's, so that processes whose
 //! clocks differ agree; a test's clock counts instead of it.
 
+use std::collections::HashMap;
+
 use futures::{StreamExt, stream};
 use model::{
     error::HubError,
     id::{AccountId, RunId, ShareId},
     recurrence::{
-        Missed, Overlap, Schedule, day_words,
-        slots::{Slots, civil},
+        Blackout, InBlackout, Missed, Overlap, Schedule, day_words,
+        slots::{Slots, civil, in_blackout},
         time_words,
     },
     run::RunState,
@@ -50,6 +52,8 @@ struct Due {
     /// The run, or why there is none.
     run: Result<NewRun, String>,
     paused: Option<String>,
+    /// The blackout in which it lies now: what is said of it, and its end.
+    blackout: Option<(String, i64)>,
 }
 
 /// Where it stands that the slot is due.
@@ -158,20 +162,30 @@ impl Hub {
                 missed_from: occurrence.slot,
                 source: DueSource::Occurrence { state: occurrence.state, seen_due: due_at },
                 run: Err(String::new()),
+                blackout: None,
                 paused: schedule.paused_by.clone().map(|who| format!("The schedule was paused by {who}.")),
                 schedule,
             })
         }));
         // Few accounts are paused, and then seldom: they are read anew each time.
         let mut pauses: Vec<PauseRow> = Vec::new();
+        let mut blackouts: HashMap<AccountId, Vec<Blackout>> = HashMap::new();
         let mut accounts: Vec<&AccountId> = due.iter().map(|due| &due.schedule.account_id).collect();
         accounts.sort_unstable();
         accounts.dedup();
         for account_id in accounts {
             pauses.extend(rows::pauses(self.database(), account_id).await?);
+            blackouts.insert(account_id.clone(), self.blackout_rules(account_id).await?);
+        }
+        for due in &mut due {
+            if due.schedule.rule.in_blackout != InBlackout::Ignore
+                && let Some(rules) = blackouts.get(&due.schedule.account_id)
+            {
+                due.blackout = in_blackout(rules, now).map(|(blackout, end)| (blackout.name.clone(), end));
+            }
         }
         let prepared = stream::iter(due).map(|mut due| async {
-            due.run = match self.new_run(&due.schedule.account_id, &due.schedule.share_id, false).await {
+            due.run = match self.scheduled_run(&due.schedule.account_id, &due.schedule.share_id).await {
                 Ok(run) => Ok(run),
                 Err(HubError::Invalid { .. }) => {
                     Err("The mapping does not fit the fields any more. Mend it, and share again.".to_owned())
@@ -230,6 +244,7 @@ fn by_schedule(schedule: ScheduleRow, now: i64) -> Option<Due> {
         source: DueSource::Schedule { next, next_due, from },
         run: Err(String::new()),
         paused: None,
+        blackout: None,
         schedule,
     })
 }
@@ -276,15 +291,14 @@ async fn decide(
         .execute(&mut **transaction)
         .await?;
     let in_the_way = exchange::under_way(transaction, account_id, share_id).await?;
-    let has_waiting = match (&in_the_way, &due.source) {
-        (
-            Some(_),
-            DueSource::Schedule { .. } | DueSource::Occurrence { state: SlotState::Moved | SlotState::Called, .. },
-        ) => is_waiting(transaction, account_id, share_id).await?,
-        _ => false,
-    };
+    let waits = matches!(due.source, DueSource::Occurrence { state: SlotState::Waiting, .. });
+    let has_waiting = !waits
+        && (in_the_way.is_some() || due.blackout.is_some())
+        && is_waiting(transaction, account_id, share_id).await?;
     let outcome = outcome_of(due, now, in_the_way.as_ref().map(|(_, state)| *state), has_waiting);
-    let cancels = matches!(outcome, Outcome::Wait { .. }) && due.schedule.rule.overlap == Overlap::CancelOlder;
+    let cancels = matches!(outcome, Outcome::Wait { .. })
+        && due.blackout.is_none()
+        && due.schedule.rule.overlap == Overlap::CancelOlder;
     let run = match (&outcome, &due.run) {
         (Outcome::Run { reason }, Ok(run)) => {
             Some((new_id(RunId::PREFIX), NewRun { reason: Some(reason.clone()), ..run.clone() }))
@@ -323,6 +337,7 @@ async fn decide(
         return Ok(None);
     }
     if let Some((run_id, run)) = run {
+        crate::sharing::versions::note_used(transaction, now, account_id, share_id, run.mapping_version).await?;
         exchange::enqueue_as(transaction, &run_id, now, run).await?;
         metrics::histogram!("usher_schedule_lag_seconds").record(seconds(now - due.due_at));
     }
@@ -363,6 +378,18 @@ fn outcome_of(due: &Due, now: i64, in_the_way: Option<RunState>, has_waiting: bo
     let is_late = !waits && now - due.due_at > ON_TIME_MS;
     if is_late && rule.missed == Missed::Skip {
         return skip(&missed_sentence(rule, due, "They were left out", "It was left out"));
+    }
+    if let Some((name, end)) = &due.blackout {
+        return match rule.in_blackout {
+            InBlackout::Skip | InBlackout::Ignore => skip(&format!("It fell into the blackout “{name}”.")),
+            InBlackout::RunAfterwards if has_waiting => {
+                skip(&format!("It fell into the blackout “{name}”, after which one run comes for all."))
+            }
+            InBlackout::RunAfterwards => Outcome::Wait {
+                until: *end,
+                reason: format!("Waits until the blackout “{name}” is over, on {}.", moment_words(rule, *end)),
+            },
+        };
     }
     match (in_the_way, rule.overlap) {
         (None, _) => {}

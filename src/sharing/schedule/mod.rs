@@ -4,10 +4,14 @@
 //! the slot, and queues the run, in one transaction. A slot that a person moved or skipped, that waits, or that another share's run called forth, is an
 //! occurrence of its own, which the row then passes over. So no slot ever has two runs, however many processes look at the same moment.
 
+mod blackouts;
+mod calendar;
 mod desk;
 mod due;
+mod feed;
 mod rows;
 
+pub use blackouts::{LARGEST_CALENDAR, ReadCalendar};
 pub(crate) use due::run_ended;
 
 use std::time::Duration;
