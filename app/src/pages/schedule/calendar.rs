@@ -4,7 +4,7 @@
 use leptos::{form::ActionForm, prelude::*};
 use leptos_router::hooks::use_query_map;
 use model::{
-    calendar::{CalendarDay, CalendarEntry, CalendarQuery, CalendarSpan, CalendarView, EntryKind},
+    calendar::{CalendarDay, CalendarEntry, CalendarSpan, CalendarView, EntryKind},
     run::RunState,
 };
 
@@ -42,7 +42,7 @@ pub async fn calendar(
     outcome: String,
 ) -> Result<(CalendarView, bool), AppError> {
     let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
-    let query = CalendarQuery {
+    let query = model::calendar::CalendarQuery {
         span: CalendarSpan::parse(&span).unwrap_or_default(),
         day: day.parse().ok(),
         zone: if zone.is_empty() { crate::zone::of_request() } else { zone },
