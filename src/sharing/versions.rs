@@ -2,7 +2,7 @@
 
 use model::{
     error::HubError,
-    id::ShareId,
+    id::{AccountId, ShareId},
     mapping::{BothFields, Mapping, differences},
     view::{Actor, MappingCause, MappingVersion, Role, ShareView},
 };

@@ -77,7 +77,9 @@ async fn a_run_comes_by_itself_and_another_programs_parser_reads_the_calendar() 
     sqlx::query(earlier).execute(&mut database).await.unwrap();
     let run = tokio::time::timeout(PATIENCE, async {
         loop {
-            if let Some(run) = hub.share(&actor, &share).await.unwrap().runs.into_iter().find(|run| run.state.is_final()) {
+            if let Some(run) =
+                hub.share(&actor, &share).await.unwrap().runs.into_iter().find(|run| run.state.is_final())
+            {
                 break run;
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -85,7 +87,8 @@ async fn a_run_comes_by_itself_and_another_programs_parser_reads_the_calendar() 
     });
     let run = run.await.expect("a run comes by itself");
     let view = hub.run(&actor, &run.id).await.unwrap();
-    let begun = view.timeline.iter().find(|entry| entry.message.contains("schedule")).expect("it says why");
+    let begun =
+        view.timeline.iter().find(|entry| entry.message.starts_with("Usher was not running")).expect("it says why");
     assert!(begun.message.contains("Europe/Berlin"), "{}", begun.message);
 
     let browser = usher.browser();

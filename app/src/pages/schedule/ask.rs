@@ -20,12 +20,11 @@ pub fn WasDone(
 }
 
 /// Changes a schedule, or one occurrence of it. `what` is one of `pause`, `resume`, `remove`, `skip_next`, `skip`, `move`, `restore`, `pause_endpoint`,
-/// `resume_endpoint`, `pause_all`, `resume_all`; `slot` is in milliseconds since 1970; `zone` is that of `day` and `time`, the schedule's when empty; `back` is the page to go back to.
+/// `resume_endpoint`, `pause_all`, `resume_all`; `id` is the share's or the endpoint's; `slot` is in milliseconds since 1970; `zone` is that of `day` and `time`, the schedule's when empty; `back` is the page to go back to.
 #[server(endpoint = "change_schedule")]
 pub async fn change_schedule(
     what: String,
-    #[server(default)] share_id: String,
-    #[server(default)] endpoint_id: String,
+    #[server(default)] id: String,
     #[server(default)] slot: String,
     #[server(default)] day: String,
     #[server(default)] time: String,
@@ -37,8 +36,8 @@ pub async fn change_schedule(
         id::{EndpointId, ShareId},
     };
     let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
-    let share = || crate::pages::parse_id::<ShareId>(&share_id, "share");
-    let endpoint = || crate::pages::parse_id::<EndpointId>(&endpoint_id, "endpoint");
+    let share = || crate::pages::parse_id::<ShareId>(&id, "share");
+    let endpoint = || crate::pages::parse_id::<EndpointId>(&id, "endpoint");
     let slot = || slot.parse::<i64>().map_err(|_| HubError::not_found("planned run"));
     let changed = async {
         Ok(match what.as_str() {

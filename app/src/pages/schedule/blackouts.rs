@@ -33,7 +33,6 @@ pub async fn blackouts() -> Result<(Vec<BlackoutView>, String), AppError> {
 #[server(endpoint = "add_blackout")]
 pub async fn add_blackout(
     name: String,
-    #[server(default)] kind: String,
     #[server(default)] zone: String,
     #[server(default)] first: String,
     #[server(default)] last: String,
@@ -42,7 +41,7 @@ pub async fn add_blackout(
     #[server(default)] days: BlackoutForm,
 ) -> Result<(), AppError> {
     let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
-    let form = BlackoutForm { name, kind, zone, first, last, from, until, ..days };
+    let form = BlackoutForm { name, zone, first, last, from, until, ..days };
     match hub.add_blackout(&actor, &form).await {
         Ok(()) => {
             if crate::flash::is_plain_form_post().await {
@@ -168,8 +167,8 @@ fn Loaded(
                     <TextField form=form.clone() name="name" label="What it is for" />
                     <fieldset>
                         <legend>"When"</legend>
-                        <label class="choice"><input type="radio" name="kind" value="span" checked=!is_weekly /><span>"On some days"</span></label>
-                        <label class="choice"><input type="radio" name="kind" value="weekly" checked=is_weekly /><span>"In every week"</span></label>
+                        <label class="choice"><input type="radio" name="days[kind]" value="span" checked=!is_weekly /><span>"On some days"</span></label>
+                        <label class="choice"><input type="radio" name="days[kind]" value="weekly" checked=is_weekly /><span>"In every week"</span></label>
                     </fieldset>
                     <div class="line for-days">
                         <TextField form=form.clone() name="first" label="First day" kind="date" />

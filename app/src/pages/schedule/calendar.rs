@@ -187,7 +187,7 @@ fn Loaded(
                     <p>{text}</p>
                     {may_share.then(|| view! {
                         <ActionForm action>
-                            <input type="hidden" name="endpoint_id" value=id />
+                            <input type="hidden" name="id" value=id />
                             <SubmitButton name="what" value=what pending=action.pending()>"Resume"</SubmitButton>
                         </ActionForm>
                     })}
@@ -284,7 +284,7 @@ fn Loaded(
                     <ActionForm action attr:class="schedule-buttons">
                         <div class="field">
                             <label for="pause-endpoint">"Endpoint"</label>
-                            <select id="pause-endpoint" name="endpoint_id">{pausable}</select>
+                            <select id="pause-endpoint" name="id">{pausable}</select>
                         </div>
                         <SubmitButton name="what" value="pause_endpoint" pending=action.pending()>"Pause this endpoint"</SubmitButton>
                         {(!is_paused).then(|| view! { <SubmitButton name="what" value="pause_all" pending=action.pending()>"Pause all schedules"</SubmitButton> })}

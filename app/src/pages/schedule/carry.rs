@@ -146,12 +146,11 @@ impl Carry {
             self.said.set("It stays where it was.".to_owned());
             return;
         }
-        let (share_id, slot, time, name) = carried.what;
+        let (id, slot, time, name) = carried.what;
         self.said.set(format!("{name} is moved to {}.", day.format("%A %-d %B")));
         self.action.dispatch(ChangeSchedule {
             what: "move".to_owned(),
-            share_id,
-            endpoint_id: String::new(),
+            id,
             slot: slot.to_string(),
             day: day.to_string(),
             time,

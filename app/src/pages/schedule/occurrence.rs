@@ -93,7 +93,7 @@ fn Loaded(
         let (share_id, slot, path) = (share_id.clone(), which, path);
         move || {
             view! {
-                <input type="hidden" name="share_id" value=share_id.clone() />
+                <input type="hidden" name="id" value=share_id.clone() />
                 <input type="hidden" name="slot" value=slot.clone() />
                 <input type="hidden" name="back" value=path.clone() />
             }

@@ -69,7 +69,7 @@ pub fn ScheduleOfShare(
     let form = buttons.map(|buttons| {
         view! {
             <ActionForm action attr:class="schedule-buttons">
-                <input type="hidden" name="share_id" value=posted_id />
+                <input type="hidden" name="id" value=posted_id />
                 <input type="hidden" name="back" value=back />
                 {buttons}
             </ActionForm>

@@ -43,9 +43,12 @@ pub const FIELDS: [(&str, &str); 16] = [
     ("jitter", "Spread"),
 ];
 
-/// What a schedule that is being filled in would do; nothing for a share that is only shared by hand.
+/// What a typed schedule would do, or what is wrong with it; nothing for a share that is only shared by hand.
+type Looked = Option<Result<SchedulePreview, String>>;
+
+/// What a schedule that is being filled in would do. That it is not complete yet is an answer, and no failure.
 #[server(endpoint = "preview_schedule")]
-pub async fn preview_schedule(share_id: String, schedule: ScheduleForm) -> Result<Option<SchedulePreview>, AppError> {
+pub async fn preview_schedule(share_id: String, schedule: ScheduleForm) -> Result<Looked, AppError> {
     let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
     if schedule.kind == "now" {
         return Ok(None);
@@ -54,10 +57,11 @@ pub async fn preview_schedule(share_id: String, schedule: ScheduleForm) -> Resul
         let id = crate::pages::parse_id(&share_id, "share")?;
         hub.preview_schedule(&actor, &id, &schedule, &crate::zone::of_request()).await
     };
-    crate::session::answer(preview.await).await.map(Some)
+    match preview.await {
+        Err(error @ model::error::HubError::Invalid { .. }) => Ok(Some(Err(error.to_string()))),
+        other => crate::session::answer(other).await.map(|preview| Some(Ok(preview))),
+    }
 }
-
-type Looked = Option<Result<SchedulePreview, String>>;
 
 /// When the share's runs come.
 #[component]
@@ -265,6 +269,12 @@ fn follow(
 ) -> impl Fn() + Clone + 'static {
     let waiting = StoredValue::new(None::<TimeoutHandle>);
     let asked = StoredValue::new(0_u32);
+    // Whoever has left the page is asked nothing any more.
+    on_cleanup(move || {
+        if let Some(Some(handle)) = waiting.try_get_value() {
+            handle.clear();
+        }
+    });
     move || {
         if let Some(Some(handle)) = waiting.try_get_value() {
             handle.clear();
@@ -272,17 +282,13 @@ fn follow(
         let share_id = share_id.clone();
         let ask = move || {
             let Some(form) = filled_in(fieldset) else { return };
-            let number = asked.get_value().wrapping_add(1);
+            let Some(number) = asked.try_get_value().map(|number| number.wrapping_add(1)) else { return };
             asked.set_value(number);
             leptos::task::spawn_local(async move {
                 let answer = preview_schedule(share_id, form).await;
                 // Only the answer to the last question counts.
                 if asked.try_get_value() == Some(number) {
-                    preview.set(match answer {
-                        Ok(None) => None,
-                        Ok(Some(found)) => Some(Ok(found)),
-                        Err(error) => Some(Err(error.to_string())),
-                    });
+                    preview.set(answer.unwrap_or_else(|error| Some(Err(error.to_string()))));
                 }
             });
         };
@@ -293,7 +299,7 @@ fn follow(
 /// What stands in the form now.
 #[cfg(feature = "hydrate")]
 fn filled_in(fieldset: NodeRef<html::Fieldset>) -> Option<ScheduleForm> {
-    let form = fieldset.get_untracked()?.form()?;
+    let form = fieldset.try_get_untracked()??.form()?;
     let data = web_sys::FormData::new_with_form(&form).ok()?;
     let text = |name: &str| data.get(&format!("schedule[{name}]")).as_string().unwrap_or_default();
     Some(ScheduleForm {
