@@ -60,6 +60,7 @@ test("every kind of schedule is said back with its next runs while it is filled 
 });
 
 test("the calendar shows runs and plans; one is moved by dragging, another from the keyboard, and its address is read and ended", async ({ newcomer: { page }, axe, request }) => {
+  test.slow();
   await connectDemo(page);
   const mapping = await shareToMap(page, "High-value customers", { segment: { new: newSegment("Calendar") } });
   await sourceOf(page, "E-mail address").selectOption({ label: "E-mail" });
