@@ -40,7 +40,7 @@ pub async fn change_schedule(
     let endpoint = || crate::pages::parse_id::<EndpointId>(&id, "endpoint");
     let slot = || slot.parse::<i64>().map_err(|_| HubError::not_found("planned run"));
     let changed = async {
-        Ok(match what.as_str() {
+        match what.as_str() {
             "pause" => hub.pause_schedule(&actor, &share()?).await.map(|()| "The schedule is paused."),
             "resume" => hub.resume_schedule(&actor, &share()?).await.map(|()| "The schedule goes on."),
             "remove" => hub
@@ -65,7 +65,7 @@ pub async fn change_schedule(
             "pause_all" => hub.pause_schedules(&actor, None).await.map(|()| "All schedules are paused."),
             "resume_all" => hub.resume_schedules(&actor, None).await.map(|()| "All schedules go on."),
             _ => Err(HubError::invalid("what", "The form is incomplete. Reload the page and fill it in again.")),
-        }?)
+        }
     };
     let back = crate::door::local_path(&back).unwrap_or("/schedule");
     match changed.await {
