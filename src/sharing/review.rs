@@ -185,7 +185,9 @@ impl Hub {
     /// The run that a share's schedule would be given now: none while a person has to look at the share first.
     pub(super) async fn scheduled_run(&self, account_id: &AccountId, id: &ShareId) -> Result<NewRun> {
         if let Some(reason) = self.share_row_of(account_id, id).await?.held_because {
-            return Err(HubError::Conflict { message: format!("The share is held until somebody has looked at it: {reason}") });
+            return Err(HubError::Conflict {
+                message: format!("The share is held until somebody has looked at it: {reason}"),
+            });
         }
         self.new_run(account_id, id, false).await
     }

@@ -118,7 +118,8 @@ pub async fn save_when(
         if what == timing::LOOK {
             return Ok(Err(preview));
         }
-        let share = hub.choose_handling_over(&actor, &id, Handling { mode, duplicates, shrink_limit }, seen.version()).await?;
+        let share =
+            hub.choose_handling_over(&actor, &id, Handling { mode, duplicates, shrink_limit }, seen.version()).await?;
         match schedule.kind.as_str() {
             "" => {}
             "now" => hub.remove_schedule(&actor, &id).await?,
