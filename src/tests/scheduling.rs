@@ -41,7 +41,7 @@ impl Ready {
 
     async fn share(&self, name: &str) -> ShareId {
         let (hub, actor) = (&self.stage.hub, &self.actor);
-        let query = AudienceQuery { text: String::new(), endpoint: None, page: 1 };
+        let query = AudienceQuery { page: 1, ..AudienceQuery::default() };
         let audience = hub.audiences(actor, &query).await.expect("searches").items.remove(0);
         let share = hub.start_share(actor, &audience.id).await.expect("starts");
         let choice = ChooseDestination {
