@@ -10,6 +10,7 @@ use crate::{
     exchange::{ExchangeSettings, Workshop},
     outbound::{AddressGuard, Outbound, Timeouts},
     registry::SessionRows,
+    sharing::SchedulingSettings,
     store::{Clock, Database, PayloadError, PayloadStore, StoreError, sealing::Sealing, signing::Signing},
 };
 
@@ -30,6 +31,8 @@ pub struct HubSettings {
     pub timeouts: Timeouts,
     /// How runs are carried out.
     pub exchange: ExchangeSettings,
+    /// How schedules are kept.
+    pub scheduling: SchedulingSettings,
 }
 
 /// Why the hub does not open.
@@ -62,6 +65,7 @@ struct Parts {
     clock: Arc<dyn Clock>,
     workshop: Workshop,
     indexes: Indexes,
+    scheduling: SchedulingSettings,
     sessions: SessionRows,
     hashing: tokio::sync::Semaphore,
 }
@@ -77,6 +81,7 @@ impl Hub {
             outbound: Outbound::new(AddressGuard::new(settings.allowed_networks), settings.timeouts)?,
             workshop: Workshop::new(settings.exchange),
             indexes: Indexes::default(),
+            scheduling: settings.scheduling,
             sessions: SessionRows::new(database.clone(), clock.clone()),
             hashing: tokio::sync::Semaphore::new(2),
             clock,
@@ -128,6 +133,10 @@ impl Hub {
 
     pub(crate) fn now_ms(&self) -> i64 {
         self.0.clock.now_ms()
+    }
+
+    pub(crate) fn scheduling(&self) -> &SchedulingSettings {
+        &self.0.scheduling
     }
 
     pub(crate) fn exchange(&self) -> &Workshop {

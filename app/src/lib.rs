@@ -6,6 +6,7 @@
 #![recursion_limit = "256"]
 
 pub mod components;
+mod cookie;
 pub mod door;
 pub mod error;
 pub mod flash;
@@ -13,6 +14,7 @@ pub mod pages;
 pub mod phones;
 pub mod session;
 mod theme;
+mod zone;
 
 use leptos::prelude::*;
 use leptos_meta::{MetaTags, Stylesheet, Title, provide_meta_context};
@@ -63,6 +65,7 @@ pub fn App() -> impl IntoView {
         if let Some(root) = document().document_element() {
             let _ = root.set_attribute("data-hydrated", "");
         }
+        zone::tell();
     });
     view! {
         <Title formatter=|title: String| if title.is_empty() { "Usher".to_owned() } else { format!("{title} · Usher") } />
@@ -86,6 +89,9 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/shares/:id/mapping") view=pages::share::MappingPage ssr=SsrMode::Async />
                     <Route path=path!("/shares/:id/when") view=pages::share::WhenPage ssr=SsrMode::Async />
                     <Route path=path!("/shares/:id/review") view=pages::share::ReviewPage ssr=SsrMode::Async />
+                    <Route path=path!("/schedule") view=pages::schedule::SchedulePage ssr=SsrMode::Async />
+                    <Route path=path!("/schedule/blackouts") view=pages::schedule::BlackoutsPage ssr=SsrMode::Async />
+                    <Route path=path!("/schedule/:share/:slot") view=pages::schedule::OccurrencePage ssr=SsrMode::Async />
                     <Route path=path!("/runs") view=pages::runs::RunsPage ssr=SsrMode::Async />
                     <Route path=path!("/runs/:id") view=pages::runs::RunPage ssr=SsrMode::Async />
                     <Route path=path!("/endpoints") view=EndpointsPage ssr=SsrMode::Async />

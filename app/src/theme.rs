@@ -5,21 +5,11 @@ pub(crate) const COOKIE: &str = "usher_theme";
 
 /// What the request asks for: `light`, `dark`, or nothing for the system's.
 pub(crate) fn of_request() -> Option<&'static str> {
-    #[cfg(feature = "ssr")]
-    {
-        let parts = leptos::prelude::use_context::<http::request::Parts>()?;
-        let cookies = parts.headers.get_all(http::header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-        let chosen = cookies
-            .flat_map(|value| value.split(';'))
-            .find_map(|pair| pair.trim().strip_prefix(COOKIE)?.strip_prefix('='))?;
-        match chosen {
-            "light" => Some("light"),
-            "dark" => Some("dark"),
-            _ => None,
-        }
+    match crate::cookie::of_request(COOKIE)?.as_str() {
+        "light" => Some("light"),
+        "dark" => Some("dark"),
+        _ => None,
     }
-    #[cfg(not(feature = "ssr"))]
-    None
 }
 
 /// What the page stands in: the same on the server and where the browser takes the page over.
@@ -38,18 +28,13 @@ pub(crate) fn choose(theme: Option<&'static str>) {
     #[cfg(feature = "hydrate")]
     {
         use leptos::prelude::document;
-        use wasm_bindgen::JsCast;
         if let Some(root) = document().document_element() {
             let _ = match theme {
                 Some(theme) => root.set_attribute("data-theme", theme),
                 None => root.remove_attribute("data-theme"),
             };
         }
-        let value = theme.unwrap_or("system");
-        let cookie =
-            wasm_bindgen::JsValue::from_str(&format!("{COOKIE}={value}; path=/; max-age=31536000; samesite=lax"));
-        let document: wasm_bindgen::JsValue = document().unchecked_into();
-        let _ = js_sys::Reflect::set(&document, &"cookie".into(), &cookie);
+        crate::cookie::remember(COOKIE, theme.unwrap_or("system"));
     }
     #[cfg(not(feature = "hydrate"))]
     let _ = theme;

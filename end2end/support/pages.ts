@@ -1,7 +1,7 @@
 // Every page that a signed-in person can reach, with something on each of them.
 
 import type { Page } from "@playwright/test";
-import { beginShare, chooseDestination, newSegment, runEnds, shareNow, sourceOf, toReview } from "./sharing.ts";
+import { beginShare, chooseDestination, newSegment, runEnds, scheduleDaily, shareNow, sourceOf, toReview } from "./sharing.ts";
 
 /** A page with its address. */
 export interface NamedPage {
@@ -18,6 +18,8 @@ export async function everyPage(page: Page): Promise<NamedPage[]> {
   const finished = new URL(page.url()).pathname.replace("/review", "");
   const run = await shareNow(page);
   await runEnds(page);
+  await scheduleDaily(page, finished, "02:30, 14:00");
+  const occurrence = (await page.getByRole("region", { name: "Schedule" }).getByRole("link", { name: /at 02:30/ }).first().getAttribute("href")) ?? "";
 
   await beginShare(page, "High-value customers");
   await chooseDestination(page, { segment: { new: newSegment("Our best") } });
@@ -62,6 +64,12 @@ export async function everyPage(page: Page): Promise<NamedPage[]> {
     { name: "templates", path: "/templates" },
     { name: "when", path: `${draft}/when` },
     { name: "review", path: `${draft}/review` },
+    { name: "when-scheduled", path: `${finished}/when` },
+    { name: "schedule", path: "/schedule" },
+    { name: "schedule-week", path: "/schedule?view=week" },
+    { name: "schedule-agenda", path: "/schedule?view=agenda" },
+    { name: "occurrence", path: occurrence },
+    { name: "blackouts", path: "/schedule/blackouts" },
     { name: "runs", path: "/runs" },
     { name: "run", path: run },
     { name: "endpoints", path: "/endpoints" },

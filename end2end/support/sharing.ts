@@ -152,3 +152,14 @@ export async function download(page: Page, link: Locator): Promise<{ name: strin
   for await (const part of await file.createReadStream()) parts.push(part as Buffer);
   return { name: file.suggestedFilename(), text: Buffer.concat(parts).toString("utf8") };
 }
+
+/** Lets a share that has run before run by itself, every day at these times; ends on its page. */
+export async function scheduleDaily(page: Page, share: string, times: string): Promise<void> {
+  await page.goto(`${share}/when`);
+  await page.getByRole("radio", { name: /^Again and again/ }).check();
+  await page.getByLabel("Times of day").fill(times);
+  await page.getByRole("button", { name: "Continue to the review" }).click();
+  await expect(page.getByRole("heading", { level: 1, name: "Review" })).toBeVisible();
+  await page.goto(share);
+  await expect(page.getByText("On schedule")).toBeVisible();
+}

@@ -76,6 +76,8 @@ ids! {
     AudienceId = "aud_";
     /// A standing instruction: audience to destination.
     ShareId = "shr_";
+    /// Times at which nothing runs by itself.
+    BlackoutId = "blk_";
     /// One execution of a share.
     RunId = "run_";
     /// Whom a mirror has sent to one segment.

@@ -3,6 +3,7 @@
 //! Everything here is pure: no I/O, no clock, no async, no randomness. The browser's live preview and the server's pipeline run this
 //! same code, and the Toolkit speaks the contract through these types. What opens files, sockets or databases lives elsewhere.
 
+pub mod calendar;
 pub mod catalogue;
 pub mod contract;
 pub mod error;
@@ -13,6 +14,7 @@ pub mod mapping;
 pub mod phone;
 pub mod preset;
 pub mod profile;
+pub mod recurrence;
 pub mod reject;
 pub mod rows;
 pub mod run;

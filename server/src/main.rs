@@ -6,6 +6,7 @@
 #![recursion_limit = "256"]
 
 mod api;
+mod calendar;
 mod demo;
 mod endpoint_key;
 mod events;

@@ -32,7 +32,7 @@ use tower_http::{
 use tower_sessions::Session;
 
 use crate::{
-    api, endpoint_key, events, health, receipts, repair, requests, run_files, security, sessions,
+    api, calendar, endpoint_key, events, health, receipts, repair, requests, run_files, security, sessions,
     settings::ServeOptions,
 };
 
@@ -80,6 +80,7 @@ pub(crate) fn router(state: AppState, options: &ServeOptions) -> anyhow::Result<
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics))
         .route("/receipt-key", get(run_files::receipt_key))
+        .route("/calendar/{file}", get(calendar::feed))
         .with_state(state.clone());
     let endpoints = api::routes(&state, options.requests_per_minute).with_state(state);
     let request_id = HeaderName::from_static("x-request-id");
@@ -105,7 +106,10 @@ fn is_worth_compressing() -> impl Predicate {
 
 /// What people send that is larger than a form; each route has a limit of its own.
 fn uploads() -> Router<AppState> {
-    Router::new().route("/runs/{id}/repair", post(repair::repair)).layer(DefaultBodyLimit::disable())
+    Router::new()
+        .route("/runs/{id}/repair", post(repair::repair))
+        .route("/schedule/blackouts/file", post(calendar::read_holidays))
+        .layer(DefaultBodyLimit::disable())
 }
 
 /// What people and their browsers ask for.
@@ -127,6 +131,7 @@ fn people(state: &AppState) -> Router<AppState> {
         .route("/runs/{id}/rejects.csv", get(run_files::rejects))
         .route("/runs/{id}/receipt.json", get(run_files::receipt))
         .route("/receipts/check", post(receipts::check))
+        .route("/schedule/address", post(calendar::make_address))
         .route("/endpoints/{id}/key", post(endpoint_key::make))
         .route("/endpoints/{id}/webhook-secret", post(endpoint_key::make_webhook_secret))
         .route("/sign-out", post(sign_out))

@@ -57,6 +57,8 @@ pub(crate) async fn serve(options: &ServeOptions, hub: &HubOptions) -> anyhow::R
     let mut tasks = JoinSet::new();
     let (worker, worker_stop) = (hub.clone(), stop.clone());
     tasks.spawn(async move { worker.work(worker_stop).await });
+    let (scheduler, scheduler_stop) = (hub.clone(), stop.clone());
+    tasks.spawn(async move { scheduler.keep_schedules(scheduler_stop).await });
     let (refresher, refresher_stop) = (hub.clone(), stop.clone());
     tasks.spawn(async move { refresher.keep_audiences_fresh(refresher_stop).await });
     let (messenger, messenger_stop) = (hub.clone(), stop.clone());

@@ -16,6 +16,7 @@ use hub::{
     Hub, HubSettings,
     exchange::{ExchangeSettings, RetryPolicy},
     outbound::Timeouts,
+    sharing::SchedulingSettings,
     store::SystemClock,
 };
 use ipnet::IpNet;
@@ -49,6 +50,9 @@ pub(crate) struct HubOptions {
     /// Seconds after which a run is taken over from a worker that gives no sign of life
     #[arg(long, env = "USHER_LEASE_SECONDS", default_value_t = ExchangeSettings::default().lease.as_secs(), value_parser = clap::value_parser!(u64).range(1..))]
     lease_seconds: u64,
+    /// Minutes that the runs of one share are apart at least
+    #[arg(long, env = "USHER_MINIMUM_INTERVAL_MINUTES", default_value_t = SchedulingSettings::default().minimum_interval.as_secs() / 60)]
+    minimum_interval_minutes: u64,
     /// Rows of a part at most
     #[arg(long, env = "USHER_PART_ROWS", default_value_t = ExchangeSettings::default().part_rows, value_parser = clap::value_parser!(u64).range(1..))]
     part_rows: u64,
@@ -182,6 +186,10 @@ impl HubOptions {
                     ..defaults
                 },
                 ..ExchangeSettings::default()
+            },
+            scheduling: SchedulingSettings {
+                minimum_interval: Duration::from_secs(self.minimum_interval_minutes.saturating_mul(60)),
+                ..SchedulingSettings::default()
             },
         };
         Hub::open(settings, Arc::new(SystemClock)).await.context("Usher can't open its data")

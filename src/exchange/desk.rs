@@ -5,7 +5,7 @@ use bytes::Bytes;
 use futures::{Stream, StreamExt, stream};
 use model::{
     error::HubError,
-    id::RunId,
+    id::{AccountId, RunId},
     run::{Receipt, RunState},
     view::{Actor, EndpointHealth, HomeView, Role, RunPage, RunQuery, RunView},
 };
@@ -175,6 +175,17 @@ impl Hub {
                 Err(HubError::Conflict { message: format!("The run has ended ({}).", state.label().to_lowercase()) })
             }
         }
+    }
+
+    /// Calls a run off that is in the way of the next one of its schedule. One that has ended meanwhile, or is finishing, is left alone.
+    pub(crate) async fn give_way(&self, account_id: &AccountId, run_id: &RunId) -> Result<()> {
+        let note = "Called off by the schedule: the next run is due.";
+        let asked = ask_to_cancel(self.database(), account_id, run_id, note, self.now_ms()).await;
+        if asked.map_err(internal)? == Asked::Taken {
+            self.exchange().call_off(run_id);
+            self.wake_workers();
+        }
+        Ok(())
     }
 
     /// Puts a failed run back to work, from where it stopped when all had been read, else from the start.

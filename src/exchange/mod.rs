@@ -42,8 +42,9 @@ pub use receipt::{NotGenuine, verify_receipt};
 pub use requests::is_under_way;
 pub use retry::RetryPolicy;
 pub use settings::{ExchangeSettings, Workshop};
-pub(crate) use views::newest_plan;
+pub(crate) use views::{Usual, newest_plan, runs_between, usual};
 pub use views::{last_runs, runs_of_share};
+pub(crate) use {plan::enqueue_as, requests::under_way};
 
 /// The states that `which` picks, as a list of SQL literals.
 fn states_sql(which: impl Fn(RunState) -> bool) -> String {

@@ -61,6 +61,8 @@ pub struct NewRun {
     pub mapping_version: u32,
     /// What is to be done.
     pub plan: RunPlan,
+    /// Why there is a run, where it was not simply asked for; the first entry of its timeline.
+    pub reason: Option<String>,
 }
 
 /// Writes a queued run within the caller's transaction. Call `Hub::wake_workers` after the commit, so that it starts at once.
@@ -71,7 +73,7 @@ pub async fn enqueue(transaction: &mut Transaction<'_, Any>, now_ms: i64, run: N
 }
 
 /// The same, under an id that was made before.
-pub(super) async fn enqueue_as(
+pub(crate) async fn enqueue_as(
     transaction: &mut Transaction<'_, Any>,
     id: &RunId,
     now_ms: i64,
@@ -107,10 +109,11 @@ pub(super) async fn enqueue_as(
     sqlx::query("insert into run_event (run_id, ordinal, at, message) values ($1, 1, $2, $3)")
         .bind(id.as_str())
         .bind(now_ms)
-        .bind(match (&run.plan.repairs, run.plan.is_pre_flight) {
-            (Some(_), _) => "Asked for, with repaired rows.",
-            (None, true) => "Asked for, to find out what would happen.",
-            (None, false) => "Asked for.",
+        .bind(match (&run.reason, &run.plan.repairs, run.plan.is_pre_flight) {
+            (Some(reason), ..) => reason.as_str(),
+            (None, Some(_), _) => "Asked for, with repaired rows.",
+            (None, None, true) => "Asked for, to find out what would happen.",
+            (None, None, false) => "Asked for.",
         })
         .execute(&mut **transaction)
         .await?;

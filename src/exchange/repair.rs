@@ -181,6 +181,7 @@ impl Hub {
                 is_pre_flight: false,
                 ..parent.plan
             },
+            reason: None,
         };
         let mut transaction = self.database().begin().await.map_err(internal)?;
         // As when a share is shared: its row makes two who ask at once come one after the other.

@@ -27,6 +27,24 @@ pub async fn is_under_way(
     Ok(row.try_get::<i64, _>("many")? > 0)
 }
 
+/// The run of a share that is under way, and where it is, within a transaction that may enqueue another.
+pub(crate) async fn under_way(
+    transaction: &mut Transaction<'_, Any>,
+    account_id: &AccountId,
+    share_id: &ShareId,
+) -> Result<Option<(RunId, RunState)>, StoreError> {
+    let text = format!(
+        "select id, state from run where account_id = $1 and share_id = $2 and state in ({})",
+        super::states_sql(|state| !state.is_final())
+    );
+    let row = sqlx::query(AssertSqlSafe(text))
+        .bind(account_id.as_str())
+        .bind(share_id.as_str())
+        .fetch_optional(&mut **transaction)
+        .await?;
+    row.map(|row| Ok((id_of(&row, "id")?, state_of(&row)?))).transpose()
+}
+
 /// What became of what was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Asked {
@@ -66,12 +84,15 @@ pub(crate) async fn ask_to_cancel(
     super::jobs::wake_run(&mut transaction, run_id).await?;
     if state == RunState::Held || state == RunState::Queued && row.try_get::<i64, _>("lease_expires_at")? == 0 {
         let Ok(next) = state.step(RunEvent::Cancel) else { return Ok(Asked::Forbidden(state)) };
-        sqlx::query("update run set state = $2, finished_at = $3, cancel_requested = 0 where id = $1")
-            .bind(run_id.as_str())
-            .bind(next.as_str())
-            .bind(now)
-            .execute(&mut *transaction)
-            .await?;
+        let row = sqlx::query(
+            "update run set state = $2, finished_at = $3, cancel_requested = 0 where id = $1 returning share_id",
+        )
+        .bind(run_id.as_str())
+        .bind(next.as_str())
+        .bind(now)
+        .fetch_one(&mut *transaction)
+        .await?;
+        crate::sharing::run_ended(&mut transaction, now, account_id, &id_of(&row, "share_id")?, next).await?;
     }
     transaction.commit().await?;
     Ok(Asked::Taken)

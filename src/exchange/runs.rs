@@ -400,14 +400,14 @@ impl Change {
             return Err(HeldError::Canceled);
         }
         let ended = next.is_final().then_some(self.now);
-        sqlx::query(
+        let row = sqlx::query(
             "update run set state = $2, waiting = null, finished_at = $3, job_since = null,
-                retry_step = null, retry_count = 0, retry_since = null where id = $1",
+                retry_step = null, retry_count = 0, retry_since = null where id = $1 returning account_id, share_id",
         )
         .bind(self.run_id.as_str())
         .bind(next.as_str())
         .bind(ended)
-        .execute(&mut *self.transaction)
+        .fetch_one(&mut *self.transaction)
         .await?;
         if !next.is_workable() {
             sqlx::query(
@@ -416,6 +416,10 @@ impl Change {
                 .bind(self.run_id.as_str())
                 .execute(&mut *self.transaction)
                 .await?;
+        }
+        if next.is_final() {
+            let (account_id, share_id) = (id_of(&row, "account_id")?, id_of(&row, "share_id")?);
+            crate::sharing::run_ended(&mut self.transaction, self.now, &account_id, &share_id, next).await?;
         }
         self.state = next;
         Ok(next)

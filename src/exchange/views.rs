@@ -198,6 +198,62 @@ pub async fn last_runs(
         .collect()
 }
 
+/// The runs of an account that began, or were asked for, from a moment until before another, each with that moment.
+pub(crate) async fn runs_between(
+    database: &Database,
+    account_id: &AccountId,
+    from: i64,
+    until: i64,
+    most: usize,
+) -> Result<Vec<(i64, RunSummary)>, StoreError> {
+    let text = format!(
+        "select {SUMMARY} from run where account_id = $1 and created_at >= $2 and created_at < $3
+         order by created_at, id limit $4"
+    );
+    sqlx::query(AssertSqlSafe(text))
+        .bind(account_id.as_str())
+        .bind(from)
+        .bind(until)
+        .bind(i64::try_from(most).unwrap_or(i64::MAX))
+        .fetch_all(database.reader())
+        .await?
+        .iter()
+        .map(|row| Ok((row.try_get("created_at")?, summary_of(row)?)))
+        .collect()
+}
+
+/// What a run of a share usually is, by its last runs that ended well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Usual {
+    /// Rows read.
+    pub(crate) rows: u64,
+    /// How long it takes.
+    pub(crate) seconds: u64,
+}
+
+/// What is usual, of each share of an account that has run.
+pub(crate) async fn usual(database: &Database, account_id: &AccountId) -> Result<HashMap<ShareId, Usual>, StoreError> {
+    let rows = sqlx::query(
+        "select share_id, cast(avg(rows_read) as bigint) as usual_rows, cast(avg(finished_at - started_at) as bigint) as usual_time
+         from (select share_id, rows_read, started_at, finished_at,
+                row_number() over (partition by share_id order by created_at desc) as newest
+            from run where account_id = $1 and state in ('complete', 'complete_with_rejects') and started_at is not null) as ended
+         where newest <= 5 group by share_id",
+    )
+    .bind(account_id.as_str())
+    .fetch_all(database.reader())
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let usual = Usual {
+                rows: from_integer(row.try_get("usual_rows")?),
+                seconds: from_integer(row.try_get::<i64, _>("usual_time")? / 1000),
+            };
+            Ok((id_of(row, "share_id")?, usual))
+        })
+        .collect()
+}
+
 /// A run's page; none when the account has no such run.
 pub(crate) async fn run(
     database: &Database,

@@ -9,8 +9,11 @@ mod destination;
 mod drift;
 mod handling;
 mod review;
+mod schedule;
 mod shares;
 mod templates;
 mod versions;
 
+pub(crate) use schedule::run_ended;
+pub use schedule::{LARGEST_CALENDAR, ReadCalendar, SchedulingSettings};
 pub(crate) use shares::segment_made;

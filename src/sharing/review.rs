@@ -2,7 +2,7 @@
 
 use model::{
     error::{FieldProblem, HubError},
-    id::{RunId, ShareId},
+    id::{AccountId, RunId, ShareId},
     mapping::{BothFields, Finding, Plan, Severity, check},
     run::Mode,
     view::{
@@ -10,6 +10,8 @@ use model::{
         ShareReview, ShareState, ShareSummary, ShareView,
     },
 };
+
+use sqlx::{Any, Transaction};
 
 use super::versions::{json, note_used};
 use crate::{
@@ -128,17 +130,27 @@ impl Hub {
 
     async fn ask(&self, actor: &Actor, id: &ShareId, is_pre_flight: bool) -> Result<RunId> {
         require(actor, Role::Member)?;
-        let share = self.share(actor, id).await?;
-        let row = self.share_row(actor, id).await?;
-        let audience = self.audience_row(&actor.account_id, &row.audience_id).await?;
+        let run = self.new_run(&actor.account_id, id, is_pre_flight).await?;
+        let run_id = self.ask_for_run(actor, id, run).await.map_err(internal)?;
+        let run_id = run_id.ok_or_else(|| HubError::Conflict {
+            message: "A run of this share is under way. Wait until it has ended, or cancel it.".to_owned(),
+        })?;
+        self.wake_workers();
+        Ok(run_id)
+    }
+
+    /// The run that a share would be given now; an error says why it can't be shared.
+    pub(super) async fn new_run(&self, account_id: &AccountId, id: &ShareId, is_pre_flight: bool) -> Result<NewRun> {
+        let share = self.share_row_of(account_id, id).await?;
+        let audience = self.audience_row(account_id, &share.audience_id).await?;
         if audience.withdrawn {
             let message = format!("{} no longer offers this audience.", audience.summary.endpoint_name);
             return Err(HubError::Conflict { message });
         }
-        let destination = share
-            .destination
-            .ok_or_else(|| HubError::Conflict { message: "Choose a destination first.".to_owned() })?;
-        let problems: Vec<FieldProblem> = check(&share.mapping, &share.fields, &destination.fields)
+        let destination = self.destination_of(account_id, &share).await?;
+        let destination =
+            destination.ok_or_else(|| HubError::Conflict { message: "Choose a destination first.".to_owned() })?;
+        let problems: Vec<FieldProblem> = check(&share.mapping, &audience.fields, &destination.fields)
             .into_iter()
             .filter(|finding| finding.severity == Severity::Error)
             .map(|finding| FieldProblem::new(finding.target.unwrap_or_else(|| "mapping".to_owned()), finding.message))
@@ -146,15 +158,15 @@ impl Hub {
         if !problems.is_empty() {
             return Err(HubError::Invalid { problems });
         }
-        let run = NewRun {
-            account_id: actor.account_id.clone(),
+        Ok(NewRun {
+            account_id: account_id.clone(),
             share_id: id.clone(),
             mapping_version: share.mapping_version,
             plan: RunPlan {
                 source_endpoint_id: audience.summary.endpoint_id,
                 source_name: audience.summary.endpoint_name,
                 segment_id: audience.segment_id,
-                audience_id: row.audience_id,
+                audience_id: share.audience_id,
                 audience_name: audience.summary.name,
                 source_fields: audience.fields,
                 expected_rows: audience.summary.size,
@@ -166,13 +178,18 @@ impl Hub {
                 is_pre_flight,
                 repairs: None,
             },
-        };
-        let run_id = self.ask_for_run(actor, id, run).await.map_err(internal)?;
-        let run_id = run_id.ok_or_else(|| HubError::Conflict {
-            message: "A run of this share is under way. Wait until it has ended, or cancel it.".to_owned(),
-        })?;
-        self.wake_workers();
-        Ok(run_id)
+            reason: None,
+        })
+    }
+
+    /// The run that a share's schedule would be given now: none while a person has to look at the share first.
+    pub(super) async fn scheduled_run(&self, account_id: &AccountId, id: &ShareId) -> Result<NewRun> {
+        if let Some(reason) = self.share_row_of(account_id, id).await?.held_because {
+            return Err(HubError::Conflict {
+                message: format!("The share is held until somebody has looked at it: {reason}"),
+            });
+        }
+        self.new_run(account_id, id, false).await
     }
 
     /// None when a run of the share is under way.
@@ -196,23 +213,31 @@ impl Hub {
             .bind(actor.account_id.as_str())
             .execute(&mut *transaction)
             .await?;
-        // The fields are fit for the mapping as they are; what changes from now on is told from these.
-        let fields =
-            BothFields { source: run.plan.source_fields.clone(), destination: run.plan.destination.fields.clone() };
-        sqlx::query("update share set known_fields = $1 where id = $2 and account_id = $3 and known_fields is null")
-            .bind(json(&fields)?)
-            .bind(id.as_str())
-            .bind(actor.account_id.as_str())
-            .execute(&mut *transaction)
-            .await?;
+        know_fields(&mut transaction, &run).await?;
         if exchange::is_under_way(&mut transaction, &actor.account_id, id).await? {
             return Ok(None);
         }
-        note_used(&mut transaction, now, actor, id, run.mapping_version).await?;
+        note_used(&mut transaction, now, &actor.account_id, id, run.mapping_version).await?;
         let run_id = exchange::enqueue(&mut transaction, now, run).await?;
         transaction.commit().await?;
         Ok(Some(run_id))
     }
+}
+
+/// The fields are fit for the mapping as they are; what changes from now on is told from these.
+pub(super) async fn know_fields(
+    transaction: &mut Transaction<'_, Any>,
+    run: &NewRun,
+) -> std::result::Result<(), StoreError> {
+    let fields =
+        BothFields { source: run.plan.source_fields.clone(), destination: run.plan.destination.fields.clone() };
+    sqlx::query("update share set known_fields = $1 where id = $2 and account_id = $3 and known_fields is null")
+        .bind(json(&fields)?)
+        .bind(run.share_id.as_str())
+        .bind(run.account_id.as_str())
+        .execute(&mut **transaction)
+        .await?;
+    Ok(())
 }
 
 /// What has to be confirmed, but for what has to be asked of others.

@@ -354,6 +354,24 @@ impl Hub {
         Ok(())
     }
 
+    /// Where a share goes, once that is chosen.
+    pub(super) async fn destination_of(&self, account_id: &AccountId, share: &ShareRow) -> Result<Option<Destination>> {
+        let (Some(endpoint_id), Some(segment), Some(mode)) =
+            (&share.destination_endpoint_id, &share.segment, share.mode)
+        else {
+            return Ok(None);
+        };
+        let endpoint = self.connected_endpoint(account_id, endpoint_id).await?;
+        Ok(endpoint.description.consumer.map(|consumer| Destination {
+            endpoint_id: endpoint.id,
+            endpoint_name: endpoint.name,
+            segment: segment.clone(),
+            mode,
+            fields: consumer.fields,
+            delivery: consumer.delivery,
+        }))
+    }
+
     pub(super) async fn share_row(&self, actor: &Actor, id: &ShareId) -> Result<ShareRow> {
         self.share_row_of(&actor.account_id, id).await
     }

@@ -2,7 +2,7 @@
 
 use model::{
     error::HubError,
-    id::ShareId,
+    id::{AccountId, ShareId},
     mapping::{BothFields, Mapping, differences},
     view::{Actor, MappingCause, MappingVersion, Role, ShareView},
 };
@@ -187,7 +187,7 @@ pub(super) async fn note_version(
 pub(super) async fn note_used(
     transaction: &mut Transaction<'_, Any>,
     now: i64,
-    actor: &Actor,
+    account_id: &AccountId,
     id: &ShareId,
     version: u32,
 ) -> std::result::Result<(), StoreError> {
@@ -195,7 +195,7 @@ pub(super) async fn note_used(
     sqlx::query(sql)
         .bind(now)
         .bind(id.as_str())
-        .bind(actor.account_id.as_str())
+        .bind(account_id.as_str())
         .bind(i64::from(version))
         .execute(&mut **transaction)
         .await?;

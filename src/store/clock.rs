@@ -8,6 +8,11 @@ use chrono::{DateTime, SecondsFormat, Utc};
 pub trait Clock: Send + Sync + 'static {
     /// Milliseconds since 1970-01-01T00:00:00Z.
     fn now_ms(&self) -> i64;
+
+    /// Whether it only tells the machine's time, so that another source of the true time may be asked instead.
+    fn is_the_machines(&self) -> bool {
+        false
+    }
 }
 
 /// The machine's clock.
@@ -17,6 +22,10 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     fn now_ms(&self) -> i64 {
         Utc::now().timestamp_millis()
+    }
+
+    fn is_the_machines(&self) -> bool {
+        true
     }
 }
 
@@ -28,6 +37,11 @@ impl ManualClock {
     /// Starts at that many milliseconds since 1970.
     pub fn at(ms: i64) -> Self {
         Self(AtomicI64::new(ms))
+    }
+
+    /// Sets it, back too.
+    pub fn set(&self, ms: i64) {
+        self.0.store(ms, Ordering::SeqCst);
     }
 
     /// Moves it on.

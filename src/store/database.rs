@@ -71,7 +71,9 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0010_catalogue", include_str!("migrations/0010_catalogue.sql")),
     ("0011_share_flow", include_str!("migrations/0011_share_flow.sql")),
     ("0012_retention", include_str!("migrations/0012_retention.sql")),
+    ("0013_schedules", include_str!("migrations/0013_schedules.sql")),
     ("0014_values_shown", include_str!("migrations/0014_values_shown.sql")),
+    ("0015_calendar", include_str!("migrations/0015_calendar.sql")),
 ];
 
 /// How long a statement waits while somebody else has the database locked: a backup, a person with a shell.

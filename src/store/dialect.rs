@@ -43,6 +43,14 @@ impl Dialect {
         }
     }
 
+    /// Asks for the database's own time, in milliseconds since 1970 as `now_ms`: the same for every process that shares it.
+    pub fn now_ms(self) -> &'static str {
+        match self {
+            Self::Sqlite => "select cast(unixepoch('subsec') * 1000 as integer) as now_ms",
+            Self::Postgres => "select cast(extract(epoch from clock_timestamp()) * 1000 as bigint) as now_ms",
+        }
+    }
+
     /// A migration's text in this dialect. Migrations are written with `{integer}` (64 bits), `{bytes}` and `{strict}`.
     pub fn migration(self, text: &str) -> String {
         let (integer, bytes, strict) = match self {

@@ -9,11 +9,12 @@ mod isolation;
 mod people;
 mod repeats;
 mod sampling;
+mod scheduling;
 mod share_flow;
 mod sharing;
 mod webhooks;
 
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use model::{
     id::EndpointId,
@@ -24,6 +25,7 @@ use crate::{
     exchange::ExchangeSettings,
     hub::{Hub, HubSettings},
     outbound::Timeouts,
+    sharing::SchedulingSettings,
     store::{ManualClock, testing::ScratchDatabase, testing::scratch_databases},
 };
 
@@ -34,8 +36,8 @@ const NOON: i64 = 1_795_435_200_000;
 struct Stage {
     hub: Hub,
     clock: Arc<ManualClock>,
-    _database: ScratchDatabase,
-    _folder: tempfile::TempDir,
+    database: ScratchDatabase,
+    folder: tempfile::TempDir,
 }
 
 /// One stage on SQLite, one on PostgreSQL.
@@ -44,22 +46,35 @@ async fn stages() -> Vec<Stage> {
     for database in scratch_databases().await {
         let folder = tempfile::tempdir().expect("a folder");
         let clock = Arc::new(ManualClock::at(NOON));
-        let settings = HubSettings {
-            database_url: database.url().to_owned(),
-            payload_folder: folder.path().join("payloads"),
-            master_key: [7; 32],
-            allowed_networks: vec!["127.0.0.1/32".parse().expect("a network")],
-            timeouts: Timeouts {
-                connect: Duration::from_secs(5),
-                call: Duration::from_secs(5),
-                idle: Duration::from_secs(5),
-            },
-            exchange: ExchangeSettings::default(),
-        };
-        let hub = Hub::open(settings, clock.clone()).await.expect("opens");
-        stages.push(Stage { hub, clock, _database: database, _folder: folder });
+        let hub = node(&database, folder.path(), clock.clone()).await;
+        stages.push(Stage { hub, clock, database, folder });
     }
     stages
+}
+
+/// One process of an installation.
+async fn node(database: &ScratchDatabase, folder: &Path, clock: Arc<ManualClock>) -> Hub {
+    let settings = HubSettings {
+        database_url: database.url().to_owned(),
+        payload_folder: folder.join("payloads"),
+        master_key: [7; 32],
+        allowed_networks: vec!["127.0.0.1/32".parse().expect("a network")],
+        timeouts: Timeouts {
+            connect: Duration::from_secs(5),
+            call: Duration::from_secs(5),
+            idle: Duration::from_secs(5),
+        },
+        exchange: ExchangeSettings::default(),
+        scheduling: SchedulingSettings::default(),
+    };
+    Hub::open(settings, clock).await.expect("opens")
+}
+
+impl Stage {
+    /// Another process of the same installation.
+    async fn another(&self) -> Hub {
+        node(&self.database, self.folder.path(), self.clock.clone()).await
+    }
 }
 
 fn sign_up_form(email: &str) -> SignUp {

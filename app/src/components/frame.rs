@@ -12,10 +12,11 @@ use super::{
 use crate::{session::current_actor, theme};
 
 /// The rooms: address, name and sign.
-pub const ROOMS: [(&str, &str, IconName); 5] = [
+pub const ROOMS: [(&str, &str, IconName); 6] = [
     ("/", "Home", IconName::Home),
     ("/audiences", "Audiences", IconName::Audiences),
     ("/shares", "Shares", IconName::Shares),
+    ("/schedule", "Schedule", IconName::Schedule),
     ("/runs", "Runs", IconName::Runs),
     ("/endpoints", "Endpoints", IconName::Endpoints),
 ];

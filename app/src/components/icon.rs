@@ -13,6 +13,8 @@ pub enum IconName {
     Shares,
     /// A list with a mark.
     Runs,
+    /// A leaf of a calendar.
+    Schedule,
     /// A plug.
     Endpoints,
     /// One person.
@@ -69,6 +71,7 @@ impl IconName {
             }
             Self::Shares => "M3 5.5h4v9H3zM13 5.5h4v9h-4zM7 10h5.5M10.5 8l2 2-2 2",
             Self::Runs => "M8 5.5h9M8 10h9M8 14.5h9M3 5.5l1 1 1.5-2M3 10l1 1 1.5-2M3 14.5l1 1 1.5-2",
+            Self::Schedule => "M4 5.500h12V16H4zM4 9h12M7 3.500v3M13 3.500v3M7 12h.01M10 12h.01M13 12h.01",
             Self::Endpoints => "M7 3v4M13 3v4M5 7h10v2.5a5 5 0 0 1-10 0V7ZM10 14.5V17",
             Self::Person => "M10 9.5a3 3 0 1 0 0-6 3 3 0 0 0 0 6ZM4 16.5c0-2.8 2.4-4.5 6-4.5s6 1.7 6 4.5",
             Self::Search => "M9 14.5a5.5 5.5 0 1 0 0-11 5.5 5.5 0 0 0 0 11ZM13 13l4 4",

@@ -11,6 +11,7 @@ pub mod endpoints;
 pub mod home;
 pub mod not_found;
 pub mod runs;
+pub mod schedule;
 pub mod share;
 pub mod share_overview;
 pub mod shares;

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 use model::{
+    calendar::ScheduleView,
     mapping::{Link, Source},
     run::Mode,
     view::{ShareState, ShareView},
@@ -18,6 +19,7 @@ use crate::{
     error::AppError,
     pages::{
         runs::RunTable,
+        schedule::{ChangeSchedule, ScheduleOfShare, schedule_of_share},
         share::{FieldsChanged, ShareNow},
     },
 };
@@ -103,12 +105,14 @@ pub fn LinkRow(
 pub fn ShareOverviewPage() -> impl IntoView {
     let id = super::address_part("id");
     let found = Resource::new_blocking(move || id.get(), share);
+    let change = ServerAction::<ChangeSchedule>::new();
+    let schedule = Resource::new_blocking(move || (id.get(), change.version().get()), |(id, _)| schedule_of_share(id));
     view! {
         <Suspense fallback=|| view! { <Skeleton /> }>
             {move || Suspend::new(async move {
-                match found.await {
-                    Ok(share) => view! { <Content share /> }.into_any(),
-                    Err(error) => view! { <PageHead title="Share" /><Trouble error /> }.into_any(),
+                match (found.await, schedule.await) {
+                    (Ok(share), Ok(schedule)) => view! { <Content share schedule change /> }.into_any(),
+                    (Err(error), _) | (_, Err(error)) => view! { <PageHead title="Share" /><Trouble error /> }.into_any(),
                 }
             })}
         </Suspense>
@@ -116,7 +120,7 @@ pub fn ShareOverviewPage() -> impl IntoView {
 }
 
 #[component]
-fn Content(share: ShareView) -> impl IntoView {
+fn Content(share: ShareView, schedule: Option<ScheduleView>, change: ServerAction<ChangeSchedule>) -> impl IntoView {
     let now = ServerAction::<ShareNow>::new();
     let discard = ServerAction::<DiscardShare>::new();
     let (copy, delete) = (ServerAction::<CopyShare>::new(), ServerAction::<DeleteShare>::new());
@@ -186,6 +190,7 @@ fn Content(share: ShareView) -> impl IntoView {
         <FieldsChanged share=changed />
         {(!may_share)
             .then(|| view! { <p class="soft">"You can look at this share; a member or an admin of this account can change it and share again."</p> })}
+        <ScheduleOfShare share_id=id.clone() schedule action=change />
         <section aria-labelledby="runs">
             <h2 id="runs">"Runs"</h2>
             {if share.runs.is_empty() {

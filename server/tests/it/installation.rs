@@ -7,7 +7,9 @@ use std::{
     time::Duration,
 };
 
-use hub::{Hub, HubSettings, exchange::ExchangeSettings, outbound::Timeouts, store::SystemClock};
+use hub::{
+    Hub, HubSettings, exchange::ExchangeSettings, outbound::Timeouts, sharing::SchedulingSettings, store::SystemClock,
+};
 use model::{
     id::{RunId, ShareId},
     mapping::Mapping,
@@ -212,6 +214,7 @@ impl Installation {
             allowed_networks: vec!["127.0.0.0/8".parse().unwrap()],
             timeouts: Timeouts::default(),
             exchange: ExchangeSettings::default(),
+            scheduling: SchedulingSettings::default(),
         };
         Hub::open(settings, Arc::new(SystemClock)).await.unwrap()
     }

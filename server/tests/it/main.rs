@@ -4,6 +4,7 @@
 
 mod accounts;
 mod agents;
+mod calendar;
 mod combinations;
 mod crashes;
 mod cross_site;

@@ -65,5 +65,6 @@ pub(super) fn new_run(account_id: &AccountId, mode: Mode) -> NewRun {
         share_id,
         mapping_version: 3,
         plan: plan(&new_id("ep_"), &new_id("ep_"), mode),
+        reason: None,
     }
 }

@@ -23,6 +23,7 @@ use crate::{
     hub::{Hub, HubSettings},
     outbound::Timeouts,
     registry::EndpointActor,
+    sharing::SchedulingSettings,
     store::{SystemClock, new_id},
 };
 
@@ -77,6 +78,7 @@ async fn open(database_url: &str, folder: &Path, exchange: ExchangeSettings) -> 
             idle: Duration::from_millis(700),
         },
         exchange,
+        scheduling: SchedulingSettings::default(),
     };
     Hub::open(settings, Arc::new(SystemClock)).await.expect("opens")
 }
@@ -227,7 +229,8 @@ impl Scene {
 
     /// Another run of a share.
     pub(super) async fn enqueue_for(&self, share_id: ShareId, plan: RunPlan) -> RunId {
-        let run = NewRun { account_id: self.actor.account_id.clone(), share_id, mapping_version: 1, plan };
+        let run =
+            NewRun { account_id: self.actor.account_id.clone(), share_id, mapping_version: 1, plan, reason: None };
         let mut transaction = self.hub.database().begin().await.expect("begins");
         let run_id = enqueue(&mut transaction, self.hub.now_ms(), run).await.expect("enqueues");
         transaction.commit().await.expect("commits");

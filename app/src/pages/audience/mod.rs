@@ -26,7 +26,7 @@ use crate::{
         time::Time,
     },
     error::AppError,
-    pages::shares::ShareTable,
+    pages::{share_overview::CopyShare, shares::ShareTable},
 };
 
 /// What the page shows.
@@ -120,6 +120,7 @@ fn Content(
     notices: AnyView,
 ) -> impl IntoView {
     let action = ServerAction::<StartShare>::new();
+    let again = ServerAction::<CopyShare>::new();
     let AudienceData { audience, size_chart } = data;
     let AudienceView { summary, fields, label, profile, sizes, changes, stale, can_refresh, shares, .. } = audience;
     let may_share = super::may_share();
@@ -133,6 +134,17 @@ fn Content(
             view! { <li><a href=href>{tag.clone()}</a></li> }
         })
         .collect();
+    // The last changed stands first.
+    let earlier = shares.iter().find(|share| share.state == ShareState::Active).map(|share| {
+        let to = [share.destination_name.as_deref(), share.destination_segment.as_deref()];
+        (share.id.to_string(), to.into_iter().flatten().collect::<Vec<_>>().join(" · "))
+    });
+    let not_copied = move || {
+        again.value().with(|value| match value {
+            Some(Err(error)) => Some(view! { <Trouble error=error.clone() /> }),
+            _ => None,
+        })
+    };
     let failed = move || {
         action.value().with(|value| match value {
             Some(Err(error)) => Some(view! { <Trouble error=error.clone() /> }),
@@ -163,6 +175,19 @@ fn Content(
                         </ActionForm>
                     }
                 })}
+            {earlier
+                .filter(|_| may_share && !is_gone)
+                .map(|(share_id, to)| {
+                    view! {
+                        <ActionForm action=again>
+                            <input type="hidden" name="share_id" value=share_id />
+                            <SubmitButton pending=again.pending()>
+                                "Share again like this"
+                                <span class="visually-hidden">{format!(": a new draft like the share to {to}")}</span>
+                            </SubmitButton>
+                        </ActionForm>
+                    }
+                })}
             {(may_share && !is_gone)
                 .then(|| {
                     view! {
@@ -175,6 +200,7 @@ fn Content(
         </PageHead>
         {notices}
         {failed}
+        {not_copied}
         {gone}
         {stale}
         <dl class="facts">

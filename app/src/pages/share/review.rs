@@ -2,6 +2,7 @@
 
 use leptos::{form::ActionForm, prelude::*};
 use model::{
+    calendar::{ScheduleState, ScheduleView},
     mapping::{Finding, Link, Severity, Source},
     run::Mode,
     view::{Destination, DestinationSegment, ReviewWarning, ShareReview, ShareSummary, ShareView},
@@ -31,28 +32,33 @@ use crate::{
 
 /// In `what`, when nothing is to be sent.
 const PRE_FLIGHT: &str = "pre_flight";
+/// In `what`, when the share's schedule is to be started.
+const START: &str = "start";
 /// In `last_run`, when the share had no run.
 const NO_RUN: &str = "none";
 
 /// All of the review's page.
 #[server(endpoint = "review_page")]
-pub async fn review_page(share_id: String) -> Result<ShareReview, AppError> {
+pub async fn review_page(share_id: String) -> Result<(ShareReview, Option<ScheduleView>), AppError> {
     let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
     let id = crate::session::answer(crate::pages::parse_id::<model::id::ShareId>(&share_id, "share")).await?;
     let share = crate::session::answer(hub.share(&actor, &id).await).await?;
     if share.destination.is_none() {
         // There is nothing to review yet; that is no mistake of the person's.
         leptos_axum::redirect(&format!("/shares/{id}/destination"));
-        return Ok(ShareReview {
+        let review = ShareReview {
             share,
             findings: Vec::new(),
             sample_rows: 0,
             sample_valid: 0,
             warnings: Vec::new(),
             other_shares: Vec::new(),
-        });
+        };
+        return Ok((review, None));
     }
-    crate::session::answer(hub.review(&actor, &id).await).await
+    let found =
+        async { Ok((hub.review(&actor, &id).await?, hub.schedule(&actor, &id, &crate::zone::of_request()).await?)) };
+    crate::session::answer(found.await).await
 }
 
 /// Shares, and leads to the run. `last_run` is the newest run that the page showed: when there is a newer one, the form was sent twice, or somebody
@@ -67,6 +73,20 @@ pub async fn share_now(
 ) -> Result<(), AppError> {
     let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
     let path = format!("/shares/{share_id}/review");
+    if what == START {
+        let started = async {
+            let id = crate::pages::parse_id::<model::id::ShareId>(&share_id, "share")?;
+            hub.confirm(&actor, &id, &confirmed).await?;
+            hub.start_schedule(&actor, &id).await
+        };
+        return match started.await {
+            Ok(()) => {
+                leptos_axum::redirect(&format!("/shares/{share_id}"));
+                Ok(())
+            }
+            Err(error) => Err(crate::flash::fail(&path, &[], error).await),
+        };
+    }
     let shared = async {
         let id = crate::pages::parse_id::<model::id::ShareId>(&share_id, "share")?;
         if !last_run.is_empty() {
@@ -120,7 +140,7 @@ pub fn ReviewPage() -> impl IntoView {
             {move || Suspend::new(async move {
                 let form = form.state().await;
                 match review.await {
-                    Ok(review) => view! { <Loaded review form action /> }.into_any(),
+                    Ok((review, schedule)) => view! { <Loaded review schedule form action /> }.into_any(),
                     Err(error) => view! { <PageHead title="Review" /><Trouble error /> }.into_any(),
                 }
             })}
@@ -129,7 +149,12 @@ pub fn ReviewPage() -> impl IntoView {
 }
 
 #[component]
-fn Loaded(review: ShareReview, form: FormState, action: ServerAction<ShareNow>) -> impl IntoView {
+fn Loaded(
+    review: ShareReview,
+    schedule: Option<ScheduleView>,
+    form: FormState,
+    action: ServerAction<ShareNow>,
+) -> impl IntoView {
     let share = review.share;
     let Some(destination) = share.destination.clone() else {
         // The server leads away before this; in a race it is said here.
@@ -141,6 +166,12 @@ fn Loaded(review: ShareReview, form: FormState, action: ServerAction<ShareNow>) 
     let newest = RwSignal::new(share.runs.first().map_or_else(|| NO_RUN.to_owned(), |run| run.id.to_string()));
     let errors = review.findings.iter().filter(|finding| finding.severity == Severity::Error).count();
     let may_share = crate::pages::may_share();
+    let may_start = schedule.as_ref().is_some_and(|schedule| schedule.state == ScheduleState::Draft);
+    let share_kind = if may_start { ButtonKind::Secondary } else { ButtonKind::Primary };
+    let when = match &schedule {
+        Some(schedule) => schedule.preview.sentence.clone(),
+        None => "When somebody shares it".to_owned(),
+    };
     let under_way = share.runs.iter().find(|run| !run.state.is_final()).map(|run| run.id.clone());
     let looking = RwSignal::new(under_way.is_some());
     // What was asked for on this page and went well.
@@ -170,7 +201,10 @@ fn Loaded(review: ShareReview, form: FormState, action: ServerAction<ShareNow>) 
             <div class="share-now">
                 <ButtonLink href=when_path>"Back"</ButtonLink>
                 <SubmitButton name="what" value=PRE_FLIGHT pending=action.pending()>"See what would happen"</SubmitButton>
-                <SubmitButton kind=ButtonKind::Primary pending=action.pending()>"Share now"</SubmitButton>
+                <SubmitButton kind=share_kind pending=action.pending()>"Share now"</SubmitButton>
+                {may_start.then(|| view! {
+                    <SubmitButton kind=ButtonKind::Primary name="what" value=START pending=action.pending()>"Start the schedule"</SubmitButton>
+                })}
             </div>
         }
         .into_any()
@@ -193,7 +227,7 @@ fn Loaded(review: ShareReview, form: FormState, action: ServerAction<ShareNow>) 
                 <Findings findings=errors_only nothing_against destination=destination.clone() mapping_path=mapping_path.clone() />
                 <Warnings warnings=review.warnings share_id=share.id.to_string() can_share />
                 <OtherShares shares=review.other_shares destination=destination.endpoint_name.clone() />
-                <Facts share=share.clone() destination=destination.clone() sample />
+                <Facts share=share.clone() destination=destination.clone() when sample />
                 <PreFlightPanel share_id=panel_id newest looking asked />
                 <MappingTable share=share destination mapping_path />
             </div>
@@ -274,7 +308,7 @@ fn OtherShares(shares: Vec<ShareSummary>, destination: String) -> impl IntoView 
 
 /// Who, how many, where to and what happens there.
 #[component]
-fn Facts(share: ShareView, destination: Destination, sample: AnyView) -> impl IntoView {
+fn Facts(share: ShareView, destination: Destination, when: String, sample: AnyView) -> impl IntoView {
     let id = share.id.to_string();
     let effect = mode_effect(
         destination.mode,
@@ -318,6 +352,10 @@ fn Facts(share: ShareView, destination: Destination, sample: AnyView) -> impl In
                 <div>
                     <dt>"Mode"</dt>
                     <dd>{destination.mode.label()}</dd>
+                </div>
+                <div>
+                    <dt>"When"</dt>
+                    <dd>{when} " " <a href=format!("/shares/{id}/when#timing") rel="external">"Change"</a></dd>
                 </div>
                 <div>
                     <dt>"Sample"</dt>

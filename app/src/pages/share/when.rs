@@ -2,7 +2,9 @@
 
 use leptos::{form::ActionForm, prelude::*};
 use model::{
+    calendar::ScheduleChoices,
     field::{Field, FieldKind},
+    recurrence::ScheduleForm,
     run::{Duplicates, Mode, ShrinkLimit},
     view::{Destination, DestinationSegment, ShareView},
 };
@@ -11,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     above, mode_effect,
     steps::{Step, Steps},
-    timing::Timing,
+    timing::{self, Timing},
 };
 use crate::{
     components::{
@@ -26,12 +28,27 @@ use crate::{
     pages::address_part,
 };
 
+/// The inputs that show their own problem, and their labels.
+const FIELDS: [(&str, &str); 19] = {
+    let mut fields = [("mode", "What happens to the segment"); 19];
+    fields[1] = ("duplicates", "Rows of the same person");
+    fields[2] = ("shrink_limit", "Hold for approval");
+    let mut number = 0;
+    while number < timing::FIELDS.len() {
+        fields[number + 3] = timing::FIELDS[number];
+        number += 1;
+    }
+    fields
+};
+
 /// What the page shows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WhenData {
     share: ShareView,
     /// Members of the segment, when it is there already and says so.
     members: Option<u64>,
+    /// When it runs, and what there is to choose from.
+    timing: ScheduleChoices,
 }
 
 /// All of the page.
@@ -55,7 +72,9 @@ pub async fn when_page(share_id: String) -> Result<WhenData, AppError> {
             None
         }
     };
-    Ok(WhenData { share, members })
+    let zone = crate::zone::of_request();
+    let timing = crate::session::answer(hub.schedule_choices(&actor, &id, &zone).await).await?;
+    Ok(WhenData { share, members, timing })
 }
 
 /// Saves when and how, and leads on to the review.
@@ -66,6 +85,8 @@ pub async fn save_when(
     #[server(default)] duplicates: String,
     #[server(default)] shrink_limit: String,
     #[server(default)] seen: Seen,
+    #[server(default)] schedule: ScheduleForm,
+    #[server(default)] what: String,
 ) -> Result<(), AppError> {
     use model::{
         error::{FieldProblem, HubError},
@@ -89,10 +110,42 @@ pub async fn save_when(
             let problems = problems.map(|(_, field, message)| FieldProblem::new(field, message)).collect();
             return Err(HubError::Invalid { problems });
         };
-        hub.choose_handling_over(&actor, &id, Handling { mode, duplicates, shrink_limit }, seen.version()).await
+        // Before anything is kept: what is wrong with the schedule is said first.
+        let preview = match schedule.kind.as_str() {
+            "" | "now" => None,
+            _ => Some(hub.preview_schedule(&actor, &id, &schedule, &crate::zone::of_request()).await?),
+        };
+        if what == timing::LOOK {
+            return Ok(Err(preview));
+        }
+        let share =
+            hub.choose_handling_over(&actor, &id, Handling { mode, duplicates, shrink_limit }, seen.version()).await?;
+        match schedule.kind.as_str() {
+            "" => {}
+            "now" => hub.remove_schedule(&actor, &id).await?,
+            _ => hub.save_schedule(&actor, &id, &schedule).await?,
+        }
+        Ok(Ok(share))
     };
+    let typed = serde_json::to_string(&schedule).unwrap_or_default();
     match saved.await {
-        Ok(share) => {
+        Ok(Err(preview)) => {
+            let path = format!("/shares/{share_id}/when");
+            let preview = preview.and_then(|preview| serde_json::to_string(&preview).ok()).unwrap_or_default();
+            let values = [
+                ("mode", mode.clone()),
+                ("duplicates", duplicates.clone()),
+                ("shrink_limit", shrink_limit.clone()),
+                ("seen", seen.version.clone()),
+                (timing::TYPED, typed),
+                (timing::LOOKED, preview),
+            ];
+            let values = values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+            crate::flash::leave(&path, crate::flash::Flash { values, ..crate::flash::Flash::default() }).await?;
+            leptos_axum::redirect(&format!("{path}#timing"));
+            Ok(())
+        }
+        Ok(Ok(share)) => {
             leptos_axum::redirect(&format!("/shares/{}/review", share.id));
             Ok(())
         }
@@ -102,6 +155,7 @@ pub async fn save_when(
                 ("duplicates", duplicates.as_str()),
                 ("shrink_limit", shrink_limit.as_str()),
                 ("seen", seen.version.as_str()),
+                (timing::TYPED, typed.as_str()),
             ];
             Err(crate::flash::fail(&format!("/shares/{share_id}/when"), &values, error).await)
         }
@@ -131,13 +185,14 @@ pub fn WhenPage() -> impl IntoView {
 
 #[component]
 fn Loaded(data: WhenData, form: FormState, action: ServerAction<SaveWhen>) -> impl IntoView {
-    let WhenData { share, members } = data;
+    let WhenData { share, members, timing } = data;
     let Some(destination) = share.destination.clone() else {
         // The server leads away before this; in a race it is said here.
         let href = format!("/shares/{}/destination", share.id);
         return view! { <p class="lead"><a href=href>"Choose a destination first."</a></p> }.into_any();
     };
     let may_share = crate::pages::may_share();
+    let timing_form = form.clone();
     let typed = form.value("mode");
     let mode = RwSignal::new(Mode::ALL.into_iter().find(|mode| mode.as_str() == typed).unwrap_or(destination.mode));
     let identity = identity_names(&share, &destination);
@@ -154,7 +209,7 @@ fn Loaded(data: WhenData, form: FormState, action: ServerAction<SaveWhen>) -> im
         <ActionForm action attr:class="when-form" attr:novalidate="">
             <ErrorSummary
                 form=form.clone()
-                fields=&[("mode", "What happens to the segment"), ("duplicates", "Rows of the same person"), ("shrink_limit", "Hold for approval")]
+                fields=&FIELDS
             />
             <input type="hidden" name="share_id" value=share_id />
             <SeenVersion form=form.clone() version=share.handling_version page=page_path />
@@ -167,7 +222,7 @@ fn Loaded(data: WhenData, form: FormState, action: ServerAction<SaveWhen>) -> im
                 <DuplicatesField form=form.clone() chosen mode identity />
                 <ShrinkLimitField form limit=share.shrink_limit members />
             </fieldset>
-            <Timing share />
+            <Timing share choices=timing form=timing_form />
             <div class="form-actions">
                 {if may_share {
                     view! {

@@ -1,0 +1,558 @@
+//! What people ask of schedules: to look at one before it is kept, to keep it, start it, stop it, and to change a single occurrence.
+
+use model::{
+    calendar::{NextRun, PassedSlot, ScheduleChoices, SchedulePreview, ScheduleState, ScheduleView},
+    error::{FieldProblem, HubError},
+    id::{EndpointId, ShareId},
+    recurrence::{
+        Schedule, ScheduleForm, When, day_words,
+        slots::{self, Slots, civil},
+        time_words,
+    },
+    view::{Actor, Role, ShareState},
+};
+use sqlx::Transaction;
+
+use super::rows::{self, OccurrenceRow, ScheduleRow, SlotState};
+use crate::{
+    hub::{Hub, Result, internal},
+    registry::require,
+    store::{StoreError, clock::rfc3339},
+};
+
+/// Runs that are foretold.
+const NEXT_RUNS: usize = 10;
+/// Slots in which the least time between two is looked for.
+const SLOTS_COMPARED: usize = 1_000;
+/// Slots that have passed on a share's page.
+const PASSED_SHOWN: usize = 10;
+/// How far from now an occurrence may be moved.
+const FARTHEST_MOVE_MS: i64 = 366 * 86_400_000;
+/// Shares that can follow each other at most.
+const LONGEST_CHAIN: usize = 50;
+
+impl Hub {
+    /// What the form of a share's schedule needs.
+    pub async fn schedule_choices(&self, actor: &Actor, id: &ShareId, viewer_zone: &str) -> Result<ScheduleChoices> {
+        let schedule = self.schedule(actor, id, viewer_zone).await?;
+        let others =
+            self.shares(actor).await?.into_iter().filter(|share| share.id != *id && share.state == ShareState::Active);
+        let others = others.map(|share| {
+            let name = match share.destination_name {
+                Some(destination) => format!("{} to {destination}", share.audience_name),
+                None => share.audience_name,
+            };
+            (share.id, name)
+        });
+        Ok(ScheduleChoices {
+            schedule,
+            fresh: ScheduleForm::fresh(known_zone(viewer_zone)),
+            zones: slots::zone_names().into_iter().map(str::to_owned).collect(),
+            others: others.collect(),
+        })
+    }
+
+    /// A share's schedule; none when it has none.
+    pub async fn schedule(&self, actor: &Actor, id: &ShareId, viewer_zone: &str) -> Result<Option<ScheduleView>> {
+        let share = self.share_row(actor, id).await?;
+        let row = rows::of_share(self.database(), &actor.account_id, id).await.map_err(internal)?;
+        let Some(row) = row else { return Ok(None) };
+        let now = self.schedule_now().await.map_err(internal)?;
+        let slots = Slots::new(&row.rule).map_err(|problem| HubError::Invalid { problems: vec![problem] })?;
+        let changed = self.changes_ahead(actor, id, now).await?;
+        let called_only = matches!(row.rule.when, When::After { .. });
+        let state = match (share.state, &row.paused_by) {
+            (ShareState::Draft, _) => ScheduleState::Draft,
+            (_, Some(_)) => ScheduleState::Paused,
+            _ if row.next_slot.is_none() && !called_only && !changed.iter().any(|change| change.state.is_pending()) => {
+                ScheduleState::Ended
+            }
+            _ => ScheduleState::Active,
+        };
+        let held_back = self.held_back(actor, &share).await?;
+        let passed = rows::occurrences(self.database(), &actor.account_id, Some(id), i64::MIN, now + 1, 100).await;
+        let passed =
+            passed.map_err(internal)?.into_iter().filter(|passed| !passed.state.is_pending()).take(PASSED_SHOWN);
+        Ok(Some(ScheduleView {
+            form: ScheduleForm::of(&row.rule),
+            preview: self.foretell(actor, &row.rule, &slots, now, viewer_zone, &changed).await?,
+            state,
+            held_back,
+            passed: passed
+                .map(|passed| PassedSlot {
+                    in_zone: words(slots.zone(), passed.slot),
+                    run_id: passed.run_id,
+                    reason: passed.reason,
+                })
+                .collect(),
+            paused_by: row.paused_by,
+        }))
+    }
+
+    /// What a schedule that is being filled in would do.
+    pub async fn preview_schedule(
+        &self,
+        actor: &Actor,
+        id: &ShareId,
+        form: &ScheduleForm,
+        viewer_zone: &str,
+    ) -> Result<SchedulePreview> {
+        let now = self.schedule_now().await.map_err(internal)?;
+        let (rule, slots) = self.checked(actor, id, form, now).await?;
+        self.foretell(actor, &rule, &slots, now, viewer_zone, &[]).await
+    }
+
+    /// Keeps a share's schedule in place of the one it had. Of an active share it counts at once; a draft's is started by [`Hub::start_schedule`].
+    /// What was changed about single occurrences that are still to come is forgotten.
+    pub async fn save_schedule(&self, actor: &Actor, id: &ShareId, form: &ScheduleForm) -> Result<()> {
+        require(actor, Role::Member)?;
+        let share = self.share_row(actor, id).await?;
+        let now = self.schedule_now().await.map_err(internal)?;
+        let (rule, _) = self.checked(actor, id, form, now).await?;
+        let after = match &rule.when {
+            When::After { share_id } => Some(share_id.to_string()),
+            _ => None,
+        };
+        // A slot of this very moment still comes.
+        let next = if share.state == ShareState::Active { rows::next(&rule, id, now - 1) } else { (None, None) };
+        let mut transaction = self.database().begin().await.map_err(internal)?;
+        let sql = "insert into schedule (share_id, account_id, rule, after_share_id, next_slot, next_due, created_by, created_at, updated_at)
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $8)
+            on conflict (share_id) do update set rule = excluded.rule, after_share_id = excluded.after_share_id,
+                next_slot = excluded.next_slot, next_due = excluded.next_due, paused_at = null, paused_by = null, updated_at = excluded.updated_at";
+        sqlx::query(sql)
+            .bind(id.as_str())
+            .bind(actor.account_id.as_str())
+            .bind(serde_json::to_string(&rule).map_err(internal)?)
+            .bind(after)
+            .bind(next.0)
+            .bind(next.1)
+            .bind(actor.user_id.as_str())
+            .bind(now)
+            .execute(&mut *transaction)
+            .await
+            .map_err(internal)?;
+        forget_changes(&mut transaction, actor, id, now).await.map_err(internal)?;
+        transaction.commit().await.map_err(internal)
+    }
+
+    /// Takes a share's schedule away. What it has run stays.
+    pub async fn remove_schedule(&self, actor: &Actor, id: &ShareId) -> Result<()> {
+        require(actor, Role::Member)?;
+        self.share_row(actor, id).await?;
+        let now = self.schedule_now().await.map_err(internal)?;
+        let mut transaction = self.database().begin().await.map_err(internal)?;
+        sqlx::query("delete from schedule where share_id = $1 and account_id = $2")
+            .bind(id.as_str())
+            .bind(actor.account_id.as_str())
+            .execute(&mut *transaction)
+            .await
+            .map_err(internal)?;
+        forget_changes(&mut transaction, actor, id, now).await.map_err(internal)?;
+        transaction.commit().await.map_err(internal)
+    }
+
+    /// Starts the schedule of a share that was prepared: from now on its runs come by themselves.
+    pub async fn start_schedule(&self, actor: &Actor, id: &ShareId) -> Result<()> {
+        require(actor, Role::Member)?;
+        // Whatever forbids a run now would forbid each of them.
+        let run = self.new_run(&actor.account_id, id, false).await?;
+        let row = self.schedule_row(actor, id).await?;
+        let now = self.schedule_now().await.map_err(internal)?;
+        let next = rows::next(&row.rule, id, now - 1);
+        if next.0.is_none() && !matches!(row.rule.when, When::After { .. }) {
+            return Err(HubError::Conflict {
+                message: "The schedule is over: none of its times is still to come. Choose later ones.".to_owned(),
+            });
+        }
+        let mut transaction = self.database().begin().await.map_err(internal)?;
+        sqlx::query("update share set state = 'active', updated_at = $1, held_at = null, held_because = null where id = $2 and account_id = $3")
+            .bind(now)
+            .bind(id.as_str())
+            .bind(actor.account_id.as_str())
+            .execute(&mut *transaction)
+            .await
+            .map_err(internal)?;
+        crate::sharing::review::know_fields(&mut transaction, &run).await.map_err(internal)?;
+        rows::set_next(&mut transaction, &actor.account_id, id, next).await.map_err(internal)?;
+        transaction.commit().await.map_err(internal)
+    }
+
+    /// Stops a schedule until it is resumed. A run that is under way goes on.
+    pub async fn pause_schedule(&self, actor: &Actor, id: &ShareId) -> Result<()> {
+        require(actor, Role::Member)?;
+        self.schedule_row(actor, id).await?;
+        let sql = "update schedule set paused_at = $1, paused_by = $2 where share_id = $3 and account_id = $4 and paused_at is null";
+        sqlx::query(sql)
+            .bind(self.now_ms())
+            .bind(actor.user_name.as_str())
+            .bind(id.as_str())
+            .bind(actor.account_id.as_str())
+            .execute(self.database().writer())
+            .await
+            .map_err(internal)?;
+        Ok(())
+    }
+
+    /// Lets a paused schedule go on from now: what lay in the pause is not made up for.
+    pub async fn resume_schedule(&self, actor: &Actor, id: &ShareId) -> Result<()> {
+        require(actor, Role::Member)?;
+        let row = self.schedule_row(actor, id).await?;
+        let share = self.share_row(actor, id).await?;
+        let now = self.schedule_now().await.map_err(internal)?;
+        let next = if share.state == ShareState::Active { rows::next(&row.rule, id, now) } else { (None, None) };
+        let sql = "update schedule set paused_at = null, paused_by = null, next_slot = $1, next_due = $2
+            where share_id = $3 and account_id = $4 and paused_at is not null";
+        sqlx::query(sql)
+            .bind(next.0)
+            .bind(next.1)
+            .bind(id.as_str())
+            .bind(actor.account_id.as_str())
+            .execute(self.database().writer())
+            .await
+            .map_err(internal)?;
+        Ok(())
+    }
+
+    /// Holds back every schedule of the account, or those from and to one endpoint. Slots that come meanwhile are skipped.
+    pub async fn pause_schedules(&self, actor: &Actor, endpoint: Option<&EndpointId>) -> Result<()> {
+        require(actor, Role::Member)?;
+        if let Some(id) = endpoint {
+            self.connected_endpoint(&actor.account_id, id).await?;
+        }
+        let sql = "insert into schedule_pause (account_id, endpoint_id, paused_by, paused_at) values ($1, $2, $3, $4)
+            on conflict (account_id, endpoint_id) do nothing";
+        sqlx::query(sql)
+            .bind(actor.account_id.as_str())
+            .bind(endpoint.map_or("", EndpointId::as_str))
+            .bind(actor.user_name.as_str())
+            .bind(self.now_ms())
+            .execute(self.database().writer())
+            .await
+            .map_err(internal)?;
+        Ok(())
+    }
+
+    /// Ends such a pause.
+    pub async fn resume_schedules(&self, actor: &Actor, endpoint: Option<&EndpointId>) -> Result<()> {
+        require(actor, Role::Member)?;
+        sqlx::query("delete from schedule_pause where account_id = $1 and endpoint_id = $2")
+            .bind(actor.account_id.as_str())
+            .bind(endpoint.map_or("", EndpointId::as_str))
+            .execute(self.database().writer())
+            .await
+            .map_err(internal)?;
+        Ok(())
+    }
+
+    /// Leaves one slot out that is still to come.
+    pub async fn skip_slot(&self, actor: &Actor, id: &ShareId, slot: i64) -> Result<()> {
+        let now = self.changeable(actor, id, slot).await?;
+        let reason = format!("Skipped by {}.", actor.user_name);
+        self.change_slot(actor, id, slot, SlotState::Skipped, None, Some(&reason), now).await
+    }
+
+    /// Leaves the next slot out.
+    pub async fn skip_next(&self, actor: &Actor, id: &ShareId) -> Result<()> {
+        require(actor, Role::Member)?;
+        let row = self.schedule_row(actor, id).await?;
+        let now = self.schedule_now().await.map_err(internal)?;
+        let changed = self.changes_ahead(actor, id, now).await?;
+        let slots = Slots::new(&row.rule).map_err(|problem| HubError::Invalid { problems: vec![problem] })?;
+        let next = slots
+            .from(row.next_slot.unwrap_or(i64::MAX))
+            .find(|slot| !changed.iter().any(|change| change.slot == *slot && change.state == SlotState::Skipped));
+        let next = next.ok_or_else(|| HubError::Conflict { message: "No further run is planned.".to_owned() })?;
+        self.skip_slot(actor, id, next).await
+    }
+
+    /// Gives one slot that is still to come another moment: that civil time in a zone, or in the schedule's.
+    pub async fn move_slot(
+        &self,
+        actor: &Actor,
+        id: &ShareId,
+        slot: i64,
+        (day, time): (&str, &str),
+        zone: Option<&str>,
+    ) -> Result<()> {
+        let now = self.changeable(actor, id, slot).await?;
+        let row = self.schedule_row(actor, id).await?;
+        let zone = slots::zone(zone.unwrap_or(&row.rule.zone)).ok_or_else(|| HubError::not_found("time zone"))?;
+        let form = ScheduleForm {
+            kind: "once".to_owned(),
+            once_day: day.to_owned(),
+            once_time: time.to_owned(),
+            ..ScheduleForm::default()
+        };
+        let renamed =
+            |problem: FieldProblem| FieldProblem::new(problem.field.trim_start_matches("once_"), problem.message);
+        let moved = form
+            .parse(civil(zone, now))
+            .map_err(|problems| HubError::Invalid { problems: problems.into_iter().map(renamed).collect() })?;
+        let When::Once { at } = moved.when else { return Err(HubError::invalid("day", "Enter a day and a time.")) };
+        let to = slots::moment(zone, at).0;
+        if to <= now {
+            return Err(HubError::invalid("day", "That moment has passed. Choose a later one, or run it now."));
+        }
+        if to > now + FARTHEST_MOVE_MS {
+            return Err(HubError::invalid("day", "Choose a moment within a year."));
+        }
+        self.change_slot(actor, id, slot, SlotState::Moved, Some(to), None, now).await
+    }
+
+    /// Takes back what a person changed about a slot: it runs when it was planned.
+    pub async fn restore_slot(&self, actor: &Actor, id: &ShareId, slot: i64) -> Result<()> {
+        let now = self.changeable(actor, id, slot).await?;
+        let row = self.schedule_row(actor, id).await?;
+        let sql = "delete from occurrence where share_id = $1 and slot = $2 and account_id = $3 and changed_by is not null and run_id is null";
+        let mut transaction = self.database().begin().await.map_err(internal)?;
+        sqlx::query(sql)
+            .bind(id.as_str())
+            .bind(slot)
+            .bind(actor.account_id.as_str())
+            .execute(&mut *transaction)
+            .await
+            .map_err(internal)?;
+        // The schedule may have gone on behind it by now.
+        if row.paused_by.is_none() && row.next_slot.is_none_or(|next| next > slot) {
+            rows::set_next(&mut transaction, &actor.account_id, id, rows::next(&row.rule, id, now.max(slot - 1)))
+                .await
+                .map_err(internal)?;
+        }
+        transaction.commit().await.map_err(internal)
+    }
+
+    pub(super) async fn schedule_row(&self, actor: &Actor, id: &ShareId) -> Result<ScheduleRow> {
+        let row = rows::of_share(self.database(), &actor.account_id, id).await.map_err(internal)?;
+        row.ok_or_else(|| HubError::not_found("schedule"))
+    }
+
+    /// Lets pass who may change this slot while it can be changed: it is the schedule's and still to come. Gives the present time.
+    async fn changeable(&self, actor: &Actor, id: &ShareId, slot: i64) -> Result<i64> {
+        require(actor, Role::Member)?;
+        let row = self.schedule_row(actor, id).await?;
+        let now = self.schedule_now().await.map_err(internal)?;
+        let known = rows::occurrence(self.database(), &actor.account_id, id, slot).await.map_err(internal)?;
+        let is_ahead = |slot: i64| {
+            row.next_slot.is_some_and(|next| next <= slot)
+                && Slots::new(&row.rule).is_ok_and(|slots| slots.after(slot - 1) == Some(slot))
+        };
+        match known {
+            Some(known) if known.state.is_pending() => Ok(now),
+            Some(known) if known.state == SlotState::Skipped && known.changed_by.is_some() && slot > now => Ok(now),
+            Some(_) => Err(HubError::Conflict {
+                message: "This run's time has come; it can't be changed any more.".to_owned(),
+            }),
+            None if is_ahead(slot) => Ok(now),
+            None => Err(HubError::not_found("planned run")),
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one column each")]
+    async fn change_slot(
+        &self,
+        actor: &Actor,
+        id: &ShareId,
+        slot: i64,
+        state: SlotState,
+        due_at: Option<i64>,
+        reason: Option<&str>,
+        now: i64,
+    ) -> Result<()> {
+        // A slot whose run began between the look and this keeps its run.
+        let sql = "insert into occurrence (share_id, slot, account_id, state, due_at, reason, changed_by, decided_at)
+            values ($1, $2, $3, $4, $5, $6, $7, $8)
+            on conflict (share_id, slot) do update set state = excluded.state, due_at = excluded.due_at, reason = excluded.reason,
+                changed_by = excluded.changed_by, decided_at = excluded.decided_at
+            where occurrence.run_id is null and (occurrence.state in ('moved', 'called', 'waiting') or occurrence.changed_by is not null)";
+        let done = sqlx::query(sql)
+            .bind(id.as_str())
+            .bind(slot)
+            .bind(actor.account_id.as_str())
+            .bind(state.as_str())
+            .bind(due_at)
+            .bind(reason)
+            .bind(actor.user_name.as_str())
+            .bind(now)
+            .execute(self.database().writer())
+            .await
+            .map_err(internal)?;
+        if done.rows_affected() == 1 {
+            return Ok(());
+        }
+        Err(HubError::Conflict { message: "This run's time has just come; it can't be changed any more.".to_owned() })
+    }
+
+    /// What people changed about slots that are still to come, and what waits.
+    async fn changes_ahead(&self, actor: &Actor, id: &ShareId, now: i64) -> Result<Vec<OccurrenceRow>> {
+        rows::occurrences(self.database(), &actor.account_id, Some(id), now, i64::MAX, 1_000).await.map_err(internal)
+    }
+
+    /// What pauses the whole account or one of the share's endpoints.
+    async fn held_back(&self, actor: &Actor, share: &crate::sharing::shares::ShareRow) -> Result<Option<String>> {
+        let pauses = rows::pauses(self.database(), &actor.account_id).await.map_err(internal)?;
+        if pauses.is_empty() {
+            return Ok(None);
+        }
+        let audience = self.audience_row(&actor.account_id, &share.audience_id).await?.summary;
+        for pause in pauses {
+            let name = match &pause.endpoint_id {
+                None => "All schedules of the account are".to_owned(),
+                Some(endpoint) if *endpoint == audience.endpoint_id => format!("{} is", audience.endpoint_name),
+                Some(endpoint) if Some(endpoint) == share.destination_endpoint_id.as_ref() => {
+                    format!("{} is", self.connected_endpoint(&actor.account_id, endpoint).await?.name)
+                }
+                Some(_) => continue,
+            };
+            return Ok(Some(format!("{name} paused by {}. Runs that are due meanwhile are skipped.", pause.paused_by)));
+        }
+        Ok(None)
+    }
+
+    /// The schedule that was filled in, once nothing is wrong with it.
+    async fn checked(&self, actor: &Actor, id: &ShareId, form: &ScheduleForm, now: i64) -> Result<(Schedule, Slots)> {
+        let zone = slots::zone(form.zone.trim());
+        let shown = civil(zone.unwrap_or_default(), now);
+        let parsed = form.parse(shown);
+        if zone.is_none() {
+            let mut problems = parsed.err().unwrap_or_default();
+            let message = "There is no such time zone. Choose one from the list, like Europe/Berlin.";
+            problems.push(FieldProblem::new("zone", message));
+            return Err(HubError::Invalid { problems });
+        }
+        let rule = parsed.map_err(|problems| HubError::Invalid { problems })?;
+        let slots = Slots::new(&rule).map_err(|problem| HubError::Invalid { problems: vec![problem] })?;
+        if let When::After { share_id } = &rule.when {
+            self.follows_without_a_circle(actor, id, share_id).await?;
+            return Ok((rule, slots));
+        }
+        let ahead: Vec<i64> = slots.from(now).take(SLOTS_COMPARED).collect();
+        if ahead.is_empty() {
+            let (field, message) = match (&rule.when, rule.ends) {
+                (When::Once { .. }, _) => ("once_day", "That moment has passed. Choose a later one."),
+                (When::Cron { .. }, model::recurrence::Ends::Never) => {
+                    ("cron", "This never comes. Choose other times.")
+                }
+                (_, model::recurrence::Ends::Never) => ("month_day", "This never comes. Choose another day."),
+                (_, model::recurrence::Ends::On { .. }) => {
+                    ("ends_on", "Nothing would run until then. Choose a later day.")
+                }
+                (_, model::recurrence::Ends::After { .. }) => {
+                    ("ends_after", "All of these runs would have been in the past.")
+                }
+            };
+            return Err(HubError::invalid(field, message));
+        }
+        let least = i64::try_from(self.scheduling().minimum_interval.as_millis()).unwrap_or(i64::MAX);
+        if ahead.windows(2).any(|pair| pair[1] - pair[0] < least) {
+            let field = match &rule.when {
+                When::Cron { .. } => "cron",
+                When::Every { .. } => "every",
+                _ => "times",
+            };
+            let minutes = self.scheduling().minimum_interval.as_secs().div_ceil(60);
+            let message =
+                format!("Runs of a share are at least {minutes} minutes apart here. Choose times farther apart.");
+            return Err(HubError::invalid(field, message));
+        }
+        Ok((rule, slots))
+    }
+
+    /// Lets pass a share that can run after another: one of the account, and not one that runs after it.
+    async fn follows_without_a_circle(&self, actor: &Actor, id: &ShareId, other: &ShareId) -> Result<()> {
+        let known = self.share_row(actor, other).await;
+        known.map_err(|_| HubError::invalid("after", "There is no such share. Choose one from the list."))?;
+        let mut next = other.clone();
+        for _ in 0..LONGEST_CHAIN {
+            if next == *id {
+                let message = if next == *other {
+                    "A share can't run after itself. Choose another one."
+                } else {
+                    "That share runs after this one, by way of others or by itself: they would run each other for ever. Choose another one."
+                };
+                return Err(HubError::invalid("after", message));
+            }
+            let row = rows::of_share(self.database(), &actor.account_id, &next).await.map_err(internal)?;
+            match row.map(|row| row.rule.when) {
+                Some(When::After { share_id }) => next = share_id,
+                _ => return Ok(()),
+            }
+        }
+        Err(HubError::invalid("after", format!("At most {LONGEST_CHAIN} shares run one after the other.")))
+    }
+
+    async fn foretell(
+        &self,
+        actor: &Actor,
+        rule: &Schedule,
+        slots: &Slots,
+        now: i64,
+        viewer_zone: &str,
+        changed: &[OccurrenceRow],
+    ) -> Result<SchedulePreview> {
+        let viewer = slots::zone(known_zone(viewer_zone)).unwrap_or_default();
+        let note = |slot: i64| {
+            let change = changed.iter().find(|change| change.slot == slot)?;
+            match (change.state, change.due_at) {
+                (SlotState::Moved, Some(due)) => Some(format!("Moved to {}.", words(slots.zone(), due))),
+                _ => change.reason.clone(),
+            }
+        };
+        let next = slots.from(now + 1).take(NEXT_RUNS).map(|slot| NextRun {
+            slot,
+            at: rfc3339(slot),
+            in_zone: words(slots.zone(), slot),
+            in_viewer_zone: words(viewer, slot),
+            note: note(slot),
+        });
+        let sentence = match &rule.when {
+            When::After { share_id } => {
+                let other = self.share(actor, share_id).await?;
+                let to = other.destination.map(|destination| format!(" to {}", destination.endpoint_name));
+                format!("Each time that a run of “{}”{} has ended well.", other.audience.name, to.unwrap_or_default())
+            }
+            _ => rule.sentence(),
+        };
+        let is_elsewhere = viewer != slots.zone();
+        Ok(SchedulePreview {
+            sentence,
+            remark: rule.remark(),
+            clock_changes: slots.clock_changes(now),
+            next: next.collect(),
+            viewer_zone: is_elsewhere.then(|| viewer.name().to_owned()),
+        })
+    }
+}
+
+/// What was changed about slots that are still to come, and what is pending, is forgotten.
+async fn forget_changes(
+    transaction: &mut Transaction<'_, sqlx::Any>,
+    actor: &Actor,
+    id: &ShareId,
+    now: i64,
+) -> std::result::Result<(), StoreError> {
+    sqlx::query(
+        "delete from occurrence where share_id = $1 and account_id = $2 and run_id is null
+            and (due_at is not null or slot > $3)",
+    )
+    .bind(id.as_str())
+    .bind(actor.account_id.as_str())
+    .bind(now)
+    .execute(&mut **transaction)
+    .await?;
+    Ok(())
+}
+
+/// The zone, when there is such a one; else UTC.
+pub(super) fn known_zone(name: &str) -> &str {
+    if slots::zone(name).is_some() { name } else { "UTC" }
+}
+
+/// "Thu 26 November 2026, 09:00 CET"
+fn words(zone: chrono_tz::Tz, ms: i64) -> String {
+    let shown = civil(zone, ms);
+    let abbreviation = chrono::DateTime::from_timestamp_millis(ms)
+        .map(|at| at.with_timezone(&zone).format("%Z").to_string())
+        .unwrap_or_default();
+    format!("{} at {} {abbreviation}", day_words(shown.date()), time_words(shown.time()))
+}
