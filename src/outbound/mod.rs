@@ -3,12 +3,16 @@
 //! It knows no account, audience or run, and keeps nothing. Whether a call is tried again is its caller's matter; what it says of a failed
 //! call ([`CallError`]) is enough to decide.
 
+mod access;
 mod address;
 mod client;
 mod error;
+mod tokens;
 mod webhook;
 
+pub use access::{Access, Addresses, TokenSource};
 pub use address::AddressGuard;
-pub use client::{DataStream, EndpointClient, Outbound, Side, Timeouts};
+pub use client::{Call, DataStream, EndpointClient, Outbound, Side, Timeouts};
 pub use error::CallError;
+pub use tokens::{AuthorizationServer, Consent, Token};
 pub use webhook::WebhookSecret;

@@ -94,7 +94,7 @@ impl Hub {
 
     /// The applications that can be connected, by name.
     pub async fn applications(&self, actor: &Actor) -> Result<Vec<ApplicationView>> {
-        let sql = "select a.definition, (select count(*) from endpoint e where e.application_id = a.id and e.account_id = $1) as endpoints
+        let sql = "select a.definition, (select count(*) from endpoint e where e.application_id = a.id and e.account_id = $1 and e.disconnected_at is null) as endpoints
             from application a";
         let rows = sqlx::query(sql)
             .bind(actor.account_id.as_str())
