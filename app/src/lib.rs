@@ -10,6 +10,8 @@ mod cookie;
 pub mod door;
 pub mod error;
 pub mod flash;
+#[cfg(feature = "ssr")]
+pub mod markdown;
 pub mod pages;
 pub mod phones;
 pub mod session;

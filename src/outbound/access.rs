@@ -1,64 +1,12 @@
-//! How an endpoint is called: where each of the contract's paths stands, and what is shown with each call. What is secret in it never prints, and is
-//! taken out of what an application says.
+//! What is shown to an endpoint with each call. What is secret in it never prints, and is taken out of what an application says.
 
 use std::sync::Arc;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use futures::future::BoxFuture;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
-use url::Url;
 
 use super::CallError;
-
-/// Where the contract's paths stand.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Addresses {
-    /// `v1/...` stands below it, but for what has an address of its own.
-    pub base: Url,
-    /// Addresses instead of `v1/segments`, `v1/jobs` ..., by their last word.
-    pub own: Vec<(&'static str, Url)>,
-}
-
-impl Addresses {
-    /// Everything below one address.
-    pub fn below(base: Url) -> Self {
-        Self { base, own: Vec::new() }
-    }
-
-    /// Every address that may be called.
-    pub fn all(&self) -> impl Iterator<Item = &Url> {
-        std::iter::once(&self.base).chain(self.own.iter().map(|(_, url)| url))
-    }
-
-    /// The address of `v1/RESOURCE/...`.
-    pub(super) fn url(&self, resource: &str, rest: &[&str]) -> Url {
-        let own = self.own.iter().find(|(of, _)| *of == resource);
-        let mut url = own.map_or(&self.base, |(_, url)| url).clone();
-        if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty();
-            if own.is_none() {
-                segments.extend(["v1", resource]);
-            }
-            segments.extend(rest);
-        }
-        url
-    }
-}
-
-impl Addresses {
-    /// The contract's path of an address: what stands before it may be somebody's.
-    pub(super) fn told(&self, url: &Url) -> String {
-        let own = self.own.iter().find_map(|(resource, own)| {
-            let rest = url.as_str().strip_prefix(own.as_str().trim_end_matches('/'))?;
-            rest.starts_with(['/', '?']).then_some(()).or_else(|| rest.is_empty().then_some(()))?;
-            Some(format!("v1/{resource}{}", rest.split('?').next().unwrap_or_default()))
-        });
-        own.unwrap_or_else(|| {
-            let path = url.path();
-            path.strip_prefix(self.base.path()).unwrap_or(path).trim_start_matches('/').to_owned()
-        })
-    }
-}
 
 /// Gives access tokens, and others when they are refused.
 pub trait TokenSource: Send + Sync {
@@ -162,6 +110,18 @@ impl Shown {
     }
 }
 
+impl From<&str> for Access {
+    fn from(key: &str) -> Self {
+        Self::key(key)
+    }
+}
+
+impl From<&String> for Access {
+    fn from(key: &String) -> Self {
+        Self::key(key.as_str())
+    }
+}
+
 impl std::fmt::Debug for Access {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Access")
@@ -171,24 +131,6 @@ impl std::fmt::Debug for Access {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn url(text: &str) -> Url {
-        text.parse().expect("a URL")
-    }
-
-    #[test]
-    fn paths_stand_below_the_base_or_an_address_of_their_own_and_ids_are_encoded() {
-        let mut addresses = Addresses::below(url("http://crm/usher/"));
-        assert_eq!(addresses.url("segments", &["a/b?c"]).as_str(), "http://crm/usher/v1/segments/a%2Fb%3Fc");
-        assert_eq!(addresses.url("health", &[]).as_str(), "http://crm/usher/v1/health");
-        addresses.own.push(("segments", url("https://lists.crm/of/acme")));
-        assert_eq!(addresses.url("segments", &[]).as_str(), "https://lists.crm/of/acme");
-        assert_eq!(addresses.url("segments", &["7"]).as_str(), "https://lists.crm/of/acme/7");
-        assert_eq!(addresses.all().count(), 2);
-        assert_eq!(addresses.told(&url("http://crm/usher/v1/jobs/job_1/data?x=1")), "v1/jobs/job_1/data");
-        assert_eq!(addresses.told(&url("https://lists.crm/of/acme/7?limit=3")), "v1/segments/7");
-        assert_eq!(addresses.told(&url("https://lists.crm/of/acme")), "v1/segments");
-    }
 
     #[tokio::test]
     async fn each_way_shows_what_it_should_and_nothing_of_it_is_told() {

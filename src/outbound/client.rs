@@ -25,7 +25,7 @@ use reqwest::{
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use super::{Access, AddressGuard, Addresses, CallError, access::Shown};
+use super::{Access, AddressGuard, CallError, ContractUrls, access::Shown};
 
 /// Bytes of a JSON answer at most.
 const MAX_ANSWER_BYTES: usize = 8 * 1024 * 1024;
@@ -90,15 +90,13 @@ impl Outbound {
 
     /// A client for the endpoint whose contract paths stand below `base_url`, called with this authentication key.
     pub fn endpoint(&self, base_url: Url, key: &str) -> Result<EndpointClient, CallError> {
-        self.endpoint_at(Addresses::below(base_url), Access::key(key))
+        self.endpoint_at(ContractUrls::below(base_url), key)
     }
 
-    /// A client for the endpoint at these addresses.
-    pub fn endpoint_at(&self, addresses: Addresses, access: Access) -> Result<EndpointClient, CallError> {
-        for address in addresses.all() {
-            self.guard.check_literal(address)?;
-        }
-        Ok(EndpointClient { outbound: self.clone(), addresses, access, observer: Observer(None) })
+    /// The same for an endpoint that answers at several addresses, or is called with something else.
+    pub fn endpoint_at(&self, urls: ContractUrls, access: impl Into<Access>) -> Result<EndpointClient, CallError> {
+        urls.check(&self.guard)?;
+        Ok(EndpointClient { outbound: self.clone(), urls, access: access.into(), observer: Observer(None) })
     }
 }
 
@@ -149,7 +147,7 @@ impl Side {
 #[derive(Debug, Clone)]
 pub struct EndpointClient {
     outbound: Outbound,
-    addresses: Addresses,
+    urls: ContractUrls,
     access: Access,
     observer: Observer,
 }
@@ -162,12 +160,12 @@ impl EndpointClient {
 
     /// `GET v1/health`. None when the endpoint does not offer it.
     pub async fn health(&self) -> Result<Option<Health>, CallError> {
-        self.optional(self.get("health", &[])).await
+        self.optional(self.get(&["v1", "health"])).await
     }
 
     /// `GET v1/endpoint`: what the endpoint says of itself.
     pub async fn describe(&self) -> Result<EndpointDescription, CallError> {
-        let description: EndpointDescription = self.json(self.get("endpoint", &[])).await?;
+        let description: EndpointDescription = self.json(self.get(&["v1", "endpoint"])).await?;
         let columns = description.consumer.as_ref().map_or(0, |consumer| consumer.fields.len());
         if columns > MAX_COLUMNS {
             return Err(CallError::Nonsense { what: format!("it takes {columns} fields; {MAX_COLUMNS} are possible") });
@@ -181,7 +179,7 @@ impl EndpointClient {
         let mut bytes = 0;
         let mut cursor: Option<String> = None;
         loop {
-            let mut request = self.get("segments", &[]).query(&[("limit", "500"), ("side", side.as_str())]);
+            let mut request = self.get(&["v1", "segments"]).query(&[("limit", "500"), ("side", side.as_str())]);
             if let Some(cursor) = &cursor {
                 request = request.query(&[("cursor", cursor)]);
             }
@@ -215,13 +213,13 @@ impl EndpointClient {
 
     /// `POST v1/jobs`. A repeat with the same id is the same job.
     pub async fn announce(&self, request: &JobRequest) -> Result<Job, CallError> {
-        let post = self.request(Method::POST, "jobs", &[]).header("idempotency-key", &request.id).json(request);
+        let post = self.request(Method::POST, &["v1", "jobs"]).header("idempotency-key", &request.id).json(request);
         self.json(post).await
     }
 
     /// `GET v1/jobs/{jobId}`.
     pub async fn job(&self, job_id: &JobId) -> Result<Job, CallError> {
-        self.json(self.get("jobs", &[job_id.as_str()])).await
+        self.json(self.get(&["v1", "jobs", job_id.as_str()])).await
     }
 
     /// `GET v1/jobs/{jobId}/data[/{part}]`: the data as it comes. Only silence is timed, not the whole.
@@ -270,9 +268,9 @@ impl EndpointClient {
 
     /// Without a limit on the whole: only silence is timed.
     fn data_request(&self, job_id: &JobId, part: Option<&str>) -> RequestBuilder {
-        let mut rest = vec![job_id.as_str(), "data"];
-        rest.extend(part);
-        self.untimed(Method::GET, "jobs", &rest)
+        let mut path = vec!["v1", "jobs", job_id.as_str(), "data"];
+        path.extend(part);
+        self.untimed(Method::GET, &path)
     }
 
     /// `PUT v1/jobs/{jobId}/data/{part}`. A repeat of the same bytes is answered as the first.
@@ -285,7 +283,7 @@ impl EndpointClient {
     ) -> Result<PartResult, CallError> {
         let number = part.to_string();
         let mut put = self
-            .request(Method::PUT, "jobs", &[job_id.as_str(), "data", &number])
+            .request(Method::PUT, &["v1", "jobs", job_id.as_str(), "data", &number])
             .header(CONTENT_TYPE, CSV_MEDIA_TYPE)
             .header("idempotency-key", format!("{job_id}.{part}"));
         if let Ok(digest) = hex::decode(sha256_hex) {
@@ -296,27 +294,27 @@ impl EndpointClient {
 
     /// `PUT v1/jobs/{jobId}/status`.
     pub async fn report(&self, job_id: &JobId, report: &StatusReport) -> Result<Job, CallError> {
-        self.json(self.request(Method::PUT, "jobs", &[job_id.as_str(), "status"]).json(report)).await
+        self.json(self.request(Method::PUT, &["v1", "jobs", job_id.as_str(), "status"]).json(report)).await
     }
 
-    fn untimed(&self, method: Method, resource: &str, rest: &[&str]) -> RequestBuilder {
-        let url = self.addresses.url(resource, rest);
+    fn untimed(&self, method: Method, path: &[&str]) -> RequestBuilder {
+        let url = self.urls.of(path);
         let http = if url.scheme() == "https" { &self.outbound.https } else { &self.outbound.http };
         http.request(method, url)
     }
 
-    fn request(&self, method: Method, resource: &str, rest: &[&str]) -> RequestBuilder {
-        self.untimed(method, resource, rest).timeout(self.outbound.timeouts.call)
+    fn request(&self, method: Method, path: &[&str]) -> RequestBuilder {
+        self.untimed(method, path).timeout(self.outbound.timeouts.call)
     }
 
-    fn get(&self, resource: &str, rest: &[&str]) -> RequestBuilder {
-        self.request(Method::GET, resource, rest)
+    fn get(&self, path: &[&str]) -> RequestBuilder {
+        self.request(Method::GET, path)
     }
 
     /// The answer to a request with these headers on it, which is told to whoever observes.
     async fn exchanged(&self, mut request: Request, shown: &Shown) -> Result<Response, CallError> {
         self.access.put(shown, request.headers_mut());
-        let (method, path) = (request.method().to_string(), self.addresses.told(request.url()));
+        let (method, path) = (request.method().to_string(), self.urls.told(request.url()));
         let http = if request.url().scheme() == "https" { &self.outbound.https } else { &self.outbound.http };
         let begun = Instant::now();
         let answered = http.execute(request).await.map_err(CallError::from);

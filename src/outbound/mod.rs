@@ -8,11 +8,13 @@ mod address;
 mod client;
 mod error;
 mod tokens;
+mod urls;
 mod webhook;
 
-pub use access::{Access, Addresses, TokenSource};
+pub use access::{Access, TokenSource};
 pub use address::AddressGuard;
 pub use client::{Call, DataStream, EndpointClient, Outbound, Side, Timeouts};
 pub use error::CallError;
 pub use tokens::{AuthorizationServer, Consent, Token};
+pub use urls::ContractUrls;
 pub use webhook::WebhookSecret;
