@@ -85,7 +85,11 @@ mod tests {
         ];
         for text in hostile {
             let shown = html(text);
-            let tags: Vec<&str> = shown.split('<').skip(1).map(|rest| rest.split(['>', ' ', '/']).find(|word| !word.is_empty()).unwrap_or("")).collect();
+            let tags: Vec<&str> = shown
+                .split('<')
+                .skip(1)
+                .map(|rest| rest.split(['>', ' ', '/']).find(|word| !word.is_empty()).unwrap_or(""))
+                .collect();
             assert!(tags.iter().all(|tag| ["p", "a", "pre", "code"].contains(&tag.trim())), "{text}: {shown}");
             let addresses = shown.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap_or_default());
             for address in addresses {

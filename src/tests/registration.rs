@@ -137,7 +137,8 @@ async fn an_application_that_is_not_called_has_no_address() {
         let shop = Shop::open(&stage).await;
         let known = stage.hub.registered_endpoint(&shop.caller).await.expect("is known");
         assert_eq!(known.url, None);
-        let told = EndpointRegistration { url: Some("https://shop.example.org/".to_owned()), ..known.description.into() };
+        let told =
+            EndpointRegistration { url: Some("https://shop.example.org/".to_owned()), ..known.description.into() };
         let error = stage.hub.register_endpoint(&shop.caller, told).await.expect_err("is refused");
         assert!(error.problem_of("url").is_some(), "{error:?}");
     }

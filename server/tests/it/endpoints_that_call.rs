@@ -385,7 +385,7 @@ async fn what_a_key_was_shown_for_is_logged_without_a_value() {
             break calls;
         }
         assert!(tokio::time::Instant::now() < until, "{calls:?}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     };
     let unknown = calls.iter().find(|call| call.path == "v1/endpoint/{endpoint}/segments/{segment}").unwrap();
     assert_eq!((unknown.by_usher, unknown.method.as_str(), unknown.status), (false, "GET", Some(404)));
