@@ -33,8 +33,8 @@ impl Hub {
             self.keep_description(&endpoint.account_id, &endpoint.endpoint_id, &description).await?;
             return self.registered_endpoint(endpoint).await;
         }
-        if !application.is_called() {
-            let message = format!("{} calls Usher, and is not called. Leave it out.", application.name);
+        if !application.definition.is_called() {
+            let message = format!("{} calls Usher, and is not called. Leave it out.", application.definition.name);
             return Err(HubError::invalid(if url.is_some() { "url" } else { "authentication_key" }, message));
         }
         let mut problems = Vec::new();
