@@ -12,7 +12,10 @@ use axum::{
     routing::get,
 };
 use clap::Parser;
-use hub::{Hub, HubSettings, store::SystemClock};
+use hub::{
+    Hub, HubSettings,
+    store::{SystemClock, sealing::MasterKeys},
+};
 use model::{
     catalogue::{AudienceQuery, AudienceSort, Freshness, IdentifierKind, SizeBand},
     contract::{EndpointDescription, Movement, Page, ProducerSide, Segment, SegmentLabel},
@@ -308,7 +311,7 @@ async fn main() -> anyhow::Result<()> {
         Ok(HubSettings {
             database_url: url.clone(),
             payload_folder: PathBuf::from(folder.path()).join("payloads"),
-            master_key: [7; 32],
+            master_keys: MasterKeys::only([7; 32]),
             allowed_networks: vec!["127.0.0.1/32".parse()?],
             timeouts: hub::outbound::Timeouts::default(),
             exchange: hub::exchange::ExchangeSettings::default(),

@@ -1,5 +1,6 @@
 //! Every route and what lies around it. Pages and server functions come from the app; here they get the hub, sessions and protection.
 
+use app::address::PublicUrl;
 use axum::{
     Router,
     extract::{DefaultBodyLimit, FromRef},
@@ -60,7 +61,7 @@ pub(crate) fn router(state: AppState, options: &ServeOptions) -> anyhow::Result<
         // A proxy may ask for another host than the browser did.
         own_posts = own_posts.add_trusted_origin(origin.as_str())?;
     }
-    let people = people(&state)
+    let people = people(&state, options)
         .layer(RequestBodyLimitLayer::new(LARGEST_REQUEST))
         .merge(uploads())
         .layer(from_fn(sessions::keep_alive))
@@ -113,10 +114,14 @@ fn uploads() -> Router<AppState> {
 }
 
 /// What people and their browsers ask for.
-fn people(state: &AppState) -> Router<AppState> {
+fn people(state: &AppState, options: &ServeOptions) -> Router<AppState> {
     let context = {
-        let hub = state.hub.clone();
-        move || provide_context(hub.clone())
+        let (hub, public_url) =
+            (state.hub.clone(), options.public_url.as_ref().map(|origin| origin.as_str().to_owned()));
+        move || {
+            provide_context(hub.clone());
+            provide_context(PublicUrl(public_url.clone()));
+        }
     };
     let page = |options: LeptosOptions| {
         security::allow_page();

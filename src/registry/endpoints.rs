@@ -15,7 +15,7 @@ use super::{applications::Application, connection, require};
 use crate::{
     hub::{Hub, Result, internal},
     outbound::{CallError, EndpointClient},
-    store::{StoreError, clock::rfc3339, new_id},
+    store::{StoreError, clock::rfc3339, new_id, resealing::SealedColumn},
 };
 
 const LONGEST_NAME: usize = 100;
@@ -371,7 +371,11 @@ impl Hub {
     }
 }
 
-fn credential_context(id: &EndpointId) -> String {
+/// What of the registry is sealed.
+pub(crate) const SEALED: [SealedColumn; 1] =
+    [SealedColumn { table: "endpoint", id: "id", column: "credential", context: |id| credential_context(id) }];
+
+fn credential_context(id: impl std::fmt::Display) -> String {
     format!("endpoint credential {id}")
 }
 

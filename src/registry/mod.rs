@@ -5,18 +5,21 @@
 mod applications;
 mod connection;
 mod endpoints;
+mod invitations;
 mod keys;
+mod members;
 mod password;
 mod people;
+mod profile;
 mod repeats;
 mod sessions;
 mod slow_down;
 
 pub use endpoints::ConnectedEndpoint;
-pub(crate) use endpoints::{parsed_id, undecodable};
+pub(crate) use endpoints::{SEALED, parsed_id, undecodable};
 pub use keys::EndpointActor;
 pub use repeats::{Answer, Attempt, IdempotencyKey, Repeat, UnfitKey};
-pub use sessions::SessionRows;
+pub use sessions::{SessionRow, SessionRows};
 
 use model::{
     error::HubError,
