@@ -44,6 +44,7 @@ async fn describe() -> Json<EndpointDescription> {
                 existing_segment: false,
                 rows_per_part: None,
                 rows_per_second: None,
+                member_lifetime_days: None,
             },
             fields: vec![email],
         }),

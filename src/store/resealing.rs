@@ -18,7 +18,7 @@ const BATCH: i64 = 200;
 pub struct SealedColumn {
     /// The table.
     pub table: &'static str,
-    /// Its key.
+    /// Its key, as an expression that gives a text.
     pub id: &'static str,
     /// The column.
     pub column: &'static str,

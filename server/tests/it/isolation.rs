@@ -180,6 +180,9 @@ const OTHERS: &[(&str, &str, Call)] = &[
     ("POST", "/endpoints/{agent}/key", Call::Named(Admin)),
     ("POST", "/endpoints/{agent}/webhook-secret", Call::Named(Admin)),
     ("POST", "/sign-out", Call::Anyone),
+    ("GET", "/logos/{file}", Call::Named(Viewer)),
+    ("POST", "/applications/{drafted}/logo", Call::Named(Admin)),
+    ("POST", "/applications/{drafted}/fields-file", Call::Named(Admin)),
     ("GET", "/healthz", Call::Anyone),
     ("GET", "/readyz", Call::Anyone),
     ("GET", "/metrics", Call::Anyone),
@@ -250,6 +253,7 @@ async fn own(hub: &Hub, owner: &Actor, harbor: &str, beacon: &str) -> Owned {
         ..BlackoutForm::default()
     };
     hub.add_blackout(owner, &blackout).await.unwrap();
+    let drafted = hub.begin_application(owner, "Heliotrope desk").await.unwrap();
     let blackout = hub.blackouts(owner).await.unwrap().remove(0).id;
     let view = hub.share(owner, &share).await.unwrap();
     let invited = hub.invite(owner, VIEWER, Some(Viewer)).await.unwrap();
@@ -274,6 +278,7 @@ async fn own(hub: &Hub, owner: &Actor, harbor: &str, beacon: &str) -> Owned {
         ("blackout", blackout.to_string()),
         ("invitation", invitation.to_string()),
         ("slot", next_at_nine().to_string()),
+        ("drafted", drafted.to_string()),
         ("token", "0123".to_owned()),
         ("application", "app_harbor_crm".to_owned()),
         ("file", "nobodys.ics".to_owned()),
@@ -289,6 +294,7 @@ async fn own(hub: &Hub, owner: &Actor, harbor: &str, beacon: &str) -> Owned {
         "Umber shop",
         "Saffron mapping",
         "Cerise holidays",
+        "Heliotrope desk",
         &audience_name,
     ];
     let ids = things.iter().filter(|(word, _)| !["slot", "token", "application", "file"].contains(word));
@@ -463,8 +469,9 @@ async fn others(people: &People, owned: &Owned, wrong: &mut Vec<String>) {
         for (who, browser) in [("nobody", &people.nobody), ("eve", &people.eve), ("viewer", &people.viewer)] {
             let answer = match *method {
                 "GET" => browser.get(&path).await,
-                _ if pattern.contains("check") || pattern.contains("file") || pattern.contains("repair") => {
-                    browser.send_file(&path, "file", "a.csv", "email\r\nx@example.org\r\n").await
+                _ if ["check", "file", "repair", "logo"].iter().any(|word| pattern.contains(word)) => {
+                    let field = if pattern.contains("logo") { "logo" } else { "file" };
+                    browser.send_file(&path, field, "a.csv", "email\r\nx@example.org\r\n").await
                 }
                 _ => browser.post(&path, &[], &[]).await,
             };

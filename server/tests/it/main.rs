@@ -22,4 +22,5 @@ mod runs;
 mod schemathesis;
 mod secrets;
 mod sessions;
+mod test_drives;
 mod webhooks;
