@@ -111,6 +111,18 @@ pub fn App() -> impl IntoView {
     }
 }
 
+/// Every page, for the server's router.
+#[cfg(feature = "ssr")]
+pub fn routes() -> Vec<leptos_axum::AxumRouteListing> {
+    leptos_axum::generate_route_list(App)
+}
+
+/// The address of every server function.
+#[cfg(feature = "ssr")]
+pub fn server_functions() -> Vec<&'static str> {
+    leptos::server_fn::axum::server_fn_paths().map(|(path, _)| path).collect()
+}
+
 /// Takes the rendered page over, in the browser.
 #[cfg(feature = "hydrate")]
 #[wasm_bindgen::prelude::wasm_bindgen]

@@ -14,7 +14,7 @@ use http::{
 };
 use hub::Hub;
 use leptos::prelude::*;
-use leptos_axum::{LeptosRoutes, generate_route_list};
+use leptos_axum::LeptosRoutes;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceBuilder;
@@ -143,7 +143,7 @@ fn people(state: &AppState, options: &ServeOptions) -> Router<AppState> {
         .route("/endpoints/{id}/webhook-secret", post(endpoint_key::make_webhook_secret))
         .route("/logos/{file}", get(applications::logo))
         .route("/sign-out", post(sign_out))
-        .leptos_routes_with_context(state, generate_route_list(app::App), context.clone(), shell)
+        .leptos_routes_with_context(state, app::routes(), context.clone(), shell)
         .fallback(leptos_axum::file_and_error_handler_with_context::<AppState, _>(context, page))
 }
 

@@ -25,7 +25,7 @@ pub const ROOMS: [(&str, &str, IconName); 6] = [
 ];
 
 /// Below the others: what is set once and seldom looked at.
-const SETTINGS: [(&str, &str, IconName); 2] =
+pub const SETTINGS: [(&str, &str, IconName); 2] =
     [("/people", "People", IconName::People), ("/account", "Account", IconName::Settings)];
 
 /// Whether the page at `path` stands in the room at `room`.

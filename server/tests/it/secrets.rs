@@ -180,7 +180,9 @@ async fn no_secret_stands_in_logs_pages_addresses_files_or_errors() {
             }
         }
     };
-    search("the log", &log);
+    for line in log.split(|byte| *byte == b'\n') {
+        search(&format!("the log: {}", String::from_utf8_lossy(line)), line);
+    }
     for (path, text) in &answers.0 {
         search(&format!("the answer to {path}"), text.as_bytes());
     }
