@@ -11,7 +11,12 @@ use crate::{
     outbound::{AddressGuard, Outbound, Timeouts},
     registry::{CallLog, SessionRows},
     sharing::SchedulingSettings,
-    store::{Clock, Database, PayloadError, PayloadStore, StoreError, sealing::Sealing, signing::Signing},
+    store::{
+        Clock, Database, PayloadError, PayloadStore, StoreError,
+        resealing::{Resealed, SealedColumn, reseal},
+        sealing::{MasterKeys, Sealing},
+        signing::{self, Signing, SigningError},
+    },
 };
 
 /// What every method of the hub returns.
@@ -23,8 +28,8 @@ pub struct HubSettings {
     pub database_url: String,
     /// Where parts and rejects wait, sealed.
     pub payload_folder: PathBuf,
-    /// The 32 bytes that seal everything at rest.
-    pub master_key: [u8; 32],
+    /// What seals everything at rest.
+    pub master_keys: MasterKeys,
     /// Private networks in which endpoints may live.
     pub allowed_networks: Vec<IpNet>,
     /// Public addresses may be called without TLS.
@@ -43,6 +48,9 @@ pub enum OpenError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The master key is not this installation's.
+    #[error(transparent)]
+    Signing(#[from] SigningError),
     /// The payload folder.
     #[error(transparent)]
     Payload(#[from] PayloadError),
@@ -77,14 +85,16 @@ impl Hub {
     /// Opens the database (and migrates it) and the payload folder, and installs the built-in applications.
     pub async fn open(settings: HubSettings, clock: Arc<dyn Clock>) -> std::result::Result<Self, OpenError> {
         let database = Database::open(&settings.database_url).await?;
+        let sealing = Sealing::new(&settings.master_keys);
+        let signing = Signing::kept(&database, &sealing, &settings.master_keys).await?;
         let hub = Self(Arc::new(Parts {
             payloads: PayloadStore::open(&settings.payload_folder)?,
-            sealing: Sealing::new(&settings.master_key),
-            signing: Signing::new(&settings.master_key),
             outbound: Outbound::new(
                 AddressGuard::new(settings.allowed_networks).with_plain(settings.allow_http),
                 settings.timeouts,
             )?,
+            sealing,
+            signing,
             workshop: Workshop::new(settings.exchange),
             indexes: Indexes::default(),
             scheduling: settings.scheduling,
@@ -102,6 +112,20 @@ impl Hub {
     pub async fn ready(&self) -> Result<()> {
         sqlx::query("select 1").execute(self.database().reader()).await.map_err(internal)?;
         Ok(())
+    }
+
+    /// Seals with the current master key what another one has sealed, while everything goes on. Until nothing is left: a process that does not have the
+    /// new key as its current one yet may have sealed something meanwhile.
+    pub async fn reseal(&self) -> Result<Resealed> {
+        let mut all = Resealed::default();
+        loop {
+            let once = reseal(self.database(), self.sealing(), sealed_columns()).await.map_err(internal)?;
+            let was_last = once.resealed == 0;
+            all = Resealed { resealed: all.resealed + once.resealed, ..once };
+            if was_last {
+                return Ok(all);
+            }
+        }
     }
 
     /// Closes the database, after what is under way.
@@ -162,6 +186,15 @@ impl Hub {
     pub(crate) fn hashing(&self) -> &tokio::sync::Semaphore {
         &self.0.hashing
     }
+}
+
+/// Every column that is sealed with the master key.
+pub(crate) fn sealed_columns() -> impl Iterator<Item = SealedColumn> {
+    signing::SEALED
+        .into_iter()
+        .chain(crate::registry::SEALED)
+        .chain(crate::catalogue::SEALED)
+        .chain(crate::exchange::SEALED)
 }
 
 /// Our own fault: logged once here, with the id that the person is shown.

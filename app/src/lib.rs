@@ -5,6 +5,8 @@
 //! and opens no connection to an endpoint.
 #![recursion_limit = "256"]
 
+#[cfg(feature = "ssr")]
+pub mod address;
 pub mod components;
 mod cookie;
 pub mod door;
@@ -75,6 +77,7 @@ pub fn App() -> impl IntoView {
             <Routes fallback=|| view! { <NotFound /> }>
                 <Route path=path!("/sign-in") view=SignInPage ssr=SsrMode::Async />
                 <Route path=path!("/sign-up") view=SignUpPage ssr=SsrMode::Async />
+                <Route path=path!("/invitation/:token") view=pages::invitation::InvitationPage ssr=SsrMode::Async />
                 <ParentRoute path=path!("") view=Frame ssr=SsrMode::Async>
                     <Route path=path!("/") view=HomePage ssr=SsrMode::Async />
                     <Route path=path!("/audiences") view=AudiencesPage ssr=SsrMode::Async />
@@ -102,10 +105,25 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/connect") view=ConnectPage ssr=SsrMode::Async />
                     <Route path=path!("/connect/:application") view=ConnectApplicationPage ssr=SsrMode::Async />
                     <Route path=path!("/account") view=AccountPage ssr=SsrMode::Async />
+                    <Route path=path!("/people") view=pages::people::PeoplePage ssr=SsrMode::Async />
+                    <Route path=path!("/people/invitations/:id") view=pages::people::InvitationLinkPage ssr=SsrMode::Async />
+                    <Route path=path!("/profile") view=pages::profile::ProfilePage ssr=SsrMode::Async />
                 </ParentRoute>
             </Routes>
         </Router>
     }
+}
+
+/// Every page, for the server's router.
+#[cfg(feature = "ssr")]
+pub fn routes() -> Vec<leptos_axum::AxumRouteListing> {
+    leptos_axum::generate_route_list(App)
+}
+
+/// The address of every server function.
+#[cfg(feature = "ssr")]
+pub fn server_functions() -> Vec<&'static str> {
+    leptos::server_fn::axum::server_fn_paths().map(|(path, _)| path).collect()
 }
 
 /// Takes the rendered page over, in the browser.

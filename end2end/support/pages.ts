@@ -41,6 +41,11 @@ export async function everyPage(page: Page): Promise<NamedPage[]> {
   await page.getByRole("button", { name: "Connect", exact: true }).click();
   await page.getByRole("heading", { name: "Endpoint keys" }).waitFor();
   const calling = new URL(page.url()).pathname;
+  await page.goto("/people");
+  await page.getByLabel("E-mail address").fill(`${newSegment("vera").replace(/[^a-z0-9]+/gi, ".")}@example.com`);
+  await page.getByRole("button", { name: "Make the link" }).click();
+  await page.getByRole("heading", { level: 1, name: "Invitation" }).waitFor();
+  const invitation = new URL(page.url()).pathname;
   return [
     { name: "home", path: "/" },
     { name: "audiences", path: "/audiences" },
@@ -78,6 +83,9 @@ export async function everyPage(page: Page): Promise<NamedPage[]> {
     { name: "endpoint-destination", path: `${beacon}?segments=asked` },
     { name: "endpoint-disconnect", path: `${beacon}/disconnect` },
     { name: "account", path: "/account" },
+    { name: "people", path: "/people" },
+    { name: "people-invitation", path: invitation },
+    { name: "profile", path: "/profile" },
     { name: "connect-calling", path: "/connect/app_toolkit_agent" },
     { name: "connect", path: "/connect" },
     { name: "connect-application", path: application },

@@ -68,6 +68,8 @@ ids! {
     MessageId = "msg_";
     /// A person.
     UserId = "usr_";
+    /// A place in an account that is kept for somebody.
+    InvitationId = "inv_";
     /// What an endpoint provider defines.
     ApplicationId = "app_";
     /// One connected instance of an application in one account.

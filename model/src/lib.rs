@@ -12,6 +12,7 @@ pub mod field;
 pub mod id;
 pub mod lab;
 pub mod mapping;
+pub mod people;
 pub mod phone;
 pub mod preset;
 pub mod profile;

@@ -36,7 +36,25 @@ impl Role {
 
     /// The role of that word.
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::Viewer, Self::Member, Self::Admin].into_iter().find(|role| role.as_str() == word)
+        Self::ALL.into_iter().find(|role| role.as_str() == word)
+    }
+
+    /// All of them, from the one that may do least.
+    pub const ALL: [Self; 3] = [Self::Viewer, Self::Member, Self::Admin];
+
+    /// "a viewer", "an admin".
+    pub fn with_article(self) -> String {
+        let article = if self == Self::Admin { "an" } else { "a" };
+        format!("{article} {}", self.as_str())
+    }
+
+    /// What it allows, in a sentence.
+    pub fn allows(self) -> &'static str {
+        match self {
+            Self::Viewer => "Sees everything, changes nothing.",
+            Self::Member => "Shares audiences, and sees everything.",
+            Self::Admin => "Connects endpoints and manages people, besides what members do.",
+        }
     }
 }
 

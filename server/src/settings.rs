@@ -17,11 +17,11 @@ use hub::{
     exchange::{ExchangeSettings, RetryPolicy},
     outbound::Timeouts,
     sharing::SchedulingSettings,
-    store::SystemClock,
+    store::{SystemClock, sealing::MasterKeys},
 };
 use ipnet::IpNet;
 
-use crate::master_key;
+use crate::master_key::{self, MasterKey};
 
 /// Where everything is kept and how runs are carried out: what every subcommand needs to open the hub.
 #[derive(Debug, Clone, Args)]
@@ -35,6 +35,15 @@ pub(crate) struct HubOptions {
     /// The file with the key that seals everything at rest (64 hexadecimal digits); made when it is not there
     #[arg(long, env = "USHER_MASTER_KEY_FILE", default_value = ".usher/master.key")]
     master_key_file: PathBuf,
+    /// The key itself, where there is no file for it
+    #[arg(long, env = "USHER_MASTER_KEY", hide_env_values = true, conflicts_with = "master_key_file")]
+    master_key: Option<MasterKey>,
+    /// Files with other master keys, which only open: what the key was, or will be, while it is being changed
+    #[arg(long, env = "USHER_OTHER_MASTER_KEY_FILES", value_delimiter = ',')]
+    other_master_key_files: Vec<PathBuf>,
+    /// The same without files
+    #[arg(long, env = "USHER_OTHER_MASTER_KEYS", value_delimiter = ',', hide_env_values = true)]
+    other_master_keys: Vec<MasterKey>,
     /// Private networks in which endpoints may live, e.g. `127.0.0.0/8,10.1.0.0/16`
     #[arg(long, env = "USHER_ALLOW_NETWORKS", value_delimiter = ',')]
     allow_networks: Vec<IpNet>,
@@ -165,12 +174,11 @@ impl HubOptions {
         if let Some(file) = sqlite_file(&self.database_url) {
             make_parent(file)?;
         }
-        make_parent(&self.master_key_file)?;
         let defaults = RetryPolicy::default();
         let settings = HubSettings {
             database_url: self.database_url.clone(),
             payload_folder: self.payloads.clone(),
-            master_key: master_key::read_or_make(&self.master_key_file)?,
+            master_keys: self.master_keys()?,
             allowed_networks: self.allow_networks.clone(),
             allow_http: self.allow_http,
             timeouts: Timeouts::default(),
@@ -197,6 +205,24 @@ impl HubOptions {
             },
         };
         Hub::open(settings, Arc::new(SystemClock)).await.context("Usher can't open its data")
+    }
+}
+
+impl HubOptions {
+    fn master_keys(&self) -> anyhow::Result<MasterKeys> {
+        let current = match &self.master_key {
+            Some(key) => key.bytes()?,
+            None => {
+                make_parent(&self.master_key_file)?;
+                master_key::read_or_make(&self.master_key_file)?
+            }
+        };
+        let mut others = self.other_master_keys.iter().map(MasterKey::bytes).collect::<anyhow::Result<Vec<_>>>()?;
+        for file in &self.other_master_key_files {
+            others.push(master_key::read(file)?);
+        }
+        others.retain(|key| *key != current);
+        Ok(MasterKeys { current, others })
     }
 }
 

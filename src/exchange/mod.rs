@@ -36,6 +36,8 @@ mod worker;
 
 use model::{id::RunId, run::RunState};
 
+use crate::store::resealing::SealedColumn;
+
 pub(crate) use jobs::jobs_of_endpoint;
 pub(crate) use ledger::book::forget_ledgers;
 pub use plan::{NewRun, RunPlan, enqueue};
@@ -88,8 +90,15 @@ fn dropped_path(folder: &str) -> String {
     format!("{folder}/dropped")
 }
 
+/// What of the exchange is sealed.
+pub(crate) const SEALED: [SealedColumn; 3] = [
+    SealedColumn { table: "run", id: "id", column: "payload_key", context: |id| key_context(id) },
+    SealedColumn { table: "ledger", id: "id", column: "key", context: |id| ledger::book::key_context(id) },
+    SealedColumn { table: "webhook", id: "endpoint_id", column: "secret", context: |id| webhooks::secret_context(id) },
+];
+
 /// What a run's wrapped key is bound to.
-fn key_context(run_id: &RunId) -> String {
+fn key_context(run_id: impl std::fmt::Display) -> String {
     format!("run payload {run_id}")
 }
 

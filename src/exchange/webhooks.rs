@@ -402,6 +402,6 @@ fn policy(calls: &RetryPolicy) -> RetryPolicy {
     }
 }
 
-fn secret_context(id: &EndpointId) -> String {
+pub(super) fn secret_context(id: impl std::fmt::Display) -> String {
     format!("webhook secret {id}")
 }

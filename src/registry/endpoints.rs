@@ -11,12 +11,16 @@ use model::{
 use sqlx::{Row, any::AnyRow};
 use url::Url;
 
-use super::{EndpointActor, applications::Application, connection, require};
+use super::{
+    EndpointActor,
+    applications::{Application, client_secret_context},
+    connection, require,
+};
 use crate::{
     exchange,
     hub::{Hub, Result, internal},
     outbound::{CallError, EndpointClient},
-    store::{StoreError, clock::rfc3339, new_id},
+    store::{StoreError, clock::rfc3339, new_id, resealing::SealedColumn},
 };
 
 const LONGEST_NAME: usize = 100;
@@ -432,7 +436,18 @@ impl Hub {
     }
 }
 
-fn credential_context(id: &EndpointId) -> String {
+/// What of the registry is sealed.
+pub(crate) const SEALED: [SealedColumn; 2] = [
+    SealedColumn { table: "endpoint", id: "id", column: "credential", context: |id| credential_context(id) },
+    SealedColumn {
+        table: "application_version",
+        id: "application_id || ' ' || cast(version as text)",
+        column: "client_secret",
+        context: |id| client_secret_context(id.split(' ').next().unwrap_or(id)),
+    },
+];
+
+fn credential_context(id: impl std::fmt::Display) -> String {
     format!("endpoint credential {id}")
 }
 

@@ -1,15 +1,18 @@
 //! The frame around every page of a signed-in person: the rail of rooms, the bar with account and person, and the way past them.
 
-use leptos::prelude::*;
+use leptos::{prelude::*, server_fn::ServerFn};
 use leptos_router::{components::Outlet, hooks::use_location};
-use model::view::Actor;
+use model::people::{AccountChoice, Presence};
 
 use super::{
     icon::{Icon, IconName, Mark},
     notice::Trouble,
     palette::Palette,
 };
-use crate::{session::current_actor, theme};
+use crate::{
+    session::{SwitchAccount, who_is_here},
+    theme,
+};
 
 /// The rooms: address, name and sign.
 pub const ROOMS: [(&str, &str, IconName); 6] = [
@@ -22,7 +25,8 @@ pub const ROOMS: [(&str, &str, IconName); 6] = [
 ];
 
 /// Below the others: what is set once and seldom looked at.
-const SETTINGS: [(&str, &str, IconName); 1] = [("/account", "Account", IconName::Settings)];
+pub const SETTINGS: [(&str, &str, IconName); 2] =
+    [("/people", "People", IconName::People), ("/account", "Account", IconName::Settings)];
 
 /// Whether the page at `path` stands in the room at `room`.
 fn is_in_room(path: &str, room: &str) -> bool {
@@ -36,15 +40,15 @@ fn is_in_room(path: &str, room: &str) -> bool {
 /// The frame; pages are given the person who is signed in as context.
 #[component]
 pub fn Frame() -> impl IntoView {
-    let actor = Resource::new_blocking(|| (), |()| current_actor());
+    let here = Resource::new_blocking(|| (), |()| who_is_here());
     view! {
         // The browser moves the focus along, which the router would not.
         <a class="skip-link" href="#main" rel="external">"Skip to the page"</a>
         // No `Suspense` around it: while the server waits, that looks through its children again and again, and each look at the `Outlet` makes the
         // page and its resources anew. Those that are thrown away would never answer, and the page with them.
         {Suspend::new(async move {
-            match actor.await {
-                Ok(actor) => view! { <Signed actor /> }.into_any(),
+            match here.await {
+                Ok(here) => view! { <Signed here /> }.into_any(),
                 Err(error) => view! { <main id="main"><Trouble error /></main> }.into_any(),
             }
         })}
@@ -52,7 +56,8 @@ pub fn Frame() -> impl IntoView {
 }
 
 #[component]
-fn Signed(actor: Actor) -> impl IntoView {
+fn Signed(here: Presence) -> impl IntoView {
+    let Presence { actor, accounts } = here;
     let location = use_location();
     provide_context(actor.clone());
     let room = move |(href, name, icon): (&'static str, &'static str, IconName)| {
@@ -80,7 +85,7 @@ fn Signed(actor: Actor) -> impl IntoView {
             </nav>
             <div class="stage">
                 <header class="top-bar">
-                    <span class="account">{actor.account_name}</span>
+                    <AccountSwitch name=actor.account_name current=actor.account_id.to_string() accounts />
                     <Palette />
                     <details class="person-menu">
                         <summary>
@@ -89,7 +94,9 @@ fn Signed(actor: Actor) -> impl IntoView {
                         </summary>
                         <div class="menu">
                             <p class="who">{actor.email}</p>
-                            // The rail has no room for it on phones.
+                            <a class="button" href="/profile">"Your profile"</a>
+                            // The rail has no room for them on phones.
+                            <a class="button narrow-only" href="/people">"People"</a>
                             <a class="button narrow-only" href="/account">"Account"</a>
                             <ThemeChoice />
                             <form method="post" action="/sign-out">
@@ -104,6 +111,45 @@ fn Signed(actor: Actor) -> impl IntoView {
             </div>
         </div>
     }
+}
+
+/// The account in which one acts, and the way to one's others.
+#[component]
+fn AccountSwitch(name: String, current: String, accounts: Vec<AccountChoice>) -> impl IntoView {
+    if accounts.len() < 2 {
+        return view! { <span class="account">{name}</span> }.into_any();
+    }
+    let others: Vec<_> = accounts
+        .into_iter()
+        .filter(|account| account.id.as_str() != current)
+        .map(|account| {
+            view! {
+                <li>
+                    <button type="submit" class="button quiet" name="account_id" value=account.id.to_string()>
+                        <span>{account.name}</span>
+                        <span class="soft">{account.role.as_str()}</span>
+                    </button>
+                </li>
+            }
+        })
+        .collect();
+    view! {
+        <details class="person-menu account-menu">
+            <summary>
+                <span class="visually-hidden">"Account: "</span>
+                <span class="account">{name}</span>
+                <Icon name=IconName::Down />
+            </summary>
+            <div class="menu">
+                <p class="who">"Go on in another account"</p>
+                // By the browser itself: everything on the page is the other account's then.
+                <form method="post" action=SwitchAccount::PATH>
+                    <ul>{others}</ul>
+                </form>
+            </div>
+        </details>
+    }
+    .into_any()
 }
 
 #[component]

@@ -19,6 +19,8 @@ pub enum IconName {
     Endpoints,
     /// One person.
     Person,
+    /// A person beside a plus.
+    People,
     /// A magnifying glass.
     Search,
     /// To the right.
@@ -73,6 +75,9 @@ impl IconName {
             Self::Runs => "M8 5.5h9M8 10h9M8 14.5h9M3 5.5l1 1 1.5-2M3 10l1 1 1.5-2M3 14.5l1 1 1.5-2",
             Self::Schedule => "M4 5.500h12V16H4zM4 9h12M7 3.500v3M13 3.500v3M7 12h.01M10 12h.01M13 12h.01",
             Self::Endpoints => "M7 3v4M13 3v4M5 7h10v2.5a5 5 0 0 1-10 0V7ZM10 14.5V17",
+            Self::People => {
+                "M8 9.5a3 3 0 1 0 0-6 3 3 0 0 0 0 6ZM2 16.500c0-2.800 2.400-4.500 6-4.500s6 1.700 6 4.500M16 6v5M13.500 8.500h5"
+            }
             Self::Person => "M10 9.5a3 3 0 1 0 0-6 3 3 0 0 0 0 6ZM4 16.5c0-2.8 2.4-4.5 6-4.5s6 1.7 6 4.5",
             Self::Search => "M9 14.5a5.5 5.5 0 1 0 0-11 5.5 5.5 0 0 0 0 11ZM13 13l4 4",
             Self::Arrow => "M4 10h12M12 6l4 4-4 4",

@@ -8,7 +8,7 @@ use leptos_router::{NavigateOptions, hooks::use_navigate};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    frame::ROOMS,
+    frame::{ROOMS, SETTINGS},
     icon::{Icon, IconName},
 };
 use crate::error::AppError;
@@ -92,7 +92,9 @@ fn pages(text: &str, may_connect: bool) -> Vec<Place> {
         about: String::new(),
         href: href.to_owned(),
     };
-    let mut places: Vec<Place> = ROOMS.into_iter().map(|(href, name, _)| page("Page", name, href)).collect();
+    let rooms = ROOMS.into_iter().chain(SETTINGS).map(|(href, name, _)| (name, href));
+    let mut places: Vec<Place> =
+        rooms.chain([("Your profile", "/profile")]).map(|(name, href)| page("Page", name, href)).collect();
     places.push(page("Action", "Share an audience", "/audiences"));
     if may_connect {
         places.push(page("Action", "Connect an application", "/connect"));

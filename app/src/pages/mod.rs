@@ -8,7 +8,10 @@ pub mod connect_application;
 pub mod endpoint;
 pub mod endpoints;
 pub mod home;
+pub mod invitation;
 pub mod not_found;
+pub mod people;
+pub mod profile;
 pub mod runs;
 pub mod schedule;
 pub mod share;
@@ -39,6 +42,6 @@ pub(crate) fn may_connect() -> bool {
 
 /// The id of an address, or "there is no such thing".
 #[cfg(feature = "ssr")]
-fn parse_id<T: std::str::FromStr>(text: &str, what: &str) -> Result<T, model::error::HubError> {
+pub(crate) fn parse_id<T: std::str::FromStr>(text: &str, what: &str) -> Result<T, model::error::HubError> {
     text.parse().map_err(|_| model::error::HubError::not_found(what))
 }

@@ -24,7 +24,7 @@ use crate::{
     outbound::Timeouts,
     registry::EndpointActor,
     sharing::SchedulingSettings,
-    store::{SystemClock, new_id},
+    store::{SystemClock, new_id, sealing::MasterKeys},
 };
 
 /// Longer than anything takes that goes well.
@@ -70,7 +70,7 @@ async fn open(database_url: &str, folder: &Path, exchange: ExchangeSettings) -> 
     let settings = HubSettings {
         database_url: database_url.to_owned(),
         payload_folder: folder.join("payload"),
-        master_key: [7; 32],
+        master_keys: MasterKeys::only([7; 32]),
         allowed_networks: vec!["127.0.0.0/8".parse().expect("a network")],
         allow_http: false,
         timeouts: Timeouts {

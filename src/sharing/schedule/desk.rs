@@ -111,6 +111,7 @@ impl Hub {
         form: &ScheduleForm,
         viewer_zone: &str,
     ) -> Result<SchedulePreview> {
+        self.share_row(actor, id).await?;
         let now = self.schedule_now().await.map_err(internal)?;
         let (rule, slots) = self.checked(actor, id, form, now).await?;
         self.foretell(actor, &rule, &slots, now, viewer_zone, &[]).await
