@@ -99,6 +99,9 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/connect") view=ConnectPage ssr=SsrMode::Async />
                     <Route path=path!("/connect/:application") view=ConnectApplicationPage ssr=SsrMode::Async />
                     <Route path=path!("/account") view=AccountPage ssr=SsrMode::Async />
+                    <Route path=path!("/account/alerts") view=pages::alerts::AlertSettingsPage ssr=SsrMode::Async />
+                    <Route path=path!("/alerts") view=pages::alerts::AlertsPage ssr=SsrMode::Async />
+                    <Route path=path!("/shares/:id/alerts") view=pages::alerts::ShareAlertsPage ssr=SsrMode::Async />
                 </ParentRoute>
             </Routes>
         </Router>

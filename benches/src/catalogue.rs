@@ -312,6 +312,8 @@ async fn main() -> anyhow::Result<()> {
             allowed_networks: vec!["127.0.0.1/32".parse()?],
             timeouts: hub::outbound::Timeouts::default(),
             exchange: hub::exchange::ExchangeSettings::default(),
+            scheduling: hub::sharing::SchedulingSettings::default(),
+            mail: None,
         })
     };
     let hub = Hub::open(settings()?, Arc::new(SystemClock)).await?;

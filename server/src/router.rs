@@ -134,6 +134,7 @@ fn people(state: &AppState) -> Router<AppState> {
         .route("/schedule/address", post(calendar::make_address))
         .route("/endpoints/{id}/key", post(endpoint_key::make))
         .route("/endpoints/{id}/webhook-secret", post(endpoint_key::make_webhook_secret))
+        .route("/account/alerts/webhooks/{id}/secret", post(endpoint_key::make_alert_secret))
         .route("/sign-out", post(sign_out))
         .leptos_routes_with_context(state, generate_route_list(app::App), context.clone(), shell)
         .fallback(leptos_axum::file_and_error_handler_with_context::<AppState, _>(context, page))

@@ -29,6 +29,7 @@ pub mod retry;
 mod runs;
 pub mod settings;
 mod sifting;
+pub(crate) mod standing;
 mod stop;
 pub mod views;
 mod webhooks;
@@ -44,6 +45,7 @@ pub use retry::RetryPolicy;
 pub use settings::{ExchangeSettings, Workshop};
 pub(crate) use views::{Usual, newest_plan, runs_between, usual};
 pub use views::{last_runs, runs_of_share};
+pub(crate) use webhooks::patient_policy;
 pub(crate) use {plan::enqueue_as, requests::under_way};
 
 /// The states that `which` picks, as a list of SQL literals.

@@ -1,4 +1,5 @@
-//! Outbound: the only room that opens connections. An address guard, timeouts, and a client for the contract's calls ("Endpoints host").
+//! Outbound: the only room that opens connections. An address guard, timeouts, a client for the contract's calls ("Endpoints host"), signed messages,
+//! and mail.
 //!
 //! It knows no account, audience or run, and keeps nothing. Whether a call is tried again is its caller's matter; what it says of a failed
 //! call ([`CallError`]) is enough to decide.
@@ -6,9 +7,11 @@
 mod address;
 mod client;
 mod error;
+mod mail;
 mod webhook;
 
 pub use address::AddressGuard;
 pub use client::{DataStream, EndpointClient, Outbound, Side, Timeouts};
 pub use error::CallError;
+pub use mail::{Mail, MailError, MailSettings, MailTls, Mailer, WrongMailSettings};
 pub use webhook::WebhookSecret;

@@ -4,6 +4,7 @@
 
 mod applications;
 mod connection;
+mod endings;
 mod endpoints;
 mod keys;
 mod password;
@@ -12,9 +13,11 @@ mod repeats;
 mod sessions;
 mod slow_down;
 
+pub(crate) use endings::{CredentialEnd, credential_ends};
 pub use endpoints::ConnectedEndpoint;
 pub(crate) use endpoints::{parsed_id, undecodable};
 pub use keys::EndpointActor;
+pub(crate) use people::members;
 pub use repeats::{Answer, Attempt, IdempotencyKey, Repeat, UnfitKey};
 pub use sessions::SessionRows;
 

@@ -8,9 +8,9 @@ use model::{
     transform::Transform,
     view::{Actor, Role, SignIn, SignUp},
 };
-use sqlx::Row;
+use sqlx::{Any, Row, Transaction};
 
-use super::slow_down::Attempt;
+use super::{parsed_id, slow_down::Attempt};
 use crate::{
     hub::{Hub, Result, internal},
     store::{StoreError, new_id},
@@ -183,4 +183,30 @@ impl Hub {
 
 fn folded_email(text: &str) -> String {
     text.trim().to_lowercase()
+}
+
+/// A person of an account, and where they can be written to.
+pub(crate) struct MemberAddress {
+    pub(crate) id: UserId,
+    pub(crate) name: String,
+    pub(crate) email: String,
+}
+
+/// The people of an account, by name.
+pub(crate) async fn members(
+    transaction: &mut Transaction<'_, Any>,
+    account_id: &AccountId,
+) -> std::result::Result<Vec<MemberAddress>, StoreError> {
+    let rows = sqlx::query(
+        "select u.id, u.name, u.email from membership m join app_user u on u.id = m.user_id
+         where m.account_id = $1 order by u.name, u.id",
+    )
+    .bind(account_id.as_str())
+    .fetch_all(&mut **transaction)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(MemberAddress { id: parsed_id(row, "id")?, name: row.try_get("name")?, email: row.try_get("email")? })
+        })
+        .collect()
 }

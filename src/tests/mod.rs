@@ -12,6 +12,7 @@ mod sampling;
 mod scheduling;
 mod share_flow;
 mod sharing;
+mod telling;
 mod webhooks;
 
 use std::{path::Path, sync::Arc, time::Duration};
@@ -66,6 +67,7 @@ async fn node(database: &ScratchDatabase, folder: &Path, clock: Arc<ManualClock>
         },
         exchange: ExchangeSettings::default(),
         scheduling: SchedulingSettings::default(),
+        mail: None,
     };
     Hub::open(settings, clock).await.expect("opens")
 }

@@ -5,6 +5,7 @@ use leptos_router::{components::Outlet, hooks::use_location};
 use model::view::Actor;
 
 use super::{
+    bell::{Bell, BellBeat},
     icon::{Icon, IconName, Mark},
     notice::Trouble,
     palette::Palette,
@@ -55,6 +56,8 @@ pub fn Frame() -> impl IntoView {
 fn Signed(actor: Actor) -> impl IntoView {
     let location = use_location();
     provide_context(actor.clone());
+    let beat = BellBeat::new();
+    provide_context(beat);
     let room = move |(href, name, icon): (&'static str, &'static str, IconName)| {
         let current = move || location.pathname.with(|path| is_in_room(path, href)).then_some("page");
         view! {
@@ -82,6 +85,7 @@ fn Signed(actor: Actor) -> impl IntoView {
                 <header class="top-bar">
                     <span class="account">{actor.account_name}</span>
                     <Palette />
+                    <Bell beat />
                     <details class="person-menu">
                         <summary>
                             <Icon name=IconName::Person />

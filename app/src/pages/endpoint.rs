@@ -10,6 +10,7 @@ use model::{
 use super::{
     audience::ChangeList,
     connect_application::{REPORT, ReportSteps},
+    credential_end::CredentialEnd,
     endpoint_key::{EndpointKey, SendingKey, WebhookSecret},
     endpoints::syndication,
 };
@@ -147,6 +148,7 @@ fn Content(endpoint: EndpointView) -> impl IntoView {
     let sends_by_itself = (!endpoint.calls_usher && endpoint.summary.producer == Some(Movement::Pull)).then(|| {
         view! { <SendingKey id=endpoint.summary.id.to_string() has_key=endpoint.has_endpoint_key /> }
     });
+    let ends = endpoint.base_url.is_some().then(|| view! { <CredentialEnd id=endpoint.summary.id.to_string() /> });
     let empty = if endpoint.base_url.is_some() {
         "It offers none at the moment. “Check now” asks again."
     } else {
@@ -283,6 +285,7 @@ fn Content(endpoint: EndpointView) -> impl IntoView {
                     </section>
                 }
             })}
+        {ends}
         {sends_by_itself}
     }
 }

@@ -79,6 +79,7 @@ async fn open(database_url: &str, folder: &Path, exchange: ExchangeSettings) -> 
         },
         exchange,
         scheduling: SchedulingSettings::default(),
+        mail: None,
     };
     Hub::open(settings, Arc::new(SystemClock)).await.expect("opens")
 }

@@ -13,6 +13,7 @@ mod rows;
 
 pub use blackouts::{LARGEST_CALENDAR, ReadCalendar};
 pub(crate) use due::run_ended;
+pub(super) use rows::planned;
 
 use std::time::Duration;
 
