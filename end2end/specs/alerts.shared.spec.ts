@@ -33,10 +33,10 @@ function isSigned({ headers, body }: { headers: IncomingHttpHeaders; body: strin
 }
 
 /** The bell once it says so; somebody without the page's program looks again. */
-async function bellSays(page: Page, name: RegExp): Promise<void> {
+async function bellSays(page: Page, name: string): Promise<void> {
   await expect(async () => {
     await page.reload();
-    await expect(page.getByRole("link", { name })).toBeVisible({ timeout: 2_000 });
+    await expect(page.getByRole("link", { name, exact: true })).toBeVisible({ timeout: 2_000 });
   }).toPass({ timeout: 30_000 });
 }
 
@@ -60,12 +60,12 @@ test("an alert comes with a run, is read, and is well again by the share's own r
   await page.reload();
   await expect(page.getByLabel("Minutes late")).toHaveValue("30");
 
-  await shareToMap(page, "Everybody", { segment: { new: newSegment("Told") } });
+  await shareToMap(page, "All customers", { segment: { new: newSegment("Told") } });
   await sourceOf(page, "E-mail address").selectOption({ label: "E-mail" });
   await toReview(page);
   await shareNow(page);
   await runEnds(page);
-  await bellSays(page, /^Alerts, 1 not read$/);
+  await bellSays(page, "Alerts, 1 not read");
   await page.getByRole("link", { name: /^Alerts/ }).click();
   await expect(page.getByRole("heading", { level: 1, name: "Alerts" })).toBeVisible();
   const item = page.getByRole("listitem").filter({ hasText: "Many rejects" });
@@ -77,7 +77,7 @@ test("an alert comes with a run, is read, and is well again by the share's own r
   await expect(page.getByRole("heading", { level: 1, name: /^Run of/ })).toBeVisible();
 
   await page.goto("/alerts");
-  await item.getByRole("link", { name: /Everybody to Beacon Mail/ }).first().click();
+  await item.getByRole("link", { name: /All customers to Beacon Mail/ }).first().click();
   await expect(page.getByRole("region", { name: "Alerts" })).toContainText("Many rejects");
   await page.getByRole("link", { name: "What is told of this share" }).click();
   await page.getByLabel("Rows left out").fill("");
@@ -85,7 +85,7 @@ test("an alert comes with a run, is read, and is well again by the share's own r
   await axe();
   await page.getByRole("button", { name: "Save for this share" }).click();
   await expect(page.getByText("Saved. These rules hold for this share only.")).toBeVisible();
-  await bellSays(page, /^Alerts, 1 not read$/);
+  await bellSays(page, "Alerts, 1 not read");
   await page.goto("/alerts");
   await expect(page.getByText("Nothing is the matter now.")).toBeVisible();
   await expect(page.getByRole("region", { name: "Well again" })).toContainText("Many rejects, well again");

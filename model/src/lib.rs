@@ -13,6 +13,7 @@ pub mod field;
 pub mod id;
 pub mod lab;
 pub mod mapping;
+pub mod mask;
 pub mod phone;
 pub mod preset;
 pub mod profile;

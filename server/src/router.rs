@@ -127,6 +127,7 @@ fn people(state: &AppState) -> Router<AppState> {
         move || page(options.clone())
     };
     Router::new()
+        .route("/events/runs", get(events::of_runs))
         .route("/events/runs/{id}", get(events::of_run))
         .route("/runs/{id}/rejects.csv", get(run_files::rejects))
         .route("/runs/{id}/receipt.json", get(run_files::receipt))

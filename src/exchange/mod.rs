@@ -41,6 +41,7 @@ pub(crate) use ledger::book::forget_ledgers;
 pub use plan::{NewRun, RunPlan, enqueue};
 pub use receipt::{NotGenuine, verify_receipt};
 pub use requests::is_under_way;
+pub use rejects::RejectFilter;
 pub use retry::RetryPolicy;
 pub use settings::{ExchangeSettings, Workshop};
 pub(crate) use views::{Usual, newest_plan, runs_between, usual};

@@ -57,18 +57,19 @@ pub fn Bell(
     view! {
         <a class="bell" href="/alerts" title="Alerts" aria-current=current>
             <Icon name=IconName::Bell />
-            <span class="visually-hidden">"Alerts"</span>
             <Transition>
                 {move || Suspend::new(async move {
                     // Whether it can be counted or not is no matter of the page's; its own parts say what is wrong.
                     let unread = unread.await.unwrap_or(0);
-                    (unread > 0)
-                        .then(|| {
-                            view! {
-                                <span class="unread-count" aria-hidden="true">{if unread >= 99 { "99+".to_owned() } else { unread.to_string() }}</span>
-                                <span class="visually-hidden">{format!(", {unread} not read")}</span>
-                            }
-                        })
+                    let (name, count) = match unread {
+                        0 => ("Alerts".to_owned(), String::new()),
+                        99.. => ("Alerts, 99 or more not read".to_owned(), "99+".to_owned()),
+                        unread => (format!("Alerts, {unread} not read"), unread.to_string()),
+                    };
+                    view! {
+                        <span class="visually-hidden">{name}</span>
+                        <span class="unread-count" aria-hidden="true" hidden=unread == 0>{count}</span>
+                    }
                 })}
             </Transition>
         </a>

@@ -3,7 +3,10 @@
 use leptos::{form::ActionForm, prelude::*};
 
 use crate::{
-    components::{button::SubmitButton, notice::Trouble},
+    components::{
+        button::SubmitButton,
+        notice::{Done, Trouble},
+    },
     error::AppError,
 };
 
@@ -35,56 +38,37 @@ pub async fn note_credential_end(id: String, #[server(default)] credential_end: 
 pub fn CredentialEnd(
     /// The endpoint.
     id: String,
+    /// The day, where it is known.
+    day: Option<String>,
+    /// Posts the form.
+    action: ServerAction<NoteCredentialEnd>,
 ) -> impl IntoView {
-    let action = ServerAction::<NoteCredentialEnd>::new();
-    let endpoint = id.clone();
-    let found =
-        Resource::new_blocking(move || (endpoint.clone(), action.version().get()), |(id, _)| credential_end(id));
     let outcome = move || {
         action.value().with(|value| match value {
-            Some(Ok(notice)) => Some(view! { <span role="status">{notice.clone()}</span> }.into_any()),
+            Some(Ok(notice)) => Some(view! { <Done text=notice.clone() /> }.into_any()),
             Some(Err(error)) => Some(view! { <Trouble error=error.clone() /> }.into_any()),
             None => None,
         })
     };
-    let may_change = super::may_connect();
+    let said = match &day {
+        None => "No end is known. If the key or token that Usher calls it with ends, note the day, and people are told before.".to_owned(),
+        Some(day) => format!("What Usher calls it with ends on {day} (UTC). People are told before."),
+    };
     view! {
         <section aria-labelledby="credential-end">
             <h2 id="credential-end">"When its credential ends"</h2>
-            <Transition>
-                {
-                    let id = id.clone();
-                    move || {
-                        let id = id.clone();
-                        Suspend::new(async move {
-                            let day = match found.await {
-                                Ok(day) => day.unwrap_or_default(),
-                                Err(error) => return view! { <Trouble error /> }.into_any(),
-                            };
-                            let said = if day.is_empty() {
-                                "No end is known. If the key or token that Usher calls it with ends, note the day, and people are told before.".to_owned()
-                            } else {
-                                format!("What Usher calls it with ends on {day} (UTC). People are told before.")
-                            };
-                            view! {
-                                <p>{said}</p>
-                                {may_change
-                                    .then(|| {
-                                        view! {
-                                            <ActionForm action=action attr:class="credential-end" attr:novalidate=true>
-                                                <input type="hidden" name="id" value=id />
-                                                <label for="credential_end">"Day"</label>
-                                                <input id="credential_end" name="credential_end" type="date" value=day />
-                                                <SubmitButton pending=action.pending()>"Note it"</SubmitButton>
-                                            </ActionForm>
-                                        }
-                                    })}
-                            }
-                                .into_any()
-                        })
+            <p>{said}</p>
+            {super::may_connect()
+                .then(|| {
+                    view! {
+                        <ActionForm action=action attr:class="credential-end" attr:novalidate=true>
+                            <input type="hidden" name="id" value=id />
+                            <label for="credential_end">"Day"</label>
+                            <input id="credential_end" name="credential_end" type="date" value=day.unwrap_or_default() />
+                            <SubmitButton pending=action.pending()>"Note it"</SubmitButton>
+                        </ActionForm>
                     }
-                }
-            </Transition>
+                })}
             <div>{outcome}</div>
         </section>
     }

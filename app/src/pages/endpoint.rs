@@ -10,7 +10,7 @@ use model::{
 use super::{
     audience::ChangeList,
     connect_application::{REPORT, ReportSteps},
-    credential_end::CredentialEnd,
+    credential_end::{CredentialEnd, NoteCredentialEnd, credential_end},
     endpoint_key::{EndpointKey, SendingKey, WebhookSecret},
     endpoints::syndication,
 };
@@ -69,6 +69,8 @@ pub fn EndpointPage() -> impl IntoView {
     let live = Signal::derive(move || action.value().with(|value| value.as_ref()?.as_ref().err()?.hub().cloned()));
     let form = crate::flash::Form::new(move || format!("/endpoints/{}", id.get()), live);
     let found = Resource::new_blocking(move || (id.get(), action.version().get()), |(id, _)| endpoint(id));
+    let note = ServerAction::<NoteCredentialEnd>::new();
+    let ends = Resource::new_blocking(move || (id.get(), note.version().get()), |(id, _)| credential_end(id));
     let outcome = move || {
         action.value().with(|value| match value {
             Some(Ok(notice)) => Some(view! { <Done text=notice.clone() /> }),
@@ -79,6 +81,7 @@ pub fn EndpointPage() -> impl IntoView {
         <Transition fallback=|| view! { <Skeleton /> }>
             {move || Suspend::new(async move {
                 let state = form.state().await;
+                let day = ends.await.ok().flatten();
                 match found.await {
                     Ok(endpoint) => {
                         let id = endpoint.summary.id.to_string();
@@ -123,7 +126,7 @@ pub fn EndpointPage() -> impl IntoView {
                             {(!super::may_share() && is_called)
                                 .then(|| view! { <p class="soft">"You can look at endpoints; a member or an admin of this account can check them."</p> })}
                             {move || failed.get().map(|error| view! { <Trouble error=AppError::Hub(error) /> })}
-                            <Content endpoint />
+                            <Content endpoint ends=day note />
                         }
                             .into_any()
                     }
@@ -135,7 +138,7 @@ pub fn EndpointPage() -> impl IntoView {
 }
 
 #[component]
-fn Content(endpoint: EndpointView) -> impl IntoView {
+fn Content(endpoint: EndpointView, ends: Option<String>, note: ServerAction<NoteCredentialEnd>) -> impl IntoView {
     let key = endpoint.calls_usher.then(|| {
         let has_called = endpoint.summary.checked_at.is_some();
         let id = endpoint.summary.id.to_string();
@@ -148,7 +151,10 @@ fn Content(endpoint: EndpointView) -> impl IntoView {
     let sends_by_itself = (!endpoint.calls_usher && endpoint.summary.producer == Some(Movement::Pull)).then(|| {
         view! { <SendingKey id=endpoint.summary.id.to_string() has_key=endpoint.has_endpoint_key /> }
     });
-    let ends = endpoint.base_url.is_some().then(|| view! { <CredentialEnd id=endpoint.summary.id.to_string() /> });
+    let ends = endpoint
+        .base_url
+        .is_some()
+        .then(|| view! { <CredentialEnd id=endpoint.summary.id.to_string() day=ends action=note /> });
     let empty = if endpoint.base_url.is_some() {
         "It offers none at the moment. “Check now” asks again."
     } else {

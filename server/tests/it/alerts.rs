@@ -165,7 +165,7 @@ async fn people_and_programs_are_told_once_that_it_fails_and_once_that_it_is_wel
     // The bell, as the server writes it.
     let browser = browser.at(&usher);
     let page = browser.get("/alerts").await.text().await.unwrap();
-    assert!(page.contains(", 1 not read") && page.contains("Failing"), "{page}");
+    assert!(page.contains("Alerts, 1 not read") && page.contains("Failing"), "{page}");
 
     endpoints.harbor = installation.serve_endpoint("harbor").await;
     hub.retry_run(&actor, &run).await.unwrap();

@@ -40,7 +40,7 @@ async fn rows_are_read_sent_refused_rejected_and_accounted_for() {
         assert_eq!(failed_runs, [&failed]);
         assert_eq!((home.endpoints, home.recent_runs.len(), home.active_runs.len()), (2, 2, 0));
         let query =
-            RunQuery { text: "beacon".to_owned(), state: Some(RunState::Failed), page: 1, ..RunQuery::default() };
+            RunQuery { text: "beacon".to_owned(), state: Some(RunState::Failed), ..RunQuery::default() };
         let page = scene.hub.runs(&scene.actor, &query).await.expect("lists");
         assert_eq!(page.items.iter().map(|run| &run.id).collect::<Vec<_>>(), [&failed]);
 

@@ -19,7 +19,7 @@ use super::{
     served::Served,
 };
 use crate::{
-    exchange::{ExchangeSettings, NewRun, RetryPolicy, RunPlan, enqueue},
+    exchange::{ExchangeSettings, NewRun, RejectFilter, RetryPolicy, RunPlan, enqueue},
     hub::{Hub, HubSettings},
     outbound::Timeouts,
     registry::EndpointActor,
@@ -263,7 +263,7 @@ impl Scene {
     }
 
     pub(super) async fn rejects(&self, run_id: &RunId) -> Vec<u8> {
-        let stream = self.hub.rejects(&self.actor, run_id).await.expect("has rejects");
+        let stream = self.hub.rejects(&self.actor, run_id, RejectFilter::default()).await.expect("has rejects");
         let chunks: Vec<bytes::Bytes> = stream.try_collect().await.expect("opens");
         chunks.concat()
     }
