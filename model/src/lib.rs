@@ -4,6 +4,7 @@
 //! same code, and the Toolkit speaks the contract through these types. What opens files, sockets or databases lives elsewhere.
 
 pub mod alert;
+pub mod application;
 pub mod calendar;
 pub mod catalogue;
 pub mod contract;

@@ -32,8 +32,8 @@ use tower_http::{
 use tower_sessions::Session;
 
 use crate::{
-    api, calendar, endpoint_key, events, health, receipts, repair, requests, run_files, security, sessions,
-    settings::ServeOptions,
+    api, applications, calendar, endpoint_key, events, health, receipts, repair, requests, run_files, security,
+    sessions, settings::ServeOptions,
 };
 
 /// Bytes of a request at most. The largest is a mapping of a few hundred columns.
@@ -109,6 +109,8 @@ fn uploads() -> Router<AppState> {
     Router::new()
         .route("/runs/{id}/repair", post(repair::repair))
         .route("/schedule/blackouts/file", post(calendar::read_holidays))
+        .route("/applications/{id}/logo", post(applications::set_logo))
+        .route("/applications/{id}/fields-file", post(applications::read_fields))
         .layer(DefaultBodyLimit::disable())
 }
 
@@ -136,6 +138,7 @@ fn people(state: &AppState) -> Router<AppState> {
         .route("/endpoints/{id}/key", post(endpoint_key::make))
         .route("/endpoints/{id}/webhook-secret", post(endpoint_key::make_webhook_secret))
         .route("/account/alerts/webhooks/{id}/secret", post(endpoint_key::make_alert_secret))
+        .route("/logos/{file}", get(applications::logo))
         .route("/sign-out", post(sign_out))
         .leptos_routes_with_context(state, generate_route_list(app::App), context.clone(), shell)
         .fallback(leptos_axum::file_and_error_handler_with_context::<AppState, _>(context, page))

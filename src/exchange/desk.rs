@@ -9,7 +9,8 @@ use model::{
     mapping::Source,
     run::{Receipt, RunState},
     view::{
-        Actor, EndpointHealth, HomeView, RejectSample, Role, BesideRun, RunChoices, RunPage, RunQuery, RunView, ShareState,
+        Actor, BesideRun, EndpointHealth, HomeView, RejectSample, Role, RunChoices, RunPage, RunQuery, RunView,
+        ShareState,
     },
 };
 

@@ -58,7 +58,8 @@ pub struct RejectFilter {
 
 impl RejectFilter {
     fn takes(&self, code: &[u8], field: &[u8]) -> bool {
-        let is = |wanted: &Option<String>, value: &[u8]| wanted.as_ref().is_none_or(|wanted| wanted.as_bytes() == value);
+        let is =
+            |wanted: &Option<String>, value: &[u8]| wanted.as_ref().is_none_or(|wanted| wanted.as_bytes() == value);
         is(&self.code, code) && is(&self.field, field)
     }
 

@@ -6,8 +6,8 @@ use model::{
     id::{AccountId, RunId, ShareId},
     run::{Failure, Hold, Mode, RunState},
     view::{
-        AudienceVolatility, DestinationFreshness, DestinationSegment, PartView, BesideRun, RunPage, RunQuery, RunSummary, RunView,
-        TimelineEntry,
+        AudienceVolatility, BesideRun, DestinationFreshness, DestinationSegment, PartView, RunPage, RunQuery,
+        RunSummary, RunView, TimelineEntry,
     },
 };
 use sqlx::{Any, AssertSqlSafe, Row, any::AnyRow, query::Query};

@@ -8,10 +8,14 @@ mod address;
 mod client;
 mod error;
 mod mail;
+mod probe;
+mod urls;
 mod webhook;
 
 pub use address::AddressGuard;
 pub use client::{DataStream, EndpointClient, Outbound, Side, Timeouts};
 pub use error::CallError;
 pub use mail::{Mail, MailError, MailSettings, MailTls, Mailer, WrongMailSettings};
+pub use probe::{Ask, Probe, Reply};
+pub use urls::ContractUrls;
 pub use webhook::WebhookSecret;

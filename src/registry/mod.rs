@@ -7,12 +7,14 @@ mod connection;
 mod endings;
 mod endpoints;
 mod keys;
+mod operators;
 mod password;
 mod people;
 mod repeats;
 mod sessions;
 mod slow_down;
 
+pub use applications::{LARGEST_FIELDS_FILE, LARGEST_LOGO};
 pub(crate) use endings::{CredentialEnd, credential_ends};
 pub use endpoints::ConnectedEndpoint;
 pub(crate) use endpoints::{parsed_id, undecodable};
@@ -25,6 +27,12 @@ use model::{
     error::HubError,
     view::{Actor, Role},
 };
+
+/// Lets pass who operates the installation.
+pub(crate) fn require_operator(actor: &Actor) -> crate::hub::Result<()> {
+    // Who may not review is not told what there is to review.
+    if actor.is_operator { Ok(()) } else { Err(HubError::not_found("page")) }
+}
 
 /// Lets pass who has at least this role in the account.
 pub(crate) fn require(actor: &Actor, role: Role) -> crate::hub::Result<()> {

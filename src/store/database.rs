@@ -76,6 +76,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0015_calendar", include_str!("migrations/0015_calendar.sql")),
     ("0016_alerts", include_str!("migrations/0016_alerts.sql")),
     ("0017_attempts", include_str!("migrations/0017_attempts.sql")),
+    ("0018_applications", include_str!("migrations/0018_applications.sql")),
 ];
 
 /// How long a statement waits while somebody else has the database locked: a backup, a person with a shell.

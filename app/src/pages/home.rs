@@ -93,11 +93,8 @@ fn Content(home: HomeView, may_connect: bool) -> impl IntoView {
             }
         })
         .collect();
-    let needs_nobody = alerts.is_empty()
-        && held.is_empty()
-        && failing.is_empty()
-        && failed_runs.is_empty()
-        && held_runs.is_empty();
+    let needs_nobody =
+        alerts.is_empty() && held.is_empty() && failing.is_empty() && failed_runs.is_empty() && held_runs.is_empty();
     let troubled: Vec<RunSummary> = held_runs.into_iter().chain(failed_runs).collect();
     let has_run = !home.recent_runs.is_empty();
     view! {

@@ -397,9 +397,8 @@ async fn an_account_finds_its_runs_and_no_others() {
         let found = async |query: RunQuery| {
             views::runs(&bench.database, &bench.account_id, &query, bench.clock.now_ms()).await.expect("lists")
         };
-        let find = async |text: &str, state| {
-            found(RunQuery { text: text.to_owned(), state, ..RunQuery::default() }).await
-        };
+        let find =
+            async |text: &str, state| found(RunQuery { text: text.to_owned(), state, ..RunQuery::default() }).await;
         let first = find("", None).await;
         assert_eq!((first.items.len(), first.total), (50, 53));
         let before = first.older.clone().expect("there are more");

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use model::{
     run::RunState,
-    view::{PartView, BesideRun, RunSummary, RunView},
+    view::{BesideRun, PartView, RunSummary, RunView},
 };
 
 use super::list::duration;
@@ -81,11 +81,7 @@ fn Compared(now: RunSummary, previous: RunSummary) -> impl IntoView {
         ("Valid", now.counts.valid, previous.counts.valid),
         ("Sent", now.counts.sent, previous.counts.sent),
         ("Acknowledged", now.counts.acknowledged, previous.counts.acknowledged),
-        (
-            "Left out",
-            now.counts.rejected + now.counts.refused,
-            previous.counts.rejected + previous.counts.refused,
-        ),
+        ("Left out", now.counts.rejected + now.counts.refused, previous.counts.rejected + previous.counts.refused),
     ];
     let rows: Vec<_> = lines
         .into_iter()
@@ -140,7 +136,8 @@ fn Parts(parts: Vec<PartView>) -> impl IntoView {
                         0 => String::new(),
                         refused => format!(", refused {}", grouped(refused)),
                     };
-                    view! { {format!("Took {}{refused} ", counted(part.accepted, "row", "rows"))}<Time at /> }.into_any()
+                    view! { {format!("Took {}{refused} ", counted(part.accepted, "row", "rows"))}<Time at /> }
+                        .into_any()
                 }
                 None if part.attempts == 0 => view! { <span class="soft">"Not sent yet"</span> }.into_any(),
                 None => view! { <span class="soft">"No answer yet"</span> }.into_any(),

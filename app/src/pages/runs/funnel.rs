@@ -138,7 +138,9 @@ impl LeftOut {
     /// The file with the rows of a group. Those that the destination refused have one code there.
     fn file(&self, group: &RejectGroup) -> Option<String> {
         let field = escaped(group.field.as_deref().unwrap_or_default());
-        self.has_file.get().then(|| format!("/runs/{}/rejects.csv?code={}&field={field}", self.run_id, group.code.as_str()))
+        self.has_file
+            .get()
+            .then(|| format!("/runs/{}/rejects.csv?code={}&field={field}", self.run_id, group.code.as_str()))
     }
 }
 
@@ -152,10 +154,18 @@ fn Gap(counts: Memo<RunCounts>, groups: Memo<Vec<RejectGroup>>, side: Side, left
             let values: Vec<_> = left
                 .values(&group)
                 .into_iter()
-                .map(|value| if value.is_empty() { view! { <span class="soft">"(empty)"</span>" " }.into_any() } else { view! { <code>{value}</code>" " }.into_any() })
+                .map(|value| {
+                    if value.is_empty() {
+                        view! { <span class="soft">"(empty)"</span>" " }.into_any()
+                    } else {
+                        view! { <code>{value}</code>" " }.into_any()
+                    }
+                })
                 .collect();
             let label = format!("Download the rows: {}", group.reason);
-            let file = left.file(&group).map(|href| view! { <a href=href rel="external" download="" aria-label=label>"Rows"</a> });
+            let file = left
+                .file(&group)
+                .map(|href| view! { <a href=href rel="external" download="" aria-label=label>"Rows"</a> });
             view! {
                 <tr>
                     <th scope="row" data-label="Reason">{group.reason}</th>

@@ -2,10 +2,7 @@
 //! the server says so, and the list asks again.
 
 use leptos::prelude::*;
-use leptos_router::{
-    components::Form,
-    hooks::use_query_map,
-};
+use leptos_router::{components::Form, hooks::use_query_map};
 use model::{
     run::RunState,
     view::{RunChoices, RunPage as Found, RunSummary},
@@ -31,7 +28,8 @@ use crate::{
 /// In the address: whatever has not ended.
 const UNDER_WAY: &str = "under_way";
 /// Within how many hours, and how that is said.
-const WITHIN: [(&str, &str); 4] = [("", "Any time"), ("24", "Last 24 hours"), ("168", "Last 7 days"), ("720", "Last 30 days")];
+const WITHIN: [(&str, &str); 4] =
+    [("", "Any time"), ("24", "Last 24 hours"), ("168", "Last 7 days"), ("720", "Last 30 days")];
 
 /// What the address asks for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -123,7 +121,9 @@ pub fn RunsPage() -> impl IntoView {
     let beat = RwSignal::new(0_u32);
     let found = Resource::new_blocking(
         move || (asked.get(), beat.get()),
-        |(Asked { text, state, share, endpoint, within, before }, _)| runs(text, state, share, endpoint, within, before),
+        |(Asked { text, state, share, endpoint, within, before }, _)| {
+            runs(text, state, share, endpoint, within, before)
+        },
     );
     let filters = Resource::new_blocking(|| (), |()| run_filters());
     follow_list(beat);
@@ -225,7 +225,8 @@ fn Results(found: Found, asked: Asked) -> impl IntoView {
             </nav>
         }
     });
-    let found_nothing = if asked.state == UNDER_WAY && asked.text.is_empty() { "Nothing is under way." } else { "No run matches." };
+    let found_nothing =
+        if asked.state == UNDER_WAY && asked.text.is_empty() { "Nothing is under way." } else { "No run matches." };
     view! {
         <div class="result-bar">
             <p role="status">{counted(found.total, "run", "runs")}</p>
