@@ -8,7 +8,7 @@ use model::error::HubError;
 use crate::{
     catalogue::Indexes,
     exchange::{ExchangeSettings, Workshop},
-    outbound::{AddressGuard, Outbound, Timeouts},
+    outbound::{AddressGuard, MailSettings, Mailer, Outbound, Timeouts, WrongMailSettings},
     registry::{CallLog, SessionRows},
     sharing::SchedulingSettings,
     store::{
@@ -40,6 +40,8 @@ pub struct HubSettings {
     pub exchange: ExchangeSettings,
     /// How schedules are kept.
     pub scheduling: SchedulingSettings,
+    /// The mail server, when the installation has one.
+    pub mail: Option<MailSettings>,
 }
 
 /// Why the hub does not open.
@@ -57,12 +59,15 @@ pub enum OpenError {
     /// The machine's TLS.
     #[error("connections to endpoints can't be set up: {0}")]
     Outbound(#[from] reqwest::Error),
+    /// The mail server's settings.
+    #[error(transparent)]
+    Mail(#[from] WrongMailSettings),
     /// A definition that comes with the installation is wrong.
     #[error("the built-in application {0} is not well defined")]
     Application(String),
 }
 
-/// The hub: registry, catalogue, sharing and exchange. Cheap to clone; every clone is the same hub.
+/// The hub: registry, catalogue, sharing, exchange and telling. Cheap to clone; every clone is the same hub.
 #[derive(Clone)]
 pub struct Hub(Arc<Parts>);
 
@@ -76,6 +81,7 @@ struct Parts {
     workshop: Workshop,
     indexes: Indexes,
     scheduling: SchedulingSettings,
+    mailer: Option<Mailer>,
     sessions: SessionRows,
     calls: CallLog,
     hashing: tokio::sync::Semaphore,
@@ -98,6 +104,7 @@ impl Hub {
             workshop: Workshop::new(settings.exchange),
             indexes: Indexes::default(),
             scheduling: settings.scheduling,
+            mailer: settings.mail.as_ref().map(Mailer::new).transpose()?,
             sessions: SessionRows::new(database.clone(), clock.clone()),
             calls: CallLog::default(),
             hashing: tokio::sync::Semaphore::new(2),
@@ -168,6 +175,10 @@ impl Hub {
 
     pub(crate) fn scheduling(&self) -> &SchedulingSettings {
         &self.0.scheduling
+    }
+
+    pub(crate) fn mailer(&self) -> Option<&Mailer> {
+        self.0.mailer.as_ref()
     }
 
     pub(crate) fn exchange(&self) -> &Workshop {

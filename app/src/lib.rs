@@ -108,6 +108,9 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/people") view=pages::people::PeoplePage ssr=SsrMode::Async />
                     <Route path=path!("/people/invitations/:id") view=pages::people::InvitationLinkPage ssr=SsrMode::Async />
                     <Route path=path!("/profile") view=pages::profile::ProfilePage ssr=SsrMode::Async />
+                    <Route path=path!("/account/alerts") view=pages::alerts::AlertSettingsPage ssr=SsrMode::Async />
+                    <Route path=path!("/alerts") view=pages::alerts::AlertsPage ssr=SsrMode::Async />
+                    <Route path=path!("/shares/:id/alerts") view=pages::alerts::ShareAlertsPage ssr=SsrMode::Async />
                 </ParentRoute>
             </Routes>
         </Router>

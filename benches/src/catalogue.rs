@@ -279,6 +279,7 @@ async fn main() -> anyhow::Result<()> {
             timeouts: hub::outbound::Timeouts::default(),
             exchange: hub::exchange::ExchangeSettings::default(),
             scheduling: hub::sharing::SchedulingSettings::default(),
+            mail: None,
         })
     };
     let hub = Hub::open(settings()?, Arc::new(SystemClock)).await?;

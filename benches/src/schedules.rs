@@ -82,6 +82,7 @@ async fn main() -> anyhow::Result<()> {
             timeouts: hub::outbound::Timeouts::default(),
             exchange: hub::exchange::ExchangeSettings::default(),
             scheduling: SchedulingSettings::default(),
+            mail: None,
         };
         nodes.push(Hub::open(settings, Arc::new(SystemClock)).await?);
     }

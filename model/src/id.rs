@@ -64,6 +64,10 @@ macro_rules! ids {
 ids! {
     /// A customer organisation.
     AccountId = "acc_";
+    /// Something that people are told of.
+    AlertId = "alr_";
+    /// A program that is told of alerts.
+    AlertWebhookId = "whk_";
     /// A message to a webhook.
     MessageId = "msg_";
     /// A person.

@@ -134,6 +134,7 @@ fn people(state: &AppState, options: &ServeOptions) -> Router<AppState> {
         move || page(options.clone())
     };
     Router::new()
+        .route("/events/runs", get(events::of_runs))
         .route("/events/runs/{id}", get(events::of_run))
         .route("/runs/{id}/rejects.csv", get(run_files::rejects))
         .route("/runs/{id}/receipt.json", get(run_files::receipt))
@@ -141,6 +142,7 @@ fn people(state: &AppState, options: &ServeOptions) -> Router<AppState> {
         .route("/schedule/address", post(calendar::make_address))
         .route("/endpoints/{id}/key", post(endpoint_key::make))
         .route("/endpoints/{id}/webhook-secret", post(endpoint_key::make_webhook_secret))
+        .route("/account/alerts/webhooks/{id}/secret", post(endpoint_key::make_alert_secret))
         .route("/logos/{file}", get(applications::logo))
         .route("/sign-out", post(sign_out))
         .leptos_routes_with_context(state, app::routes(), context.clone(), shell)

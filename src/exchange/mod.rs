@@ -29,6 +29,7 @@ pub mod retry;
 mod runs;
 pub mod settings;
 mod sifting;
+pub(crate) mod standing;
 mod stop;
 pub mod views;
 mod webhooks;
@@ -42,11 +43,13 @@ pub(crate) use jobs::jobs_of_endpoint;
 pub(crate) use ledger::book::forget_ledgers;
 pub use plan::{NewRun, RunPlan, enqueue};
 pub use receipt::{NotGenuine, verify_receipt};
+pub use rejects::RejectFilter;
 pub use requests::is_under_way;
 pub use retry::RetryPolicy;
 pub use settings::{ExchangeSettings, Workshop};
 pub(crate) use views::{Usual, newest_plan, runs_between, runs_with_endpoint, usual};
 pub use views::{last_runs, runs_of_share};
+pub(crate) use webhooks::patient_policy;
 pub(crate) use {plan::enqueue_as, requests::under_way};
 
 /// The states that `which` picks, as a list of SQL literals.

@@ -10,7 +10,7 @@ use model::{
 };
 use sqlx::{Any, Row, Transaction};
 
-use super::slow_down::Attempt;
+use super::{parsed_id, slow_down::Attempt};
 use crate::{
     hub::{Hub, Result, internal},
     store::{StoreError, new_id},
@@ -231,4 +231,30 @@ pub(super) fn problems_or_none<const N: usize>(found: [Option<FieldProblem>; N])
 /// The address is somebody else's.
 pub(super) fn taken(field: &str) -> HubError {
     HubError::invalid(field, "Somebody has signed up with this e-mail address already. Sign in instead.")
+}
+
+/// A person of an account, and where they can be written to.
+pub(crate) struct MemberAddress {
+    pub(crate) id: UserId,
+    pub(crate) name: String,
+    pub(crate) email: String,
+}
+
+/// The people of an account, by name.
+pub(crate) async fn members(
+    transaction: &mut Transaction<'_, Any>,
+    account_id: &AccountId,
+) -> std::result::Result<Vec<MemberAddress>, StoreError> {
+    let rows = sqlx::query(
+        "select u.id, u.name, u.email from membership m join app_user u on u.id = m.user_id
+         where m.account_id = $1 order by u.name, u.id",
+    )
+    .bind(account_id.as_str())
+    .fetch_all(&mut **transaction)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(MemberAddress { id: parsed_id(row, "id")?, name: row.try_get("name")?, email: row.try_get("email")? })
+        })
+        .collect()
 }

@@ -17,6 +17,7 @@ mod sampling;
 mod scheduling;
 mod share_flow;
 mod sharing;
+mod telling;
 mod webhooks;
 
 use std::{path::Path, sync::Arc, time::Duration};
@@ -76,6 +77,7 @@ fn settings(database: &ScratchDatabase, folder: &Path) -> HubSettings {
         },
         exchange: ExchangeSettings::default(),
         scheduling: SchedulingSettings::default(),
+        mail: None,
     }
 }
 

@@ -5,6 +5,7 @@ use leptos_router::{components::Outlet, hooks::use_location};
 use model::people::{AccountChoice, Presence};
 
 use super::{
+    bell::{Bell, BellBeat},
     icon::{Icon, IconName, Mark},
     notice::Trouble,
     palette::Palette,
@@ -60,6 +61,8 @@ fn Signed(here: Presence) -> impl IntoView {
     let Presence { actor, accounts } = here;
     let location = use_location();
     provide_context(actor.clone());
+    let beat = BellBeat::new();
+    provide_context(beat);
     let room = move |(href, name, icon): (&'static str, &'static str, IconName)| {
         let current = move || location.pathname.with(|path| is_in_room(path, href)).then_some("page");
         view! {
@@ -87,6 +90,7 @@ fn Signed(here: Presence) -> impl IntoView {
                 <header class="top-bar">
                     <AccountSwitch name=actor.account_name current=actor.account_id.to_string() accounts />
                     <Palette />
+                    <Bell beat />
                     <details class="person-menu">
                         <summary>
                             <Icon name=IconName::Person />

@@ -59,6 +59,8 @@ pub enum IconName {
     Up,
     /// To the bottom.
     Down,
+    /// A bell.
+    Bell,
 }
 
 impl IconName {
@@ -66,6 +68,7 @@ impl IconName {
         match self {
             Self::Settings => "M3 7h7M14 7h3M12 5v4M3 13h3M10 13h7M8 11v4",
             Self::Up => "M10 16V4.5M5 9.5l5-5 5 5",
+            Self::Bell => "M5.5 13.500V9a4.5 4.5 0 0 1 9 0v4.500l1.500 1.500h-12l1.500-1.500ZM8.500 17h3M10 3v1.500",
             Self::Down => "M10 4v11.5M5 10.5l5 5 5-5",
             Self::Home => "M3.5 9.5 10 4l6.5 5.5M5.5 8.5V16h9V8.5M8.5 16v-4h3v4",
             Self::Audiences => {

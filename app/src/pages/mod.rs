@@ -1,10 +1,12 @@
 //! The pages. The server functions that a page calls stand beside it; they authorise, call the hub, and map its error.
 
 pub mod account;
+pub mod alerts;
 pub mod audience;
 pub mod audiences;
 pub mod connect;
 pub mod connect_application;
+mod credential_end;
 pub mod endpoint;
 pub mod endpoints;
 pub mod home;

@@ -231,6 +231,7 @@ impl Installation {
             timeouts: Timeouts::default(),
             exchange: ExchangeSettings::default(),
             scheduling: SchedulingSettings::default(),
+            mail: None,
         };
         Hub::open(settings, Arc::new(SystemClock)).await.unwrap()
     }

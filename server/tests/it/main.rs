@@ -4,6 +4,7 @@
 
 mod accounts;
 mod agents;
+mod alerts;
 mod calendar;
 mod combinations;
 mod crashes;

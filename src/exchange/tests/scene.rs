@@ -19,7 +19,7 @@ use super::{
     served::Served,
 };
 use crate::{
-    exchange::{ExchangeSettings, NewRun, RetryPolicy, RunPlan, enqueue},
+    exchange::{ExchangeSettings, NewRun, RejectFilter, RetryPolicy, RunPlan, enqueue},
     hub::{Hub, HubSettings},
     outbound::Timeouts,
     registry::EndpointActor,
@@ -80,6 +80,7 @@ async fn open(database_url: &str, folder: &Path, exchange: ExchangeSettings) -> 
         },
         exchange,
         scheduling: SchedulingSettings::default(),
+        mail: None,
     };
     Hub::open(settings, Arc::new(SystemClock)).await.expect("opens")
 }
@@ -263,7 +264,7 @@ impl Scene {
     }
 
     pub(super) async fn rejects(&self, run_id: &RunId) -> Vec<u8> {
-        let stream = self.hub.rejects(&self.actor, run_id).await.expect("has rejects");
+        let stream = self.hub.rejects(&self.actor, run_id, RejectFilter::default()).await.expect("has rejects");
         let chunks: Vec<bytes::Bytes> = stream.try_collect().await.expect("opens");
         chunks.concat()
     }
