@@ -22,7 +22,14 @@ pub const ROOMS: [(&str, &str, IconName); 6] = [
 ];
 
 /// Below the others: what is set once and seldom looked at.
-const SETTINGS: [(&str, &str, IconName); 1] = [("/account", "Account", IconName::Settings)];
+const SETTINGS: [(&str, &str, IconName); 3] = [
+    ("/applications", "Integration Manager", IconName::Applications),
+    (REVIEW, "Review", IconName::Review),
+    ("/account", "Account", IconName::Settings),
+];
+
+/// The operators' room.
+const REVIEW: &str = "/review";
 
 /// Whether the page at `path` stands in the room at `room`.
 fn is_in_room(path: &str, room: &str) -> bool {
@@ -67,7 +74,14 @@ fn Signed(actor: Actor) -> impl IntoView {
         }
     };
     let rooms: Vec<_> = ROOMS.into_iter().map(room).collect();
-    let settings: Vec<_> = SETTINGS.into_iter().map(room).collect();
+    let is_operator = actor.is_operator;
+    let may_enter = move |(href, ..): &(&str, &str, IconName)| is_operator || *href != REVIEW;
+    let settings: Vec<_> = SETTINGS.into_iter().filter(may_enter).map(room).collect();
+    let in_menu: Vec<_> = SETTINGS
+        .into_iter()
+        .filter(may_enter)
+        .map(|(href, name, _)| view! { <a class="button narrow-only" href=href>{name}</a> })
+        .collect();
     view! {
         <div class="frame">
             <nav class="rail" aria-label="Rooms">
@@ -90,7 +104,7 @@ fn Signed(actor: Actor) -> impl IntoView {
                         <div class="menu">
                             <p class="who">{actor.email}</p>
                             // The rail has no room for it on phones.
-                            <a class="button narrow-only" href="/account">"Account"</a>
+                            {in_menu}
                             <ThemeChoice />
                             <form method="post" action="/sign-out">
                                 <button type="submit" class="button">"Sign out"</button>

@@ -51,6 +51,10 @@ pub enum IconName {
     Redo,
     /// An eye.
     Show,
+    /// Three boxes and a plus.
+    Applications,
+    /// A sheet with a tick.
+    Review,
     /// Two sliders.
     Settings,
     /// To the top.
@@ -62,6 +66,8 @@ pub enum IconName {
 impl IconName {
     fn path(self) -> &'static str {
         match self {
+            Self::Applications => "M4 4h5v5H4zM11 11h5v5h-5zM4 11h5v5H4zM13.5 4v5M11 6.5h5",
+            Self::Review => "M5 3.5h7l3 3V16.5H5zM7.5 11.5l2 2 3.5-4",
             Self::Settings => "M3 7h7M14 7h3M12 5v4M3 13h3M10 13h7M8 11v4",
             Self::Up => "M10 16V4.5M5 9.5l5-5 5 5",
             Self::Down => "M10 4v11.5M5 10.5l5 5 5-5",

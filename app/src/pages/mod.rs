@@ -1,6 +1,7 @@
 //! The pages. The server functions that a page calls stand beside it; they authorise, call the hub, and map its error.
 
 pub mod account;
+pub mod applications;
 pub mod audience;
 pub mod audiences;
 pub mod connect;
@@ -10,6 +11,7 @@ mod endpoint_key;
 pub mod endpoints;
 pub mod home;
 pub mod not_found;
+pub mod review;
 pub mod runs;
 pub mod schedule;
 pub mod share;
@@ -36,6 +38,11 @@ fn may_share() -> bool {
 /// Whether the person may connect endpoints.
 pub(crate) fn may_connect() -> bool {
     use_context::<model::view::Actor>().is_some_and(|actor| actor.role >= model::view::Role::Admin)
+}
+
+/// Whether the person operates the installation.
+pub(crate) fn is_operator() -> bool {
+    use_context::<model::view::Actor>().is_some_and(|actor| actor.is_operator)
 }
 
 /// The id of an address, or "there is no such thing".
