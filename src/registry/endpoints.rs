@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use model::{
-    contract::{EndpointDescription, MAX_COLUMNS},
+    contract::{EndpointDescription, MAX_COLUMNS, WebhookAddress},
     error::{FieldProblem, HubError},
     id::{AccountId, ApplicationId, EndpointId},
     view::{Actor, Connect, ConnectionReport, EndpointHealth, EndpointSummary, EndpointView, Role},
@@ -11,7 +11,7 @@ use model::{
 use sqlx::{Row, any::AnyRow};
 use url::Url;
 
-use super::{applications::Application, connection, require};
+use super::{applications::Application, connection, keys::EndpointActor, require};
 use crate::{
     hub::{Hub, Result, internal},
     outbound::{CallError, EndpointClient},
@@ -129,12 +129,26 @@ impl Hub {
             Err(error) => return Err(internal(error)),
         }
         tracing::info!(endpoint.id = %id, "endpoint connected");
+        self.begin_webhook(&actor.account_id, &id, &parsed.application).await;
         if description.producer.is_some()
             && let Err(error) = self.refresh_audiences(actor, &id).await
         {
             tracing::warn!(endpoint.id = %id, %error, "the audiences of a new endpoint could not be read yet");
         }
         Ok(id)
+    }
+
+    /// Where an application that calls Usher said that it wants to be told of jobs is where its new endpoint is told, until it says another place.
+    pub(super) async fn begin_webhook(&self, account_id: &AccountId, id: &EndpointId, application: &Application) {
+        let Some(contact) = application.definition.urls.contact.as_ref() else { return };
+        // With a place in it, it is no address before the account has filled that in.
+        if !application.definition.calls_usher() || contact.contains('{') {
+            return;
+        }
+        let endpoint = EndpointActor { account_id: account_id.clone(), endpoint_id: id.clone() };
+        if let Err(error) = self.set_webhook(&endpoint, &WebhookAddress { url: contact.clone() }).await {
+            tracing::warn!(endpoint.id = %id, %error, "the webhook of a new endpoint could not be set");
+        }
     }
 
     /// What the endpoint said of itself in a connection test that it passed.
