@@ -111,6 +111,18 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/account/alerts") view=pages::alerts::AlertSettingsPage ssr=SsrMode::Async />
                     <Route path=path!("/alerts") view=pages::alerts::AlertsPage ssr=SsrMode::Async />
                     <Route path=path!("/shares/:id/alerts") view=pages::alerts::ShareAlertsPage ssr=SsrMode::Async />
+                    <Route path=path!("/applications") view=pages::applications::ApplicationsPage ssr=SsrMode::Async />
+                    <Route path=path!("/applications/:id") view=pages::applications::ApplicationPage ssr=SsrMode::Async />
+                    <Route path=path!("/applications/:id/about") view=pages::applications::AboutPage ssr=SsrMode::Async />
+                    <Route path=path!("/applications/:id/types") view=pages::applications::TypesPage ssr=SsrMode::Async />
+                    <Route path=path!("/applications/:id/addresses") view=pages::applications::UrlsPage ssr=SsrMode::Async />
+                    <Route path=path!("/applications/:id/fields") view=pages::applications::FieldsPage ssr=SsrMode::Async />
+                    <Route path=path!("/applications/:id/delivery") view=pages::applications::DeliveryPage ssr=SsrMode::Async />
+                    <Route path=path!("/applications/:id/credentials") view=pages::applications::CredentialsPage ssr=SsrMode::Async />
+                    <Route path=path!("/applications/:id/test-drive") view=pages::applications::TestDrivePage ssr=SsrMode::Async />
+                    <Route path=path!("/applications/:id/submit") view=pages::applications::SubmitPage ssr=SsrMode::Async />
+                    <Route path=path!("/review") view=pages::review::ReviewPage ssr=SsrMode::Async />
+                    <Route path=path!("/review/:id") view=pages::review::ReviewApplicationPage ssr=SsrMode::Async />
                 </ParentRoute>
             </Routes>
         </Router>

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use model::{
-    contract::{EndpointDescription, MAX_COLUMNS, Movement},
+    contract::{EndpointDescription, MAX_COLUMNS, Movement, WebhookAddress},
     error::{FieldProblem, HubError},
     id::{AccountId, ApplicationId, EndpointId},
     view::{Actor, By, Connect, ConnectionReport, EndpointHealth, EndpointSummary, EndpointView, Role},
@@ -136,12 +136,26 @@ impl Hub {
             Err(error) => return Err(internal(error)),
         }
         tracing::info!(endpoint.id = %id, "endpoint connected");
+        self.begin_webhook(&actor.account_id, &id, &parsed.application).await;
         if description.producer.is_some()
             && let Err(error) = self.refresh_audiences(actor, &id).await
         {
             tracing::warn!(endpoint.id = %id, %error, "the audiences of a new endpoint could not be read yet");
         }
         Ok(id)
+    }
+
+    /// Where an application that calls Usher said that it wants to be told of jobs is where its new endpoint is told, until it says another place.
+    pub(super) async fn begin_webhook(&self, account_id: &AccountId, id: &EndpointId, application: &Application) {
+        let Some(contact) = application.definition.urls.contact.as_ref() else { return };
+        // With a place in it, it is no address before the account has filled that in.
+        if !application.definition.calls_usher() || contact.contains('{') {
+            return;
+        }
+        let endpoint = EndpointActor { account_id: account_id.clone(), endpoint_id: id.clone() };
+        if let Err(error) = self.set_webhook(&endpoint, &WebhookAddress { url: contact.clone() }).await {
+            tracing::warn!(endpoint.id = %id, %error, "the webhook of a new endpoint could not be set");
+        }
     }
 
     /// What the endpoint said of itself in a connection test that it passed.

@@ -26,8 +26,15 @@ pub const ROOMS: [(&str, &str, IconName); 6] = [
 ];
 
 /// Below the others: what is set once and seldom looked at.
-pub const SETTINGS: [(&str, &str, IconName); 2] =
-    [("/people", "People", IconName::People), ("/account", "Account", IconName::Settings)];
+pub const SETTINGS: [(&str, &str, IconName); 4] = [
+    ("/applications", "Integration Manager", IconName::Applications),
+    (REVIEW, "Review", IconName::Review),
+    ("/people", "People", IconName::People),
+    ("/account", "Account", IconName::Settings),
+];
+
+/// The operators' room.
+pub const REVIEW: &str = "/review";
 
 /// Whether the page at `path` stands in the room at `room`.
 fn is_in_room(path: &str, room: &str) -> bool {
@@ -75,7 +82,14 @@ fn Signed(here: Presence) -> impl IntoView {
         }
     };
     let rooms: Vec<_> = ROOMS.into_iter().map(room).collect();
-    let settings: Vec<_> = SETTINGS.into_iter().map(room).collect();
+    let is_operator = actor.is_operator;
+    let may_enter = move |(href, ..): &(&str, &str, IconName)| is_operator || *href != REVIEW;
+    let settings: Vec<_> = SETTINGS.into_iter().filter(may_enter).map(room).collect();
+    let in_menu: Vec<_> = SETTINGS
+        .into_iter()
+        .filter(may_enter)
+        .map(|(href, name, _)| view! { <a class="button narrow-only" href=href>{name}</a> })
+        .collect();
     view! {
         <div class="frame">
             <nav class="rail" aria-label="Rooms">
@@ -100,8 +114,7 @@ fn Signed(here: Presence) -> impl IntoView {
                             <p class="who">{actor.email}</p>
                             <a class="button" href="/profile">"Your profile"</a>
                             // The rail has no room for them on phones.
-                            <a class="button narrow-only" href="/people">"People"</a>
-                            <a class="button narrow-only" href="/account">"Account"</a>
+                            {in_menu}
                             <ThemeChoice />
                             <form method="post" action="/sign-out">
                                 <button type="submit" class="button">"Sign out"</button>

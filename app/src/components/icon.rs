@@ -53,6 +53,10 @@ pub enum IconName {
     Redo,
     /// An eye.
     Show,
+    /// Three boxes and a plus.
+    Applications,
+    /// A sheet with a tick.
+    Review,
     /// Two sliders.
     Settings,
     /// To the top.
@@ -66,6 +70,8 @@ pub enum IconName {
 impl IconName {
     fn path(self) -> &'static str {
         match self {
+            Self::Applications => "M4 4h5v5H4zM11 11h5v5h-5zM4 11h5v5H4zM13.5 4v5M11 6.5h5",
+            Self::Review => "M5 3.5h7l3 3V16.5H5zM7.5 11.5l2 2 3.5-4",
             Self::Settings => "M3 7h7M14 7h3M12 5v4M3 13h3M10 13h7M8 11v4",
             Self::Up => "M10 16V4.5M5 9.5l5-5 5 5",
             Self::Bell => "M5.5 13.500V9a4.5 4.5 0 0 1 9 0v4.500l1.500 1.500h-12l1.500-1.500ZM8.500 17h3M10 3v1.500",

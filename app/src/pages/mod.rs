@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod alerts;
+pub mod applications;
 pub mod audience;
 pub mod audiences;
 pub mod connect;
@@ -14,6 +15,7 @@ pub mod invitation;
 pub mod not_found;
 pub mod people;
 pub mod profile;
+pub mod review;
 pub mod runs;
 pub mod schedule;
 pub mod share;
@@ -40,6 +42,11 @@ fn may_share() -> bool {
 /// Whether the person may connect endpoints.
 pub(crate) fn may_connect() -> bool {
     use_context::<model::view::Actor>().is_some_and(|actor| actor.role >= model::view::Role::Admin)
+}
+
+/// Whether the person operates the installation.
+pub(crate) fn is_operator() -> bool {
+    use_context::<model::view::Actor>().is_some_and(|actor| actor.is_operator)
 }
 
 /// The id of an address, or "there is no such thing".

@@ -336,7 +336,9 @@ fn Content(
             (true, false) => "new segments only",
             (false, _) => "existing segments only",
         };
-        format!("{}; {segments}", words.join(", "))
+        let kept = delivery.member_lifetime_days;
+        let kept = kept.map(|days| format!("; forgets members after {days}\u{a0}days")).unwrap_or_default();
+        format!("{}; {segments}{kept}", words.join(", "))
     });
     view! {
         <dl class="facts">
