@@ -5,11 +5,15 @@
 //! and opens no connection to an endpoint.
 #![recursion_limit = "256"]
 
+pub mod answers;
+pub mod bundles;
 pub mod components;
 mod cookie;
 pub mod door;
 pub mod error;
 pub mod flash;
+#[cfg(feature = "hydrate")]
+mod letters;
 pub mod pages;
 pub mod phones;
 pub mod session;
@@ -24,13 +28,9 @@ use leptos_router::{
     path,
 };
 
+use bundles::{Account, Audiences, Door, Endpoints, Home, Mapping, Runs, Schedule, Shares, Sharing};
 use components::frame::Frame;
-use pages::{
-    account::AccountPage, audience::AudiencePage, audiences::AudiencesPage, connect::ConnectPage,
-    connect_application::ConnectApplicationPage, endpoint::EndpointPage, endpoints::EndpointsPage, home::HomePage,
-    not_found::NotFound, share_overview::ShareOverviewPage, shares::SharesPage, sign_in::SignInPage,
-    sign_up::SignUpPage,
-};
+use pages::not_found::NotFound;
 
 /// The document around the app, as the server sends it.
 pub fn shell(options: LeptosOptions) -> impl IntoView {
@@ -55,8 +55,8 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
     }
 }
 
-/// The app: every page and its address. All pages are rendered whole before they are sent, so that they can be read and used before the
-/// program has loaded.
+/// The app: every page and its address, and the bundle that brings it. All pages are rendered whole before they are sent, so that they can be read
+/// and used before the program has loaded.
 #[component]
 pub fn App() -> impl IntoView {
     provide_meta_context();
@@ -71,34 +71,34 @@ pub fn App() -> impl IntoView {
         <Title formatter=|title: String| if title.is_empty() { "Usher".to_owned() } else { format!("{title} · Usher") } />
         <Router>
             <Routes fallback=|| view! { <NotFound /> }>
-                <Route path=path!("/sign-in") view=SignInPage ssr=SsrMode::Async />
-                <Route path=path!("/sign-up") view=SignUpPage ssr=SsrMode::Async />
+                <Route path=path!("/sign-in") view=Door::SignInPage ssr=SsrMode::Async />
+                <Route path=path!("/sign-up") view=Door::SignUpPage ssr=SsrMode::Async />
                 <ParentRoute path=path!("") view=Frame ssr=SsrMode::Async>
-                    <Route path=path!("/") view=HomePage ssr=SsrMode::Async />
-                    <Route path=path!("/audiences") view=AudiencesPage ssr=SsrMode::Async />
-                    <Route path=path!("/audiences/:id") view=AudiencePage ssr=SsrMode::Async />
-                    <Route path=path!("/shares") view=SharesPage ssr=SsrMode::Async />
-                    <Route path=path!("/shares/:id") view=ShareOverviewPage ssr=SsrMode::Async />
-                    <Route path=path!("/templates") view=pages::templates::TemplatesPage ssr=SsrMode::Async />
-                    <Route path=path!("/shares/:id/audience") view=pages::share::AudienceStepPage ssr=SsrMode::Async />
-                    <Route path=path!("/shares/:id/versions") view=pages::share::VersionsPage ssr=SsrMode::Async />
-                    <Route path=path!("/shares/:id/templates") view=pages::share::ShareTemplatesPage ssr=SsrMode::Async />
-                    <Route path=path!("/shares/:id/changes") view=pages::share::ChangesPage ssr=SsrMode::Async />
-                    <Route path=path!("/endpoints/:id/share") view=pages::share::ShareToPage ssr=SsrMode::Async />
-                    <Route path=path!("/shares/:id/destination") view=pages::share::DestinationPage ssr=SsrMode::Async />
-                    <Route path=path!("/shares/:id/mapping") view=pages::share::MappingPage ssr=SsrMode::Async />
-                    <Route path=path!("/shares/:id/when") view=pages::share::WhenPage ssr=SsrMode::Async />
-                    <Route path=path!("/shares/:id/review") view=pages::share::ReviewPage ssr=SsrMode::Async />
-                    <Route path=path!("/schedule") view=pages::schedule::SchedulePage ssr=SsrMode::Async />
-                    <Route path=path!("/schedule/blackouts") view=pages::schedule::BlackoutsPage ssr=SsrMode::Async />
-                    <Route path=path!("/schedule/:share/:slot") view=pages::schedule::OccurrencePage ssr=SsrMode::Async />
-                    <Route path=path!("/runs") view=pages::runs::RunsPage ssr=SsrMode::Async />
-                    <Route path=path!("/runs/:id") view=pages::runs::RunPage ssr=SsrMode::Async />
-                    <Route path=path!("/endpoints") view=EndpointsPage ssr=SsrMode::Async />
-                    <Route path=path!("/endpoints/:id") view=EndpointPage ssr=SsrMode::Async />
-                    <Route path=path!("/connect") view=ConnectPage ssr=SsrMode::Async />
-                    <Route path=path!("/connect/:application") view=ConnectApplicationPage ssr=SsrMode::Async />
-                    <Route path=path!("/account") view=AccountPage ssr=SsrMode::Async />
+                    <Route path=path!("/") view=Home::HomePage ssr=SsrMode::Async />
+                    <Route path=path!("/audiences") view=Audiences::AudiencesPage ssr=SsrMode::Async />
+                    <Route path=path!("/audiences/:id") view=Audiences::AudiencePage ssr=SsrMode::Async />
+                    <Route path=path!("/shares") view=Shares::SharesPage ssr=SsrMode::Async />
+                    <Route path=path!("/shares/:id") view=Shares::ShareOverviewPage ssr=SsrMode::Async />
+                    <Route path=path!("/templates") view=Shares::TemplatesPage ssr=SsrMode::Async />
+                    <Route path=path!("/shares/:id/audience") view=Sharing::AudienceStepPage ssr=SsrMode::Async />
+                    <Route path=path!("/shares/:id/versions") view=Shares::VersionsPage ssr=SsrMode::Async />
+                    <Route path=path!("/shares/:id/templates") view=Shares::ShareTemplatesPage ssr=SsrMode::Async />
+                    <Route path=path!("/shares/:id/changes") view=Shares::ChangesPage ssr=SsrMode::Async />
+                    <Route path=path!("/endpoints/:id/share") view=Sharing::ShareToPage ssr=SsrMode::Async />
+                    <Route path=path!("/shares/:id/destination") view=Sharing::DestinationPage ssr=SsrMode::Async />
+                    <Route path=path!("/shares/:id/mapping") view=Mapping::MappingPage ssr=SsrMode::Async />
+                    <Route path=path!("/shares/:id/when") view=Sharing::WhenPage ssr=SsrMode::Async />
+                    <Route path=path!("/shares/:id/review") view=Sharing::ReviewPage ssr=SsrMode::Async />
+                    <Route path=path!("/schedule") view=Schedule::SchedulePage ssr=SsrMode::Async />
+                    <Route path=path!("/schedule/blackouts") view=Schedule::BlackoutsPage ssr=SsrMode::Async />
+                    <Route path=path!("/schedule/:share/:slot") view=Schedule::OccurrencePage ssr=SsrMode::Async />
+                    <Route path=path!("/runs") view=Runs::RunsPage ssr=SsrMode::Async />
+                    <Route path=path!("/runs/:id") view=Runs::RunPage ssr=SsrMode::Async />
+                    <Route path=path!("/endpoints") view=Endpoints::EndpointsPage ssr=SsrMode::Async />
+                    <Route path=path!("/endpoints/:id") view=Endpoints::EndpointPage ssr=SsrMode::Async />
+                    <Route path=path!("/connect") view=Endpoints::ConnectPage ssr=SsrMode::Async />
+                    <Route path=path!("/connect/:application") view=Endpoints::ConnectApplicationPage ssr=SsrMode::Async />
+                    <Route path=path!("/account") view=Account::AccountPage ssr=SsrMode::Async />
                 </ParentRoute>
             </Routes>
         </Router>
@@ -110,6 +110,10 @@ pub fn App() -> impl IntoView {
 #[wasm_bindgen::prelude::wasm_bindgen]
 pub async fn hydrate() {
     console_error_panic_hook::set_once();
+    letters::ask_the_browser();
+    if bundles::load_those_of_the_page().await.is_err() {
+        return;
+    }
     // What the server has rendered with the plans can't be taken over without them. Until then the page works as it does without the program.
     if phones::are_needed_at_once() {
         phones::ready().await;

@@ -10,6 +10,7 @@ pub mod error;
 pub mod field;
 pub mod id;
 pub mod lab;
+pub mod letter;
 pub mod mapping;
 pub mod phone;
 pub mod preset;

@@ -36,7 +36,7 @@ fn is_in_room(path: &str, room: &str) -> bool {
 /// The frame; pages are given the person who is signed in as context.
 #[component]
 pub fn Frame() -> impl IntoView {
-    let actor = Resource::new_blocking(|| (), |()| current_actor());
+    let actor = crate::answers::ask(|| (), |()| current_actor());
     view! {
         // The browser moves the focus along, which the router would not.
         <a class="skip-link" href="#main" rel="external">"Skip to the page"</a>

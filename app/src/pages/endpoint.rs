@@ -67,7 +67,7 @@ pub fn EndpointPage() -> impl IntoView {
     let action = ServerAction::<CheckEndpoint>::new();
     let live = Signal::derive(move || action.value().with(|value| value.as_ref()?.as_ref().err()?.hub().cloned()));
     let form = crate::flash::Form::new(move || format!("/endpoints/{}", id.get()), live);
-    let found = Resource::new_blocking(move || (id.get(), action.version().get()), |(id, _)| endpoint(id));
+    let found = crate::answers::ask(move || (id.get(), action.version().get()), |(id, _)| endpoint(id));
     let outcome = move || {
         action.value().with(|value| match value {
             Some(Ok(notice)) => Some(view! { <Done text=notice.clone() /> }),

@@ -43,7 +43,7 @@ pub fn syndication(producer: Option<Movement>, consumer: Option<Movement>) -> St
 /// The page.
 #[component]
 pub fn EndpointsPage() -> impl IntoView {
-    let found = Resource::new_blocking(|| (), |()| endpoints());
+    let found = crate::answers::ask(|| (), |()| endpoints());
     let may_connect = super::may_connect();
     view! {
         <PageHead title="Endpoints" lead="The applications that your account has connected.">

@@ -104,9 +104,9 @@ pub fn LinkRow(
 #[component]
 pub fn ShareOverviewPage() -> impl IntoView {
     let id = super::address_part("id");
-    let found = Resource::new_blocking(move || id.get(), share);
+    let found = crate::answers::ask(move || id.get(), share);
     let change = ServerAction::<ChangeSchedule>::new();
-    let schedule = Resource::new_blocking(move || (id.get(), change.version().get()), |(id, _)| schedule_of_share(id));
+    let schedule = crate::answers::ask(move || (id.get(), change.version().get()), |(id, _)| schedule_of_share(id));
     view! {
         <Suspense fallback=|| view! { <Skeleton /> }>
             {move || Suspend::new(async move {

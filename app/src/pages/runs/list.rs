@@ -45,8 +45,7 @@ pub fn RunsPage() -> impl IntoView {
         })
     };
     let beat = RwSignal::new(0_u32);
-    let found =
-        Resource::new_blocking(move || (asked(), beat.get()), |((text, state, page), _)| runs(text, state, page));
+    let found = crate::answers::ask(move || (asked(), beat.get()), |((text, state, page), _)| runs(text, state, page));
     // While something is under way the list looks again, every two seconds.
     Effect::new(move |_| {
         let active = found
