@@ -3,19 +3,16 @@
 //!
 //! Prints p50, p95 and p99 of each kind, over a warm index; what making the index costs; and what a refresh costs that finds nothing new.
 
+mod endpoint;
+
 use std::{path::PathBuf, sync::Arc, time::Instant};
 
 use anyhow::Context;
-use axum::{
-    Json, Router,
-    extract::{Query, State},
-    routing::get,
-};
 use clap::Parser;
 use hub::{Hub, HubSettings, store::SystemClock};
 use model::{
     catalogue::{AudienceQuery, AudienceSort, Freshness, IdentifierKind, SizeBand},
-    contract::{EndpointDescription, Movement, Page, ProducerSide, Segment, SegmentLabel},
+    contract::{Segment, SegmentLabel},
     field::{Field, FieldKind, FieldType},
     view::{Actor, Connect, SignUp},
 };
@@ -26,7 +23,6 @@ use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const ENDPOINTS: usize = 10;
-const KEY: &str = "a-key-for-the-bench-only";
 
 /// What to measure.
 #[derive(Parser)]
@@ -176,40 +172,6 @@ fn segments(endpoint: usize, many: usize) -> Vec<Segment> {
     made.into_iter().map(segment).collect()
 }
 
-#[derive(serde::Deserialize)]
-struct Listing {
-    limit: usize,
-    #[serde(default)]
-    cursor: usize,
-}
-
-async fn list(State(all): State<Arc<Vec<Segment>>>, Query(listing): Query<Listing>) -> Json<Page<Segment>> {
-    let end = (listing.cursor + listing.limit).min(all.len());
-    let items = all.get(listing.cursor..end).unwrap_or_default().to_vec();
-    Json(Page { items, next: (end < all.len()).then(|| end.to_string()) })
-}
-
-async fn describe() -> Json<EndpointDescription> {
-    Json(EndpointDescription {
-        name: "A producer".to_owned(),
-        description: None,
-        producer: Some(ProducerSide { movement: Movement::Pull }),
-        consumer: None,
-    })
-}
-
-async fn serve(endpoint: usize, many: usize) -> anyhow::Result<String> {
-    let router = Router::new()
-        .route("/v1/health", get(async || Json(serde_json::json!({ "status": "ok" }))))
-        .route("/v1/endpoint", get(describe))
-        .route("/v1/segments", get(list))
-        .with_state(Arc::new(segments(endpoint, many)));
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-    let url = format!("http://{}/", listener.local_addr()?);
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    Ok(url)
-}
-
 /// A slip of the finger in the middle of a word.
 fn slipped(word: &str, random: &mut StdRng) -> String {
     let mut letters: Vec<char> = word.chars().collect();
@@ -312,6 +274,7 @@ async fn main() -> anyhow::Result<()> {
             allowed_networks: vec!["127.0.0.1/32".parse()?],
             timeouts: hub::outbound::Timeouts::default(),
             exchange: hub::exchange::ExchangeSettings::default(),
+            scheduling: hub::sharing::SchedulingSettings::default(),
         })
     };
     let hub = Hub::open(settings()?, Arc::new(SystemClock)).await?;
@@ -329,8 +292,8 @@ async fn main() -> anyhow::Result<()> {
         let connect = Connect {
             application_id: "app_toolkit_endpoint".to_owned(),
             name: format!("Application {endpoint}"),
-            base_url: serve(endpoint, arguments.audiences / ENDPOINTS).await?,
-            authentication_key: KEY.to_owned(),
+            base_url: endpoint::serve(segments(endpoint, arguments.audiences / ENDPOINTS)).await?,
+            authentication_key: endpoint::KEY.to_owned(),
         };
         endpoints.push(hub.connect_endpoint(&actor, connect).await.context("connecting")?);
     }

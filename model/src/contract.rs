@@ -152,6 +152,9 @@ pub struct DeliveryOptions {
     /// Rows that it takes in a second, over all that is sent to it; as many as come when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rows_per_second: Option<u64>,
+    /// Days after which it forgets a member that was not sent again; it keeps them when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub member_lifetime_days: Option<u32>,
 }
 
 /// The side of an endpoint that offers audiences.

@@ -3,6 +3,7 @@
 //! Everything here is pure: no I/O, no clock, no async, no randomness. The browser's live preview and the server's pipeline run this
 //! same code, and the Toolkit speaks the contract through these types. What opens files, sockets or databases lives elsewhere.
 
+pub mod application;
 pub mod calendar;
 pub mod catalogue;
 pub mod contract;

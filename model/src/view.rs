@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    application::{Category, CredentialField, Credentials},
     catalogue::{AudienceChange, AudienceProfile, Correction, Facets, Marks, NothingFound, SizePoint, StaleSource},
     contract::{DeliveryOptions, Movement, SegmentLabel, Webhook},
     field::Field,
@@ -54,6 +55,9 @@ pub struct Actor {
     pub account_name: String,
     /// Their role in it.
     pub role: Role,
+    /// They are an operator of the installation, whatever they may do in the account.
+    #[serde(default)]
+    pub is_operator: bool,
 }
 
 /// How long an account keeps what is left of an ended run's rows.
@@ -87,8 +91,14 @@ pub struct ApplicationView {
     pub name: String,
     /// What it is.
     pub description: String,
-    /// CRM, mail, database ...
-    pub category: String,
+    /// The version that is connected.
+    pub version: u32,
+    /// What it is found under.
+    pub category: Category,
+    /// Its logo's digest, for [`crate::application::logo_path`].
+    pub logo: Option<String>,
+    /// Whom to ask about it.
+    pub support: Option<String>,
     /// How it offers audiences, if it does.
     pub producer: Option<Movement>,
     /// How it takes audiences, if it does.
@@ -97,7 +107,11 @@ pub struct ApplicationView {
     pub is_called: bool,
     /// The base URL to start the form with.
     pub default_base_url: Option<String>,
-    /// Where to find the authentication key, for the form.
+    /// How the account gives Usher what it calls the application with.
+    pub credentials: Credentials,
+    /// What the application needs besides.
+    pub credential_fields: Vec<CredentialField>,
+    /// Where to find the credentials, for the form.
     pub key_help: String,
     /// Endpoints of it in this account.
     pub endpoints: u32,

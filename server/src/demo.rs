@@ -46,6 +46,8 @@ pub(crate) async fn make(options: &DemoOptions, hub: &Hub) -> anyhow::Result<()>
         let made = connect(hub, &actor, application, url, key).await?;
         writeln!(out, "{application}: {}", if made { "connected" } else { "was connected already" })?;
     }
+    // So that applications can be reviewed, too.
+    hub.add_operator(EMAIL).await?;
     hub.close().await;
     writeln!(out, "Sign in as {EMAIL} with the password {PASSWORD}")?;
     Ok(())

@@ -6,6 +6,7 @@
 #![recursion_limit = "256"]
 
 mod api;
+mod applications;
 mod calendar;
 mod demo;
 mod endpoint_key;
@@ -14,6 +15,7 @@ mod health;
 mod log;
 mod master_key;
 mod memory;
+mod operator;
 mod receipts;
 mod repair;
 mod requests;
@@ -54,6 +56,13 @@ enum Command {
         #[command(flatten)]
         hub: HubOptions,
     },
+    /// Say who operates this installation: reviews applications, and sees no audience data
+    Operator {
+        #[command(subcommand)]
+        action: operator::Action,
+        #[command(flatten)]
+        hub: HubOptions,
+    },
     /// Tell whether a receipt is as this installation wrote it
     VerifyReceipt {
         #[command(flatten)]
@@ -90,6 +99,7 @@ async fn run(line: CommandLine) -> anyhow::Result<()> {
             writeln!(std::io::stdout(), "The database is up to date.")?;
             Ok(())
         }
+        Command::Operator { action, hub } => operator::run(&action, &hub.open().await?).await,
         Command::VerifyReceipt { verify } => receipts::verify(&verify),
         Command::Demo { demo, hub } => demo::make(&demo, &hub.open().await?).await,
     }

@@ -32,7 +32,7 @@ use tower_http::{
 use tower_sessions::Session;
 
 use crate::{
-    api, calendar, endpoint_key, events, health, receipts, repair, requests, run_files, security, sessions,
+    api, applications, calendar, endpoint_key, events, health, receipts, repair, requests, run_files, security, sessions,
     settings::ServeOptions,
 };
 
@@ -109,6 +109,8 @@ fn uploads() -> Router<AppState> {
     Router::new()
         .route("/runs/{id}/repair", post(repair::repair))
         .route("/schedule/blackouts/file", post(calendar::read_holidays))
+        .route("/applications/{id}/logo", post(applications::set_logo))
+        .route("/applications/{id}/fields-file", post(applications::read_fields))
         .layer(DefaultBodyLimit::disable())
 }
 
@@ -134,6 +136,7 @@ fn people(state: &AppState) -> Router<AppState> {
         .route("/schedule/address", post(calendar::make_address))
         .route("/endpoints/{id}/key", post(endpoint_key::make))
         .route("/endpoints/{id}/webhook-secret", post(endpoint_key::make_webhook_secret))
+        .route("/logos/{file}", get(applications::logo))
         .route("/sign-out", post(sign_out))
         .leptos_routes_with_context(state, generate_route_list(app::App), context.clone(), shell)
         .fallback(leptos_axum::file_and_error_handler_with_context::<AppState, _>(context, page))

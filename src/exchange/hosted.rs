@@ -12,7 +12,7 @@ use model::{
         StatusReport,
     },
     error::HubError,
-    id::{JobId, RunId},
+    id::{AccountId, EndpointId, JobId, RunId},
     rows::{RawRow, RowError, RowReader},
 };
 use sha2::{Digest, Sha256};
@@ -195,6 +195,26 @@ impl Hub {
             }
             let _either = tokio::time::timeout(left.min(LOOK_EVERY), changed).await;
         }
+    }
+
+    /// How many jobs an endpoint that sends (`export`) or fetches by itself has brought to a good end.
+    pub(crate) async fn jobs_done(
+        &self,
+        account_id: &AccountId,
+        endpoint_id: &EndpointId,
+        export: bool,
+    ) -> Result<u64> {
+        let category = if export { JobCategory::SegmentExport } else { JobCategory::SegmentImport };
+        let sql = "select count(*) as jobs from job where account_id = $1 and endpoint_id = $2 and category = $3
+            and status in ('COMPLETE', 'COMPLETE_WITH_REJECTS')";
+        let row = sqlx::query(sql)
+            .bind(account_id.as_str())
+            .bind(endpoint_id.as_str())
+            .bind(jobs::word(category))
+            .fetch_one(self.database().reader())
+            .await
+            .map_err(internal)?;
+        Ok(row.try_get::<i64, _>("jobs").map_err(internal)?.try_into().unwrap_or_default())
     }
 
     /// `GET /v1/jobs/{jobId}`. Waits up to `wait` for its status to change.

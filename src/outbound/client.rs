@@ -25,7 +25,7 @@ use reqwest::{
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use super::{AddressGuard, CallError};
+use super::{AddressGuard, CallError, ContractUrls};
 
 /// Bytes of a JSON answer at most.
 const MAX_ANSWER_BYTES: usize = 8 * 1024 * 1024;
@@ -79,12 +79,17 @@ impl Outbound {
 
     /// A client for the endpoint whose contract paths stand below `base_url`, called with this authentication key.
     pub fn endpoint(&self, base_url: Url, key: &str) -> Result<EndpointClient, CallError> {
-        self.guard.check_literal(&base_url).map_err(|_| CallError::AddressNotAllowed)?;
+        self.endpoint_at(ContractUrls::below(base_url), key)
+    }
+
+    /// The same for an endpoint that answers at several addresses.
+    pub fn endpoint_at(&self, urls: ContractUrls, key: &str) -> Result<EndpointClient, CallError> {
+        urls.check(&self.guard)?;
         let mut authorization = HeaderValue::from_str(&format!("Bearer {key}")).map_err(|_| CallError::Nonsense {
             what: "the authentication key has characters that can't be sent".to_owned(),
         })?;
         authorization.set_sensitive(true);
-        Ok(EndpointClient { outbound: self.clone(), base_url, authorization, key: SecretKey(key.into()) })
+        Ok(EndpointClient { outbound: self.clone(), urls, authorization, key: SecretKey(key.into()) })
     }
 }
 
@@ -110,7 +115,7 @@ impl Side {
 #[derive(Debug, Clone)]
 pub struct EndpointClient {
     outbound: Outbound,
-    base_url: Url,
+    urls: ContractUrls,
     authorization: HeaderValue,
     key: SecretKey,
 }
@@ -271,11 +276,7 @@ impl EndpointClient {
     }
 
     fn url(&self, path: &[&str]) -> Url {
-        let mut url = self.base_url.clone();
-        if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty().extend(path);
-        }
-        url
+        self.urls.of(path)
     }
 
     fn request(&self, method: Method, path: &[&str]) -> RequestBuilder {

@@ -6,9 +6,13 @@
 mod address;
 mod client;
 mod error;
+mod probe;
+mod urls;
 mod webhook;
 
 pub use address::AddressGuard;
 pub use client::{DataStream, EndpointClient, Outbound, Side, Timeouts};
 pub use error::CallError;
+pub use probe::{Ask, Probe, Reply};
+pub use urls::ContractUrls;
 pub use webhook::WebhookSecret;

@@ -26,7 +26,10 @@ pub(super) async fn test(
     let mut steps = Steps::default();
     let client = steps
         .take("Reach it", async {
-            let client = outbound.endpoint(base_url.clone(), key).map_err(|error| sentence(&error))?;
+            let client = {
+                let urls = application.urls(base_url.clone(), &[]).map_err(|error| error.to_string())?;
+                outbound.endpoint_at(urls, key).map_err(|error| sentence(&error))?
+            };
             let answer = well(&client).await?;
             Ok((client, answer.to_owned()))
         })
@@ -45,7 +48,7 @@ pub(super) async fn test(
         .await;
     let segments = description.as_ref().zip(client.as_ref());
     let name = "List its audiences";
-    let listed = match (&description, application.producer, application.consumer) {
+    let listed = match (&description, application.definition.producer, application.definition.consumer) {
         (Some(description), ..) if description.producer.is_none() => {
             let lists = description.consumer.as_ref().is_some_and(|consumer| consumer.delivery.existing_segment);
             if lists { steps.after(segments, "Say which segments it has", list).await } else { Some(()) }

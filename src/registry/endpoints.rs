@@ -26,7 +26,8 @@ const LONGEST_TEXT: usize = 2000;
 const NOTE_SUCCESS_EVERY_MS: i64 = 10_000;
 
 const SELECT: &str =
-    "select e.*, a.definition from endpoint e join application a on a.id = e.application_id where e.account_id = $1";
+    "select e.*, v.definition from endpoint e
+        join application_version v on v.application_id = e.application_id and v.version = e.application_version where e.account_id = $1";
 
 /// An endpoint as other rooms need it: who it is and what it said of itself.
 #[derive(Debug, Clone, PartialEq)]
@@ -76,7 +77,8 @@ impl Hub {
         require(actor, Role::Admin)?;
         let parsed = self.parse(form).await?;
         let Some(address) = parsed.address else {
-            let message = format!("{} calls Usher; there is nothing to try before it does.", parsed.application.name);
+            let message =
+                format!("{} calls Usher; there is nothing to try before it does.", parsed.application.definition.name);
             return Err(HubError::Conflict { message });
         };
         let (report, _) = connection::test(self.outbound(), &parsed.application, &address.base_url, &address.key).await;
@@ -101,12 +103,13 @@ impl Hub {
             .map(|address| self.sealing().seal(address.key.as_bytes(), &credential_context(&id)));
         let text = serde_json::to_string(&description).map_err(internal)?;
         let now = self.now_ms();
-        let sql = "insert into endpoint (id, account_id, application_id, name, base_url, credential, description, last_success_at, created_at)
-            values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+        let sql = "insert into endpoint (id, account_id, application_id, application_version, name, base_url, credential, description, last_success_at, created_at)
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
         let inserted = sqlx::query(sql)
             .bind(id.as_str())
             .bind(actor.account_id.as_str())
             .bind(parsed.application.id.as_str())
+            .bind(i64::from(parsed.application.version))
             .bind(parsed.name.as_str())
             .bind(parsed.address.as_ref().map(|address| address.base_url.to_string()))
             .bind(sealed)
@@ -147,7 +150,7 @@ impl Hub {
 
     async fn parse(&self, form: &Connect) -> Result<Parsed> {
         let id = form.application_id.parse::<ApplicationId>().map_err(|_| HubError::not_found("application"))?;
-        parse(form, self.application_definition(&id).await?)
+        parse(form, self.connectable_application(&id).await?)
     }
 
     /// The account's endpoints, by name.
@@ -171,7 +174,7 @@ impl Hub {
         Ok(EndpointView {
             summary: summary(&row, counts.get(id).copied().unwrap_or(0)),
             description: row.endpoint.description.description.clone(),
-            calls_usher: row.application.calls_usher(),
+            calls_usher: row.application.definition.calls_usher(),
             has_endpoint_key: row.has_key,
             webhook: self.webhook_of(&actor.account_id, id).await?,
             base_url: row.base_url,
@@ -238,7 +241,9 @@ impl Hub {
 
     /// A client for one of the account's endpoints.
     pub(crate) async fn endpoint_client(&self, account_id: &AccountId, id: &EndpointId) -> Result<EndpointClient> {
-        let sql = "select name, base_url, credential from endpoint where id = $1 and account_id = $2";
+        let sql = "select e.name, e.base_url, e.credential, e.application_id, e.application_version, v.definition from endpoint e
+            join application_version v on v.application_id = e.application_id and v.version = e.application_version
+            where e.id = $1 and e.account_id = $2";
         let row =
             sqlx::query(sql).bind(id.as_str()).bind(account_id.as_str()).fetch_optional(self.database().reader()).await;
         let row = row.map_err(internal)?.ok_or_else(|| HubError::not_found("endpoint"))?;
@@ -251,8 +256,9 @@ impl Hub {
         let key = self.sealing().open(&sealed, &credential_context(id)).map_err(internal)?;
         let key = String::from_utf8(key).map_err(internal)?;
         let base_url = Url::parse(&base_url).map_err(internal)?;
+        let application = Application::of_row(&row).map_err(internal)?;
         self.outbound()
-            .endpoint(base_url, &key)
+            .endpoint_at(application.urls(base_url, &[])?, &key)
             .map_err(|error| HubError::Endpoint { message: connection::sentence(&error) })
     }
 
@@ -388,8 +394,7 @@ pub(crate) fn undecodable(error: impl std::error::Error + Send + Sync + 'static)
 }
 
 fn endpoint_row(row: &AnyRow) -> std::result::Result<EndpointRow, StoreError> {
-    let application: Application =
-        serde_json::from_str(&row.try_get::<String, _>("definition")?).map_err(undecodable)?;
+    let application = Application::of_row(row)?;
     let succeeded: Option<i64> = row.try_get("last_success_at")?;
     let failed: Option<i64> = row.try_get("last_failure_at")?;
     let failure: Option<String> = row.try_get("last_failure")?;
@@ -403,7 +408,7 @@ fn endpoint_row(row: &AnyRow) -> std::result::Result<EndpointRow, StoreError> {
             id: parsed_id(row, "id")?,
             name: row.try_get("name")?,
             application_id: application.id.clone(),
-            application: application.name.clone(),
+            application: application.definition.name.clone(),
             description: serde_json::from_str(&row.try_get::<String, _>("description")?).map_err(undecodable)?,
             health,
         },
@@ -441,7 +446,7 @@ fn parse(form: &Connect, application: Application) -> Result<Parsed> {
     } else if name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control) {
         problems.push(FieldProblem::new("name", format!("Use at most {LONGEST_NAME} ordinary characters.")));
     }
-    if !application.is_called() {
+    if !application.definition.is_called() {
         return if problems.is_empty() {
             Ok(Parsed { application, name: name.to_owned(), address: None })
         } else {
@@ -489,7 +494,7 @@ pub(super) fn check_description(description: &EndpointDescription) -> Result<()>
     Err(HubError::Invalid { problems: vec![problem] })
 }
 
-fn parse_base_url(text: &str) -> std::result::Result<Url, String> {
+pub(super) fn parse_base_url(text: &str) -> std::result::Result<Url, String> {
     let text = text.trim();
     if text.is_empty() {
         return Err("Enter the address of the application, for instance https://crm.example.org/usher/.".to_owned());

@@ -6,12 +6,14 @@ mod applications;
 mod connection;
 mod endpoints;
 mod keys;
+mod operators;
 mod password;
 mod people;
 mod repeats;
 mod sessions;
 mod slow_down;
 
+pub use applications::{LARGEST_FIELDS_FILE, LARGEST_LOGO};
 pub use endpoints::ConnectedEndpoint;
 pub(crate) use endpoints::{parsed_id, undecodable};
 pub use keys::EndpointActor;
@@ -22,6 +24,12 @@ use model::{
     error::HubError,
     view::{Actor, Role},
 };
+
+/// Lets pass who operates the installation.
+pub(crate) fn require_operator(actor: &Actor) -> crate::hub::Result<()> {
+    // Who may not review is not told what there is to review.
+    if actor.is_operator { Ok(()) } else { Err(HubError::not_found("page")) }
+}
 
 /// Lets pass who has at least this role in the account.
 pub(crate) fn require(actor: &Actor, role: Role) -> crate::hub::Result<()> {

@@ -60,6 +60,7 @@ impl Hub {
             account_id: new_id(AccountId::PREFIX),
             account_name: account_name.to_owned(),
             role: Role::Admin,
+            is_operator: false,
         };
         match self.insert_account(&actor, &password_hash).await {
             Ok(()) => Ok(actor),
@@ -149,7 +150,8 @@ impl Hub {
         user_id: &UserId,
         account_id: Option<&AccountId>,
     ) -> std::result::Result<Option<Actor>, StoreError> {
-        let sql = "select u.name as user_name, u.email, a.id as account_id, a.name as account_name, m.role
+        let sql = "select u.name as user_name, u.email, a.id as account_id, a.name as account_name, m.role,
+                u.operator_since
             from membership m join app_user u on u.id = m.user_id join account a on a.id = m.account_id
             where m.user_id = $1 and (m.account_id = $2 or $3 = 1) order by m.created_at, a.id limit 1";
         let row = sqlx::query(sql)
@@ -167,6 +169,7 @@ impl Hub {
             account_id: account_id.parse().map_err(|error| StoreError::Sqlx(sqlx::Error::Decode(Box::new(error))))?,
             account_name: row.try_get("account_name")?,
             role: Role::parse(&role).unwrap_or(Role::Viewer),
+            is_operator: row.try_get::<Option<i64>, _>("operator_since")?.is_some(),
         }))
     }
 
@@ -181,6 +184,6 @@ impl Hub {
     }
 }
 
-fn folded_email(text: &str) -> String {
+pub(super) fn folded_email(text: &str) -> String {
     text.trim().to_lowercase()
 }

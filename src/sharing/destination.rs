@@ -41,6 +41,7 @@ impl Hub {
             existing_segment: false,
             rows_per_part: None,
             rows_per_second: None,
+            member_lifetime_days: None,
         };
         let mut choices: Vec<DestinationChoice> = endpoints
             .into_iter()

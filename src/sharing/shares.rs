@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use model::{
     contract::MAX_COLUMNS,
     error::{FieldProblem, HubError},
-    id::{AccountId, AudienceId, EndpointId, ShareId},
+    id::{AccountId, ApplicationId, AudienceId, EndpointId, ShareId},
     mapping::{BothFields, MOST_JOINED, Mapping, Source},
     run::{Duplicates, Mode, ShrinkLimit},
     transform::Transform,
@@ -221,6 +221,15 @@ impl Hub {
             names.entry(id).or_default().push(row.try_get("name").map_err(internal)?);
         }
         Ok(names)
+    }
+
+    /// How many shares there are from or to endpoints of an application, in all accounts.
+    pub(crate) async fn shares_with_application(&self, id: &ApplicationId) -> Result<u64> {
+        let sql = "select count(*) as shares from share s join audience a on a.id = s.audience_id
+            where a.endpoint_id in (select id from endpoint where application_id = $1)
+                or s.destination_endpoint_id in (select id from endpoint where application_id = $1)";
+        let row = sqlx::query(sql).bind(id.as_str()).fetch_one(self.database().reader()).await.map_err(internal)?;
+        Ok(row.try_get::<i64, _>("shares").map_err(internal)?.try_into().unwrap_or_default())
     }
 
     /// A share, with everything that its pages show.

@@ -74,6 +74,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0013_schedules", include_str!("migrations/0013_schedules.sql")),
     ("0014_values_shown", include_str!("migrations/0014_values_shown.sql")),
     ("0015_calendar", include_str!("migrations/0015_calendar.sql")),
+    ("0018_applications", include_str!("migrations/0018_applications.sql")),
 ];
 
 /// How long a statement waits while somebody else has the database locked: a backup, a person with a shell.

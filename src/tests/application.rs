@@ -92,6 +92,7 @@ impl Application {
                     existing_segment: true,
                     rows_per_part: None,
                     rows_per_second: None,
+                    member_lifetime_days: None,
                 },
                 fields: taken,
             }),

@@ -1,6 +1,7 @@
 //! Tests of the rooms around the exchange, through the hub's handle: on both databases, with an application on a real socket.
 
 mod application;
+mod applications;
 mod calls;
 mod catalogue;
 mod connecting;

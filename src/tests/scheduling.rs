@@ -376,7 +376,8 @@ async fn a_share_that_can_not_be_shared_any_more_says_so_at_its_slot() {
         ready.at(NOON).await;
         assert!(ready.runs(&share).await.is_empty());
         let reason = ready.schedule(&share).await.passed[0].reason.clone();
-        assert_eq!(reason.as_deref(), Some("The mapping does not fit the fields any more. Mend it, and share again."));
+        let expected = "The share is held until somebody has looked at it: Its mapping is incomplete: email";
+        assert_eq!(reason.as_deref(), Some(expected));
     }
 }
 

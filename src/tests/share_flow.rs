@@ -417,6 +417,7 @@ async fn destinations_that_can_not_take_an_audience_say_why() {
             existing_segment: false,
             rows_per_part: None,
             rows_per_second: None,
+            member_lifetime_days: None,
         };
         scene.change(&stage, move |says| says.description.consumer.as_mut().expect("takes").delivery = nothing).await;
         assert!(reason().await.is_some_and(|why| why.contains("no segment")));

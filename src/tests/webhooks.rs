@@ -148,6 +148,7 @@ impl Shop {
                     existing_segment: true,
                     rows_per_part: None,
                     rows_per_second: None,
+                    member_lifetime_days: None,
                 },
                 fields: vec![email()],
             }),

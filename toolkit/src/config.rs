@@ -831,6 +831,7 @@ fn consumer(raw: RawConsumer, store: &Store) -> Result<ConsumerConfig, ConfigErr
             existing_segment: raw.existing_segment,
             rows_per_part: Some(raw.rows_per_part),
             rows_per_second: raw.rows_per_second,
+            member_lifetime_days: None,
         },
     })
 }

@@ -39,7 +39,7 @@ pub fn ConnectPage() -> impl IntoView {
                         let cards: Vec<_> = applications
                             .into_iter()
                             .filter(|application| {
-                                format!("{} {} {}", application.name, application.description, application.category)
+                                format!("{} {} {}", application.name, application.description, application.category.label())
                                     .to_lowercase()
                                     .contains(wanted.trim())
                             })
@@ -67,7 +67,7 @@ fn Card(application: ApplicationView) -> impl IntoView {
     };
     view! {
         <li class="card">
-            <p class="soft">{application.category}</p>
+            <p class="soft">{application.category.label()}</p>
             <h2><a href=format!("/connect/{}", application.id)>{application.name}</a></h2>
             <p>{application.description}</p>
             <p class="soft">{syndication(application.producer, application.consumer)}</p>

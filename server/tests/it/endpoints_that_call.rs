@@ -43,6 +43,7 @@ fn description(name: &str) -> EndpointDescription {
                 existing_segment: true,
                 rows_per_part: Some(3),
                 rows_per_second: None,
+                member_lifetime_days: None,
             },
             fields: vec![field("email", FieldType::Email)],
         }),

@@ -226,8 +226,8 @@ pub struct Endpoints {
     pub beacon: Process,
 }
 
-const HARBOR_KEY: &str = "a-key-of-harbor-for-tests";
-const BEACON_KEY: &str = "a-key-of-beacon-for-tests";
+pub const HARBOR_KEY: &str = "a-key-of-harbor-for-tests";
+pub const BEACON_KEY: &str = "a-key-of-beacon-for-tests";
 pub const DEMO_EMAIL: &str = "ada@usher.example";
 pub const DEMO_PASSWORD: &str = "northwind-demo-only";
 

@@ -20,4 +20,5 @@ mod restarts;
 mod runs;
 mod schemathesis;
 mod sessions;
+mod test_drives;
 mod webhooks;

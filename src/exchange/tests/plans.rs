@@ -47,6 +47,7 @@ pub(super) fn plan(source: &EndpointId, destination: &EndpointId, mode: Mode) ->
                 existing_segment: true,
                 rows_per_part: None,
                 rows_per_second: None,
+                member_lifetime_days: None,
             },
         },
         mapping: Mapping { links: vec![as_is("email"), as_is("name")] },

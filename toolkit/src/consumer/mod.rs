@@ -494,6 +494,7 @@ mod tests {
                 existing_segment: true,
                 rows_per_part: None,
                 rows_per_second: None,
+                member_lifetime_days: None,
             },
         };
         Consumer::open(config, place).unwrap()
