@@ -13,6 +13,7 @@ pub mod error;
 pub mod field;
 pub mod id;
 pub mod lab;
+pub mod letter;
 pub mod mapping;
 pub mod mask;
 pub mod people;

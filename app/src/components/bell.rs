@@ -45,7 +45,7 @@ pub fn Bell(
 ) -> impl IntoView {
     let location = use_location();
     let path = location.pathname;
-    let unread = Resource::new_blocking(move || (path.get(), beat.count().get()), |_| unread_alerts());
+    let unread = crate::answers::ask(move || (path.get(), beat.count().get()), |_| unread_alerts());
     Effect::new(move |before: Option<()>| {
         if before.is_none()
             && let Ok(handle) = set_interval_with_handle(move || beat.ring(), LOOK_EVERY)

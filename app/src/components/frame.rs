@@ -48,7 +48,7 @@ fn is_in_room(path: &str, room: &str) -> bool {
 /// The frame; pages are given the person who is signed in as context.
 #[component]
 pub fn Frame() -> impl IntoView {
-    let here = Resource::new_blocking(|| (), |()| who_is_here());
+    let here = crate::answers::ask(|| (), |()| who_is_here());
     view! {
         // The browser moves the focus along, which the router would not.
         <a class="skip-link" href="#main" rel="external">"Skip to the page"</a>

@@ -68,7 +68,7 @@ pub fn AccountPage() -> impl IntoView {
         let before = before.copied().unwrap_or_default();
         action.value().with(|value| if matches!(value, Some(Ok(_))) { before + 1 } else { before })
     });
-    let policy = Resource::new_blocking(move || saved.get(), |_| retention());
+    let policy = crate::answers::ask(move || saved.get(), |_| retention());
     let done = move || {
         action.value().with(|value| match value {
             Some(Ok(notice)) => Some(view! { <Done text=notice.clone() /> }),

@@ -20,7 +20,7 @@ pub async fn applications() -> Result<Vec<ApplicationView>, AppError> {
 /// The page.
 #[component]
 pub fn ConnectPage() -> impl IntoView {
-    let found = Resource::new_blocking(|| (), |()| applications());
+    let found = crate::answers::ask(|| (), |()| applications());
     let query = use_query_map();
     let text = move || query.with(|query| query.get("q").unwrap_or_default());
     let initial = untrack(text);

@@ -28,7 +28,7 @@ pub async fn home() -> Result<HomeView, AppError> {
 /// The page.
 #[component]
 pub fn HomePage() -> impl IntoView {
-    let home = Resource::new_blocking(|| (), |()| home());
+    let home = crate::answers::ask(|| (), |()| home());
     let may_connect = super::may_connect();
     view! {
         <PageHead title="Home">

@@ -121,7 +121,7 @@ const FIELDS: &[(&str, &str)] = &[("user_name", "Your name"), ("email", "E-mail 
 pub fn InvitationPage() -> impl IntoView {
     let token = super::address_part("token");
     let form = Form::new(|| FLASH.to_owned(), Signal::stored(None));
-    let found = Resource::new_blocking(move || token.get(), invitation);
+    let found = crate::answers::ask(move || token.get(), invitation);
     let query = use_query_map();
     view! {
         <Title text="Invitation" />

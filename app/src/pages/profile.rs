@@ -69,7 +69,7 @@ const FIELDS: &[(&str, &str)] = &[
 #[component]
 pub fn ProfilePage() -> impl IntoView {
     let form = Form::new(|| PATH.to_owned(), Signal::stored(None));
-    let here = Resource::new_blocking(|| (), |()| who_is_here());
+    let here = crate::answers::ask(|| (), |()| who_is_here());
     view! {
         <PageHead title="Your profile" lead="The same in every account that you are in." />
         <Suspense fallback=|| view! { <Skeleton /> }>

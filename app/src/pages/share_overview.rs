@@ -106,10 +106,10 @@ pub fn LinkRow(
 #[component]
 pub fn ShareOverviewPage() -> impl IntoView {
     let id = super::address_part("id");
-    let found = Resource::new_blocking(move || id.get(), share);
+    let found = crate::answers::ask(move || id.get(), share);
     let change = ServerAction::<ChangeSchedule>::new();
-    let schedule = Resource::new_blocking(move || (id.get(), change.version().get()), |(id, _)| schedule_of_share(id));
-    let alerts = Resource::new_blocking(move || id.get(), share_alerts);
+    let schedule = crate::answers::ask(move || (id.get(), change.version().get()), |(id, _)| schedule_of_share(id));
+    let alerts = crate::answers::ask(move || id.get(), share_alerts);
     view! {
         <Suspense fallback=|| view! { <Skeleton /> }>
             {move || Suspend::new(async move {

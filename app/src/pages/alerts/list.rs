@@ -51,8 +51,7 @@ pub async fn read_alerts(until: i64) -> Result<(), AppError> {
 pub fn AlertsPage() -> impl IntoView {
     let read = ServerAction::<ReadAlerts>::new();
     let beat = use_context::<BellBeat>();
-    let found =
-        Resource::new_blocking(move || (read.version().get(), beat.map(|beat| beat.count().get())), |_| alerts());
+    let found = crate::answers::ask(move || (read.version().get(), beat.map(|beat| beat.count().get())), |_| alerts());
     // The bell counts anew.
     Effect::new(move |before: Option<usize>| {
         let version = read.version().get();

@@ -175,7 +175,7 @@ pub fn AlertSettingsPage() -> impl IntoView {
         let before = before.copied().unwrap_or_default();
         latest.with(|latest| if matches!(latest, Some(Ok(_))) { before + 1 } else { before })
     });
-    let found = Resource::new_blocking(move || (taken.get(), beat.get()), |_| alert_settings());
+    let found = crate::answers::ask(move || (taken.get(), beat.get()), |_| alert_settings());
     // While a message is on its way for the first time, the log looks again every second.
     Effect::new(move |_| {
         let is_under_way = found.get().is_some_and(|found| {

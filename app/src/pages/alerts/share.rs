@@ -108,7 +108,7 @@ pub fn ShareAlertsPage() -> impl IntoView {
         let before = before.copied().unwrap_or_default();
         action.value().with(|value| if matches!(value, Some(Ok(_))) { before + 1 } else { before })
     });
-    let found = Resource::new_blocking(move || (id.get(), taken.get()), |(id, _)| share_alerts(id));
+    let found = crate::answers::ask(move || (id.get(), taken.get()), |(id, _)| share_alerts(id));
     let done = move || {
         action.value().with(|value| match value {
             Some(Ok(notice)) => Some(view! { <Done text=notice.clone() /> }),

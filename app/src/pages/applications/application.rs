@@ -70,7 +70,7 @@ pub async fn move_application(id: String, #[server(default)] what: String) -> Re
 #[component]
 pub fn ApplicationPage() -> impl IntoView {
     let id = address_part("id");
-    let found = Resource::new_blocking(move || id.get(), page_of_application);
+    let found = crate::answers::ask(move || id.get(), page_of_application);
     let form = Form::new(move || format!("/applications/{}", id.get()), Signal::derive(|| None));
     view! {
         <Suspense fallback=|| view! { <Skeleton /> }>

@@ -44,7 +44,7 @@ pub async fn begin_application(#[server(default)] name: String) -> Result<(), Ap
 /// The page.
 #[component]
 pub fn ApplicationsPage() -> impl IntoView {
-    let found = Resource::new_blocking(|| (), |()| own_applications());
+    let found = crate::answers::ask(|| (), |()| own_applications());
     let form = Form::new(|| PATH.to_owned(), Signal::derive(|| None));
     let may_change = crate::pages::may_connect();
     view! {

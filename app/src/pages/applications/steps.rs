@@ -159,7 +159,7 @@ pub(super) fn step_page(
     body: Body,
 ) -> AnyView {
     let id = address_part("id");
-    let draft = Resource::new_blocking(move || id.get(), draft_of_application);
+    let draft = crate::answers::ask(move || id.get(), draft_of_application);
     let form = Form::new(move || step.path(&id.get()), Signal::derive(|| None));
     view! {
         <Suspense fallback=|| view! { <Skeleton /> }>

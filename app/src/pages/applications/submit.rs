@@ -51,7 +51,7 @@ pub fn SubmitPage() -> impl IntoView {
 
 fn body(draft: ApplicationDraft, form: FormState) -> AnyView {
     let id = draft.id.to_string();
-    let page = Resource::new_blocking(move || id.clone(), page_of_application);
+    let page = crate::answers::ask(move || id.clone(), page_of_application);
     view! {
         <Missing draft=draft.clone() />
         <SubmitForm draft form />

@@ -86,7 +86,7 @@ pub async fn endpoint_segments(id: String) -> Result<Vec<ExistingSegment>, AppEr
 }
 
 /// What was asked of the destination's segments; nothing when they were not asked for.
-type Segments = Resource<Option<Result<Vec<ExistingSegment>, AppError>>>;
+type Segments = crate::answers::Answer<Option<Result<Vec<ExistingSegment>, AppError>>>;
 
 /// The page.
 #[component]
@@ -104,16 +104,16 @@ pub fn EndpointPage() -> impl IntoView {
     let form = crate::flash::Form::new(move || format!("/endpoints/{}", id.get()), live);
     let looked = RwSignal::new(0_u32);
     let waiting = waiting::wait(id, looked);
-    let found = Resource::new_blocking(
+    let found = crate::answers::ask(
         move || (id.get(), check.version().get(), change.version().get(), looked.get()),
         |(id, ..)| endpoint(id),
     );
-    let segments = Resource::new_blocking(
+    let segments = crate::answers::ask(
         move || (id.get(), asked.get()),
         async |(id, asked)| if asked { Some(endpoint_segments(id).await) } else { None },
     );
     let note = ServerAction::<NoteCredentialEnd>::new();
-    let ends = Resource::new_blocking(move || (id.get(), note.version().get()), |(id, _)| credential_end(id));
+    let ends = crate::answers::ask(move || (id.get(), note.version().get()), |(id, _)| credential_end(id));
     let outcome = move || {
         let done =
             |value: &Option<Result<String, AppError>>| value.as_ref().and_then(|value| value.as_ref().ok().cloned());

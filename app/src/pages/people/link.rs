@@ -37,7 +37,7 @@ pub async fn invitation_link(invitation_id: String) -> Result<SentLink, AppError
 #[component]
 pub fn InvitationLinkPage() -> impl IntoView {
     let id = crate::pages::address_part("id");
-    let found = Resource::new_blocking(move || id.get(), invitation_link);
+    let found = crate::answers::ask(move || id.get(), invitation_link);
     view! {
         <Suspense fallback=|| view! { <Skeleton /> }>
             {move || Suspend::new(async move {

@@ -113,7 +113,7 @@ async fn told(result: Result<(), model::error::HubError>, done: &str) -> Result<
 #[component]
 pub fn PeoplePage() -> impl IntoView {
     let form = Form::new(|| PATH.to_owned(), Signal::stored(None));
-    let found = Resource::new_blocking(|| (), |()| people());
+    let found = crate::answers::ask(|| (), |()| people());
     view! {
         <PageHead title="People" lead="Who is in this account, and what they may do." />
         <Suspense fallback=|| view! { <Skeleton /> }>

@@ -97,7 +97,7 @@ pub async fn decide_application(
 #[component]
 pub fn ReviewApplicationPage() -> impl IntoView {
     let id = address_part("id");
-    let found = Resource::new_blocking(move || id.get(), review_page);
+    let found = crate::answers::ask(move || id.get(), review_page);
     let form = Form::new(move || format!("/review/{}", id.get()), Signal::derive(|| None));
     view! {
         <Suspense fallback=|| view! { <Skeleton /> }>

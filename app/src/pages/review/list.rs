@@ -27,7 +27,7 @@ pub async fn applications_to_review() -> Result<Vec<ApplicationEntry>, AppError>
 /// The page.
 #[component]
 pub fn ReviewPage() -> impl IntoView {
-    let found = Resource::new_blocking(|| (), |()| applications_to_review());
+    let found = crate::answers::ask(|| (), |()| applications_to_review());
     let form = Form::new(|| PATH.to_owned(), Signal::derive(|| None));
     view! {
         <PageHead

@@ -119,13 +119,13 @@ pub fn RunsPage() -> impl IntoView {
         })
     });
     let beat = RwSignal::new(0_u32);
-    let found = Resource::new_blocking(
+    let found = crate::answers::ask(
         move || (asked.get(), beat.get()),
         |(Asked { text, state, share, endpoint, within, before }, _)| {
             runs(text, state, share, endpoint, within, before)
         },
     );
-    let filters = Resource::new_blocking(|| (), |()| run_filters());
+    let filters = crate::answers::ask(|| (), |()| run_filters());
     follow_list(beat);
     view! {
         <PageHead title="Runs" lead="Every execution of a share, the newest first." />

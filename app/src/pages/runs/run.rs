@@ -87,7 +87,7 @@ pub fn RunPage() -> impl IntoView {
     let decide = ServerAction::<DecideRun>::new();
     let refused = Signal::derive(move || decide.value().with(|value| value.as_ref()?.as_ref().err()?.hub().cloned()));
     let form = Form::new(move || format!("/runs/{}", id.get()), refused);
-    let found = Resource::new_blocking(
+    let found = crate::answers::ask(
         move || {
             // A decision that was refused changes nothing, and what was typed stays.
             let decided = decide.value().with(|value| matches!(value, Some(Ok(()))));
@@ -95,7 +95,7 @@ pub fn RunPage() -> impl IntoView {
         },
         |(id, ..)| run(id),
     );
-    let beside = Resource::new_blocking(move || id.get(), run_details);
+    let beside = crate::answers::ask(move || id.get(), run_details);
     view! {
         <Suspense fallback=|| view! { <Skeleton /> }>
             {move || Suspend::new(async move {
