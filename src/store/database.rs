@@ -75,6 +75,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0014_values_shown", include_str!("migrations/0014_values_shown.sql")),
     ("0015_calendar", include_str!("migrations/0015_calendar.sql")),
     ("0018_applications", include_str!("migrations/0018_applications.sql")),
+    ("0020_connections", include_str!("migrations/0020_connections.sql")),
     ("0022_people", include_str!("migrations/0022_people.sql")),
     ("0023_installation_secret", include_str!("migrations/0023_installation_secret.sql")),
 ];

@@ -5,10 +5,12 @@ mod applications;
 mod calls;
 mod catalogue;
 mod connecting;
+mod endpoint_life;
 mod expiry;
 mod isolation;
 mod memberships;
 mod people;
+mod registration;
 mod repeats;
 mod resealing;
 mod sampling;
@@ -66,6 +68,7 @@ fn settings(database: &ScratchDatabase, folder: &Path) -> HubSettings {
         payload_folder: folder.join("payloads"),
         master_keys: MasterKeys::only([7; 32]),
         allowed_networks: vec!["127.0.0.1/32".parse().expect("a network")],
+        allow_http: false,
         timeouts: Timeouts {
             connect: Duration::from_secs(5),
             call: Duration::from_secs(5),
