@@ -95,12 +95,12 @@ impl Hub {
         let signing = Signing::kept(&database, &sealing, &settings.master_keys).await?;
         let hub = Self(Arc::new(Parts {
             payloads: PayloadStore::open(&settings.payload_folder)?,
+            sealing,
+            signing,
             outbound: Outbound::new(
                 AddressGuard::new(settings.allowed_networks).with_plain(settings.allow_http),
                 settings.timeouts,
             )?,
-            sealing,
-            signing,
             workshop: Workshop::new(settings.exchange),
             indexes: Indexes::default(),
             scheduling: settings.scheduling,

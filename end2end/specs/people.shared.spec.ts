@@ -70,11 +70,11 @@ test("somebody is invited, joins, gets another role, goes from account to accoun
 
   await test.step("gets another role", async () => {
     await page.goto("/people");
-    await page.getByLabel(`Role of ${guest.name}`).selectOption("member");
+    await page.getByLabel(`Role of ${guest.name}`, { exact: true }).selectOption("member");
     await page.getByRole("button", { name: `Change the role of ${guest.name}` }).click();
     await expect(page.getByText("The role is changed.")).toBeVisible();
     await expect(page.getByText(`made ${guest.name} a member, who was a viewer`)).toBeVisible();
-    await expect(page.getByLabel(`Role of ${guest.name}`)).toHaveValue("member");
+    await expect(page.getByLabel(`Role of ${guest.name}`, { exact: true })).toHaveValue("member");
   });
 
   await test.step("is invited elsewhere, and goes from one account to the other", async () => {

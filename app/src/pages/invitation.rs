@@ -201,6 +201,6 @@ fn Content(shown: Shown, token: String, was_known: bool, form: FormState) -> imp
         <p class="lead">{lead}</p>
         <ErrorSummary form fields=FIELDS />
         {body}
-        <p class="aside">"The invitation can be taken once, until "<Time at=invited.expires_at />"."</p>
+        <p class="aside">"The invitation can be taken once. It ends "<Time at=invited.expires_at />"."</p>
     }
 }

@@ -60,6 +60,7 @@ const PAGES: &[(&str, Page)] = &[
     ("/runs/:run", Page::Named),
     ("/endpoints", Page::Own),
     ("/endpoints/:endpoint", Page::Named),
+    ("/endpoints/:endpoint/disconnect", Page::Named),
     ("/connect", Page::Own),
     ("/connect/:application", Page::Own),
     ("/account", Page::Own),
@@ -101,6 +102,10 @@ const CALLS: &[(&str, Call, &str)] = &[
     ("endpoint", Call::Named(Viewer), "id={endpoint}"),
     ("check_endpoint", Call::Named(Member), "id={endpoint}"),
     ("endpoints", Call::Own(Viewer), ""),
+    ("endpoint_stamp", Call::Named(Viewer), "id={agent}"),
+    ("endpoint_segments", Call::Named(Viewer), "id={consumer}"),
+    ("change_endpoint", Call::Named(Member), "what=pause&id={endpoint}"),
+    ("disconnect_endpoint", Call::Named(Admin), "id={endpoint}&name=Velvet CRM"),
     ("sign_in", Call::Anyone, "email=quentin@marigold.example&password=not his password"),
     ("sign_up", Call::Anyone, "account_name=&user_name=&email=&password="),
     ("invitation", Call::Anyone, "token=0123"),
@@ -504,7 +509,7 @@ async fn api(hub: &Hub, eve: &Actor, url: &str, owned: &Owned, wrong: &mut Vec<S
     let document: serde_json::Value =
         client.get(format!("{url}/openapi.json")).send().await.unwrap().json().await.unwrap();
     let agent = connect(hub, eve, "app_toolkit_agent", "Eves shop", "", "").await;
-    let key = hub.renew_endpoint_key(eve, &agent.parse().unwrap()).await.unwrap().0;
+    let key = hub.make_endpoint_key(eve, &agent.parse().unwrap()).await.unwrap().0;
     let wrong_key = format!("usher_key_{}", "0".repeat(64));
     let mut operations = 0;
     for (path, item) in document["paths"].as_object().unwrap() {

@@ -6,12 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{PATH, WithdrawInvitation};
 use crate::{
-    components::{
-        notice::{Done, Trouble},
-        page::PageHead,
-        skeleton::Skeleton,
-        time::Time,
-    },
+    components::{notice::Trouble, page::PageHead, skeleton::Skeleton, time::Time},
     error::AppError,
 };
 
@@ -67,12 +62,12 @@ fn Content(sent: SentLink, above: Vec<(String, String)>) -> impl IntoView {
         }
         (Some(link), false) => {
             view! {
-                <Done text="Send this link to them yourself, in a mail or a message: Usher sends nothing." />
+                <p>"Send this link to them yourself, in a mail or a message: Usher sends nothing."</p>
                 <div class="field invitation-link">
                     <label for="link">"Link"</label>
                     <input id="link" type="text" readonly value=link aria-describedby="link-help" />
                     <p class="help" id="link-help">
-                        "Whoever has it can join once, until "<Time at=invitation.expires_at.clone() />", whichever address they sign in with. Keep it as you would a password."
+                        "Whoever has it can join once, whichever address they sign in with. Keep it as you would a password. It ends "<Time at=invitation.expires_at.clone() />"."
                     </p>
                 </div>
             }

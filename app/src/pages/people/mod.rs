@@ -244,7 +244,7 @@ fn InviteForm(form: FormState) -> impl IntoView {
     view! {
         <section aria-labelledby="invite">
             <h2 id="invite">"Invite somebody"</h2>
-            <p>"You get a link to send them. It lets one person in, once, within seven days."</p>
+            <p class="soft">"You get a link to send them. It lets one person in, once, within seven days."</p>
             <form class="form" method="post" action=Invite::PATH novalidate>
                 <TextField form=form name="email" label="E-mail address" kind="email" help="Whom it is for. They can join with another address of theirs." />
                 <fieldset class="field" id="role">
@@ -280,8 +280,8 @@ fn Invitations(invitations: Vec<InvitationView>) -> impl IntoView {
                 <tr>
                     <th scope="row"><span class="breakable">{email}</span></th>
                     <td data-label="Role">{role.as_str()}</td>
-                    <td data-label="Invited">{invited_by}", "<Time at=created_at /></td>
-                    <td data-label="Until">{until}</td>
+                    <td data-label="Invited"><span>{invited_by}", "<Time at=created_at /></span></td>
+                    <td data-label="Ends">{until}</td>
                     <td>
                         <div class="row-actions">
                             {show}
@@ -298,13 +298,13 @@ fn Invitations(invitations: Vec<InvitationView>) -> impl IntoView {
     Some(view! {
         <section aria-labelledby="invitations">
             <h2 id="invitations">"Invited"</h2>
-            <table class="list">
+            <table class="list people">
                 <thead>
                     <tr>
                         <th scope="col">"For"</th>
                         <th scope="col">"Role"</th>
                         <th scope="col">"Invited"</th>
-                        <th scope="col">"Until"</th>
+                        <th scope="col">"Ends"</th>
                         <th scope="col"><span class="visually-hidden">"What can be done"</span></th>
                     </tr>
                 </thead>
