@@ -46,7 +46,8 @@ pub(crate) async fn set_logo(
 ) -> Result<Response, Refusal> {
     let done = async {
         let id: ApplicationId = id.parse().map_err(|_| HubError::not_found("application"))?;
-        let posted = read(form, "logo", LARGEST_LOGO, "The file is larger than 2 MiB. Choose a smaller picture.").await?;
+        let posted =
+            read(form, "logo", LARGEST_LOGO, "The file is larger than 2 MiB. Choose a smaller picture.").await?;
         if posted.file.is_empty() {
             return Err(HubError::invalid("logo", "Choose a picture first."));
         }
@@ -74,7 +75,9 @@ pub(crate) async fn read_fields(
         let count = hub.read_application_fields(&actor, &id, &posted.file, posted.in_place).await?;
         Ok(match count {
             1 => "One field was read. Look it over.".to_owned(),
-            count => format!("{count} fields were read. Look them over: types were guessed where the file does not tell them."),
+            count => format!(
+                "{count} fields were read. Look them over: types were guessed where the file does not tell them."
+            ),
         })
     };
     told(&session, &format!("/applications/{id}/fields"), done.await).await

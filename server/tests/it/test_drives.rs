@@ -58,7 +58,11 @@ async fn defined(hub: &Hub, actor: &Actor, producer: &str, consumer: &str) -> Ap
         }));
     }
     let help = "In its configuration".to_owned();
-    changes.push(Change::Credentials(Box::new(CredentialsForm { mode: "key".to_owned(), help, ..CredentialsForm::default() })));
+    changes.push(Change::Credentials(Box::new(CredentialsForm {
+        mode: "key".to_owned(),
+        help,
+        ..CredentialsForm::default()
+    })));
     for change in changes {
         hub.change_application(actor, &id, change, None).await.unwrap();
     }
@@ -90,15 +94,29 @@ fn verdicts(view: &DriveView) -> Vec<(&str, Verdict, &str)> {
 enum Spoil {
     Nothing,
     /// Answers so by itself.
-    Answer { method: Method, path: &'static str, status: u16, body: &'static str },
+    Answer {
+        method: Method,
+        path: &'static str,
+        status: u16,
+        body: &'static str,
+    },
     /// Changes the text of answers.
-    Replace { path: &'static str, from: &'static str, to: &'static str },
+    Replace {
+        path: &'static str,
+        from: &'static str,
+        to: &'static str,
+    },
     /// Waits before it answers.
-    Wait { path: &'static str, by: Duration },
+    Wait {
+        path: &'static str,
+        by: Duration,
+    },
     /// Sends on without the key that came, with the right one.
     LetIn,
     /// Sends on without this header.
-    Without { header: &'static str },
+    Without {
+        header: &'static str,
+    },
 }
 
 #[derive(Clone)]
@@ -197,17 +215,56 @@ async fn what_is_wrong_with_a_producer_fails_its_step_and_says_how_to_mend_it() 
     let cases = [
         (Spoil::LetIn, "Refuse a wrong key", "401"),
         (Spoil::Answer { method: get.clone(), path: "/v1/health", status: 500, body: "{}" }, "Reach it", "500"),
-        (Spoil::Answer { method: get.clone(), path: "/v1/endpoint", status: 200, body: "<html>" }, "Describe itself", "not JSON"),
         (
-            Spoil::Answer { method: get.clone(), path: "/v1/endpoint", status: 200, body: "{\"name\":\"x\",\"producer\":{\"movement\":\"PUSH\"}}" },
+            Spoil::Answer { method: get.clone(), path: "/v1/endpoint", status: 200, body: "<html>" },
+            "Describe itself",
+            "not JSON",
+        ),
+        (
+            Spoil::Answer {
+                method: get.clone(),
+                path: "/v1/endpoint",
+                status: 200,
+                body: "{\"name\":\"x\",\"producer\":{\"movement\":\"PUSH\"}}",
+            },
             "Describe itself",
             "offers audiences in a way",
         ),
-        (Spoil::Answer { method: get.clone(), path: "/v1/segments", status: 200, body: "{\"items\":[],\"next\":null}" }, "List its audiences", "no audience"),
-        (Spoil::Replace { path: "/v1/segments", from: "\"next\":\"", to: "\"other\":\"" }, "Page through the list", "next"),
-        (Spoil::Answer { method: get.clone(), path: "/v1/segments/", status: 200, body: "{\"id\":\"x\",\"name\":\"X\"}" }, "Show one audience", "another segment"),
-        (Spoil::Answer { method: get.clone(), path: "no-such", status: 200, body: "{}" }, "Say that something is not there", "404"),
-        (Spoil::Answer { method: Method::POST, path: "/v1/jobs", status: 500, body: "oops" }, "Take an export job", "500"),
+        (
+            Spoil::Answer {
+                method: get.clone(),
+                path: "/v1/segments",
+                status: 200,
+                body: "{\"items\":[],\"next\":null}",
+            },
+            "List its audiences",
+            "no audience",
+        ),
+        (
+            Spoil::Replace { path: "/v1/segments", from: "\"next\":\"", to: "\"other\":\"" },
+            "Page through the list",
+            "next",
+        ),
+        (
+            Spoil::Answer {
+                method: get.clone(),
+                path: "/v1/segments/",
+                status: 200,
+                body: "{\"id\":\"x\",\"name\":\"X\"}",
+            },
+            "Show one audience",
+            "another segment",
+        ),
+        (
+            Spoil::Answer { method: get.clone(), path: "no-such", status: 200, body: "{}" },
+            "Say that something is not there",
+            "404",
+        ),
+        (
+            Spoil::Answer { method: Method::POST, path: "/v1/jobs", status: 500, body: "oops" },
+            "Take an export job",
+            "500",
+        ),
         (Spoil::Replace { path: "/data", from: "email", to: "mail" }, "Hand out the data", "email"),
         (Spoil::Wait { path: "/v1/segments", by: Duration::from_millis(5500) }, "Answer in time", "People wait"),
     ];
@@ -241,10 +298,23 @@ async fn what_is_wrong_with_a_consumer_fails_its_step_and_says_how_to_mend_it() 
     let (proxy, url) = Proxy::start(&endpoints.beacon.url, BEACON_KEY).await;
     let put = Method::PUT;
     let cases = [
-        (Spoil::Answer { method: put.clone(), path: "/data/", status: 200, body: "{\"part\":1,\"received\":2,\"accepted\":2,\"refusals\":[]}" }, "Take a part", "3 rows were sent"),
+        (
+            Spoil::Answer {
+                method: put.clone(),
+                path: "/data/",
+                status: 200,
+                body: "{\"part\":1,\"received\":2,\"accepted\":2,\"refusals\":[]}",
+            },
+            "Take a part",
+            "3 rows were sent",
+        ),
         (Spoil::Answer { method: put.clone(), path: "/data/", status: 422, body: "{}" }, "Take a part", "422"),
         (Spoil::Without { header: "content-digest" }, "Refuse a broken part", "SHA-256"),
-        (Spoil::Replace { path: "/status", from: "\"accepted\":4", to: "\"accepted\":5" }, "Finish the import", "add up"),
+        (
+            Spoil::Replace { path: "/status", from: "\"accepted\":4", to: "\"accepted\":5" },
+            "Finish the import",
+            "add up",
+        ),
         (Spoil::Replace { path: "/v1/endpoint", from: "\"REMOVE\"", to: "\"ADD\"" }, "Describe itself", "REMOVE"),
     ];
     for (spoil, step, said) in cases {
