@@ -120,6 +120,7 @@ bundles! {
     Endpoints(endpoints) {
         endpoints::EndpointsPage,
         endpoint::EndpointPage,
+        endpoint::DisconnectPage,
         connect::ConnectPage,
         connect_application::ConnectApplicationPage,
     }

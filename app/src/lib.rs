@@ -14,6 +14,8 @@ pub mod error;
 pub mod flash;
 #[cfg(feature = "hydrate")]
 mod letters;
+#[cfg(feature = "ssr")]
+pub mod markdown;
 pub mod pages;
 pub mod phones;
 pub mod session;
@@ -96,6 +98,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/runs/:id") view=Runs::RunPage ssr=SsrMode::Async />
                     <Route path=path!("/endpoints") view=Endpoints::EndpointsPage ssr=SsrMode::Async />
                     <Route path=path!("/endpoints/:id") view=Endpoints::EndpointPage ssr=SsrMode::Async />
+                    <Route path=path!("/endpoints/:id/disconnect") view=Endpoints::DisconnectPage ssr=SsrMode::Async />
                     <Route path=path!("/connect") view=Endpoints::ConnectPage ssr=SsrMode::Async />
                     <Route path=path!("/connect/:application") view=Endpoints::ConnectApplicationPage ssr=SsrMode::Async />
                     <Route path=path!("/account") view=Account::AccountPage ssr=SsrMode::Async />
