@@ -179,3 +179,66 @@ pub fn join(modules: &[Vec<u8>]) -> anyhow::Result<Vec<u8>> {
     joined.section(&DataCountSection { count: data.len() }).section(&code).section(&data);
     Ok(joined.finish())
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
+
+    use wasm_encoder::{ConstExpr, Elements, Function, GlobalType, MemoryType, RefType, TableType, ValType};
+
+    use super::*;
+
+    /// A module with one function, which calls what stands in the shared table, and a word in the shared memory.
+    fn module(parameters: &[ValType], place: i32, word: &str) -> Vec<u8> {
+        let mut types = TypeSection::new();
+        types.ty().function([ValType::F64], []);
+        types.ty().function(parameters.iter().copied(), [ValType::I32]);
+        let mut imports = ImportSection::new();
+        let global = GlobalType { val_type: ValType::I32, mutable: true, shared: false };
+        let table =
+            TableType { element_type: RefType::FUNCREF, table64: false, minimum: 9, maximum: None, shared: false };
+        imports.import(
+            "shared",
+            "memory",
+            MemoryType { minimum: 1, maximum: None, memory64: false, shared: false, page_size_log2: None },
+        );
+        imports.import("shared", "table", table);
+        imports.import("shared", "stack", global);
+        let mut functions = FunctionSection::new();
+        functions.function(1);
+        let mut elements = ElementSection::new();
+        elements.active(Some(0), &ConstExpr::i32_const(place), Elements::Functions([0].as_slice().into()));
+        let mut code = CodeSection::new();
+        let mut body = Function::new([]);
+        body.instructions().f64_const(1.0.into()).i32_const(7).call_indirect(0, 0).global_get(0).end();
+        code.function(&body);
+        let mut data = DataSection::new();
+        data.active(0, &ConstExpr::i32_const(place * 10), word.bytes());
+        let mut module = Module::new();
+        module.section(&types).section(&imports).section(&functions).section(&elements);
+        module.section(&DataCountSection { count: 1 }).section(&code).section(&data);
+        module.finish()
+    }
+
+    #[test]
+    fn each_keeps_its_functions_and_its_places() {
+        let modules = [module(&[], 1, "one"), module(&[ValType::I64], 2, "two"), module(&[], 3, "three")];
+        let joined = join(&modules).unwrap();
+        wasmparser::validate(&joined).unwrap();
+        let parts = Parts::read(&joined).unwrap();
+        assert_eq!(parts.imports.len(), 3, "what all import is imported once");
+        assert_eq!(parts.types.len(), 3, "equal types are one");
+        assert_eq!(parts.functions, [1, 2, 1]);
+        let words: Vec<&[u8]> = parts.data.iter().map(|data| data.data).collect();
+        assert_eq!(words, [b"one".as_slice(), b"two", b"three"]);
+        let filled: Vec<Vec<u32>> = parts
+            .elements
+            .into_iter()
+            .map(|element| match element.items {
+                wasmparser::ElementItems::Functions(functions) => functions.into_iter().map(Result::unwrap).collect(),
+                wasmparser::ElementItems::Expressions(..) => Vec::new(),
+            })
+            .collect();
+        assert_eq!(filled, [[0], [1], [2]], "each place holds the function of its module");
+    }
+}
