@@ -9,7 +9,7 @@ use crate::{
     catalogue::Indexes,
     exchange::{ExchangeSettings, Workshop},
     outbound::{AddressGuard, Outbound, Timeouts},
-    registry::SessionRows,
+    registry::{CallLog, SessionRows},
     sharing::SchedulingSettings,
     store::{Clock, Database, PayloadError, PayloadStore, StoreError, sealing::Sealing, signing::Signing},
 };
@@ -27,6 +27,8 @@ pub struct HubSettings {
     pub master_key: [u8; 32],
     /// Private networks in which endpoints may live.
     pub allowed_networks: Vec<IpNet>,
+    /// Public addresses may be called without TLS.
+    pub allow_http: bool,
     /// How long to wait for endpoints.
     pub timeouts: Timeouts,
     /// How runs are carried out.
@@ -67,6 +69,7 @@ struct Parts {
     indexes: Indexes,
     scheduling: SchedulingSettings,
     sessions: SessionRows,
+    calls: CallLog,
     hashing: tokio::sync::Semaphore,
 }
 
@@ -78,11 +81,15 @@ impl Hub {
             payloads: PayloadStore::open(&settings.payload_folder)?,
             sealing: Sealing::new(&settings.master_key),
             signing: Signing::new(&settings.master_key),
-            outbound: Outbound::new(AddressGuard::new(settings.allowed_networks), settings.timeouts)?,
+            outbound: Outbound::new(
+                AddressGuard::new(settings.allowed_networks).with_plain(settings.allow_http),
+                settings.timeouts,
+            )?,
             workshop: Workshop::new(settings.exchange),
             indexes: Indexes::default(),
             scheduling: settings.scheduling,
             sessions: SessionRows::new(database.clone(), clock.clone()),
+            calls: CallLog::default(),
             hashing: tokio::sync::Semaphore::new(2),
             clock,
             database,
@@ -145,6 +152,10 @@ impl Hub {
 
     pub(crate) fn indexes(&self) -> &Indexes {
         &self.0.indexes
+    }
+
+    pub(crate) fn calls(&self) -> &CallLog {
+        &self.0.calls
     }
 
     /// Argon2 takes a core and 19 MiB for each: only so many at once.

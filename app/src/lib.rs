@@ -10,6 +10,8 @@ mod cookie;
 pub mod door;
 pub mod error;
 pub mod flash;
+#[cfg(feature = "ssr")]
+pub mod markdown;
 pub mod pages;
 pub mod phones;
 pub mod session;
@@ -96,6 +98,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/runs/:id") view=pages::runs::RunPage ssr=SsrMode::Async />
                     <Route path=path!("/endpoints") view=EndpointsPage ssr=SsrMode::Async />
                     <Route path=path!("/endpoints/:id") view=EndpointPage ssr=SsrMode::Async />
+                    <Route path=path!("/endpoints/:id/disconnect") view=pages::endpoint::DisconnectPage ssr=SsrMode::Async />
                     <Route path=path!("/connect") view=ConnectPage ssr=SsrMode::Async />
                     <Route path=path!("/connect/:application") view=ConnectApplicationPage ssr=SsrMode::Async />
                     <Route path=path!("/account") view=AccountPage ssr=SsrMode::Async />

@@ -74,6 +74,7 @@ async fn main() -> anyhow::Result<()> {
             payload_folder: PathBuf::from(folder.path()).join("payloads"),
             master_key: [7; 32],
             allowed_networks: vec!["127.0.0.1/32".parse()?],
+            allow_http: false,
             timeouts: hub::outbound::Timeouts::default(),
             exchange: hub::exchange::ExchangeSettings::default(),
             scheduling: SchedulingSettings::default(),

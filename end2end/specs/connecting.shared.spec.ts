@@ -123,8 +123,53 @@ test("an application that calls Usher gets a key, once, and says by itself what 
   await expect(page.getByText("Offers audiences; sends them itself (PUSH)")).toBeVisible();
   await expect(page.getByText("It has declared none yet.")).toBeVisible();
 
-  const second = await download(page, page.getByRole("button", { name: "Make a new key" }));
-  expect((await call(first.text)).status, "a new key ends the old one").toBe(401);
+  // The key is exchanged without a gap: two are valid, until the first is revoked.
+  const second = await download(page, page.getByRole("button", { name: "Make a second key" }));
+  expect((await call(first.text)).status).toBe(200);
   expect((await call(second.text)).status).toBe(200);
+  await page.reload();
+  const keys = page.getByRole("region", { name: "Endpoint keys" });
+  await expect(keys.getByText("Two keys are valid at a time.")).toBeVisible();
+  await expect(keys.getByRole("button", { name: /Make a/ })).toHaveCount(0);
+  await keys.getByRole("row", { name: first.text.trim().slice(-4) }).getByRole("link", { name: /Revoke/ }).click();
+  await expect(keys.getByText("The other key stays valid.")).toBeVisible();
   await axe();
+  await keys.getByRole("button", { name: "Revoke it" }).click();
+  await expect(page.getByText("The key is revoked.")).toBeVisible();
+  expect((await call(first.text)).status, "a revoked key opens nothing").toBe(401);
+  expect((await call(second.text)).status).toBe(200);
+  await page.reload();
+  const log = page.getByRole("region", { name: "Calls" });
+  await expect(log.getByRole("row", { name: /PUT v1\/endpoint/ }).first()).toContainText("200");
+  await expect(log).not.toContainText("usher_key");
+});
+
+test("an endpoint is paused, goes on, and is disconnected with what depends on it before one's eyes", async ({ newcomer: { page }, expectComplaint, javaScriptEnabled, axe }) => {
+  if (javaScriptEnabled) expectComplaint(/status of 422/);
+  const { beacon } = await connectDemo(page);
+  await page.goto(beacon);
+  await expect(page.getByRole("region", { name: "Shares that use it" })).toContainText("None yet.");
+  await expect(page.getByRole("region", { name: "Calls" }).getByRole("row", { name: /GET v1\/health|GET v1\/endpoint|GET v1\/segments/ }).first()).toBeVisible();
+  await page.getByRole("link", { name: "Ask for its segments" }).click();
+  await expect(page.getByRole("region", { name: "Segments that it has" })).not.toContainText("Ask for its segments");
+  await page.getByRole("button", { name: "Pause" }).click();
+  await expect(page.getByText(/^Paused by Zoë O’Neill/)).toBeVisible();
+  await axe();
+  await page.getByRole("button", { name: "Resume" }).click();
+  await expect(page.getByText(/^Paused by/)).toBeHidden();
+
+  await page.getByRole("link", { name: /^Disconnect/ }).click();
+  await expect(page.getByRole("heading", { level: 1, name: "Disconnect Beacon Mail" })).toBeVisible();
+  await axe();
+  await page.getByLabel("Name").fill("Beacon");
+  await page.getByRole("button", { name: "Disconnect for good" }).click();
+  await expect(page.getByLabel("Name")).toHaveAttribute("aria-invalid", "true");
+  await page.getByLabel("Name").fill("Beacon Mail");
+  await page.getByRole("button", { name: "Disconnect for good" }).click();
+  await expect(page.getByText("Beacon Mail is disconnected.")).toBeVisible();
+  await expect(page.getByRole("link", { name: "Harbor CRM" })).toBeVisible();
+  await expect(page.getByRole("link", { name: "Beacon Mail" })).toHaveCount(0);
+  await page.goto(beacon);
+  await expect(page.getByText(/^Disconnected by Zoë O’Neill/)).toBeVisible();
+  await expect(page.getByRole("button", { name: "Check now" })).toHaveCount(0);
 });

@@ -41,7 +41,7 @@ export async function everyPage(page: Page): Promise<NamedPage[]> {
   await page.goto("/connect/app_toolkit_agent");
   await page.getByLabel("Name").fill(newSegment("Shop behind a firewall"));
   await page.getByRole("button", { name: "Connect", exact: true }).click();
-  await page.getByRole("heading", { name: "Endpoint key" }).waitFor();
+  await page.getByRole("heading", { name: "Endpoint keys" }).waitFor();
   const calling = new URL(page.url()).pathname;
   const provided = await defineApplication(page);
   await makeOperator({ email: (await page.locator(".person-menu .who").textContent()) ?? "" });
@@ -79,6 +79,8 @@ export async function everyPage(page: Page): Promise<NamedPage[]> {
     { name: "endpoints", path: "/endpoints" },
     { name: "endpoint", path: endpoint },
     { name: "endpoint-that-calls", path: calling },
+    { name: "endpoint-destination", path: `${beacon}?segments=asked` },
+    { name: "endpoint-disconnect", path: `${beacon}/disconnect` },
     { name: "account", path: "/account" },
     { name: "applications", path: "/applications" },
     { name: "application", path: provided },

@@ -177,7 +177,7 @@ pub struct ConsumerSide {
     pub fields: Vec<Field>,
 }
 
-/// What an endpoint says of itself: the body of `PUT /v1/endpoint`, and the answer of an endpoint's own `GET v1/endpoint`.
+/// What an endpoint says of itself: a part of the body of `PUT /v1/endpoint`, and the answer of an endpoint's own `GET v1/endpoint`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct EndpointDescription {
@@ -192,6 +192,40 @@ pub struct EndpointDescription {
     /// Present when it takes audiences.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consumer: Option<ConsumerSide>,
+}
+
+/// The body of `PUT /v1/endpoint`: what an endpoint says of itself, and, when Usher calls it, where and with what key.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct EndpointRegistration {
+    /// What it is.
+    #[serde(flatten)]
+    pub description: EndpointDescription,
+    /// Where Usher calls it: the contract's paths stand below. As it was when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(max_length = 500))]
+    pub url: Option<String>,
+    /// What Usher shows it, as `Authorization: Bearer`. As it was when absent; another host wants another key. It is never told again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 1000, write_only))]
+    pub authentication_key: Option<String>,
+}
+
+impl std::fmt::Debug for EndpointRegistration {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let key = self.authentication_key.as_ref().map(|_| "[key]");
+        f.debug_struct("EndpointRegistration")
+            .field("description", &self.description)
+            .field("url", &self.url)
+            .field("authentication_key", &key)
+            .finish()
+    }
+}
+
+impl From<EndpointDescription> for EndpointRegistration {
+    fn from(description: EndpointDescription) -> Self {
+        Self { description, url: None, authentication_key: None }
+    }
 }
 
 /// The answer of `GET v1/health`.
@@ -423,6 +457,9 @@ pub struct RegisteredEndpoint {
     /// What it said of itself.
     #[serde(flatten)]
     pub description: EndpointDescription,
+    /// Where Usher calls it, when it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
 }
 
 /// The body of `PUT /v1/endpoint/webhook`: where an endpoint that calls Usher wants to be told of its jobs.

@@ -72,6 +72,8 @@ ids! {
     ApplicationId = "app_";
     /// One connected instance of an application in one account.
     EndpointId = "ep_";
+    /// What an endpoint shows when it calls Usher. The id is no secret.
+    KeyId = "key_";
     /// A segment that a producer offers.
     AudienceId = "aud_";
     /// A standing instruction: audience to destination.

@@ -7,7 +7,7 @@ use crate::{
     catalogue::{AudienceChange, AudienceProfile, Correction, Facets, Marks, NothingFound, SizePoint, StaleSource},
     contract::{DeliveryOptions, Movement, SegmentLabel, Webhook},
     field::Field,
-    id::{AccountId, ApplicationId, AudienceId, EndpointId, RunId, ShareId, TemplateId, UserId},
+    id::{AccountId, ApplicationId, AudienceId, EndpointId, KeyId, RunId, ShareId, TemplateId, UserId},
     mapping::{BothFields, Drift, Finding, Mapping},
     run::{Duplicates, Failure, Hold, LeftEmpty, Mode, RejectGroup, RunCounts, RunState, ShrinkLimit},
 };
@@ -165,8 +165,12 @@ pub struct EndpointView {
     pub base_url: Option<String>,
     /// It calls Usher, for at least one of its sides, with an endpoint key.
     pub calls_usher: bool,
-    /// It has such a key.
-    pub has_endpoint_key: bool,
+    /// It has said what it offers or takes.
+    pub has_said: bool,
+    /// It can have keys: it calls Usher, or may.
+    pub may_have_keys: bool,
+    /// Those that are valid, at most two.
+    pub keys: Vec<EndpointKeyView>,
     /// Where it wants to be told of its jobs, and whether it is.
     pub webhook: Option<Webhook>,
     /// What it takes, when it is a destination.
@@ -179,6 +183,67 @@ pub struct EndpointView {
     pub catalogue: Option<EndpointCatalogue>,
     /// When it was connected.
     pub created_at: String,
+    /// The shares from and to it.
+    pub shares: Vec<ShareSummary>,
+    /// Runs from and to it that are under way.
+    pub runs: u64,
+    /// Jobs that wait for it, when it calls Usher.
+    pub jobs: u64,
+    /// Who paused it, when it rests.
+    pub paused: Option<By>,
+    /// Who disconnected it, when it is no more.
+    pub disconnected: Option<By>,
+    /// When a call last went well.
+    pub succeeded_at: Option<String>,
+    /// When a call last failed.
+    pub failed_at: Option<String>,
+    /// Why.
+    pub failed_because: Option<String>,
+    /// The newest calls, at most 50.
+    pub calls: Vec<EndpointCall>,
+}
+
+/// Who did something, and when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct By {
+    /// The person's name.
+    pub name: String,
+    /// When.
+    pub at: String,
+}
+
+/// An endpoint key, as far as it can be shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndpointKeyView {
+    /// Its id, which is not the key.
+    pub id: KeyId,
+    /// Its last characters; absent for one that was made before they were kept.
+    pub hint: Option<String>,
+    /// Who made it, where that is known.
+    pub created_by: Option<String>,
+    /// When.
+    pub created_at: String,
+    /// When the endpoint last showed it.
+    pub last_used_at: Option<String>,
+}
+
+/// A call between Usher and an endpoint. Never what was sent or answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndpointCall {
+    /// Usher called the endpoint; else it was the other way round.
+    pub by_usher: bool,
+    /// The HTTP method.
+    pub method: String,
+    /// The path, without a query.
+    pub path: String,
+    /// The HTTP status, when there was an answer.
+    pub status: Option<u16>,
+    /// Why there was none.
+    pub failure: Option<String>,
+    /// Milliseconds until the answer began.
+    pub duration_ms: u64,
+    /// When.
+    pub at: String,
 }
 
 /// What is known of the audiences of an endpoint as a whole.

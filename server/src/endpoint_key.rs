@@ -11,14 +11,14 @@ use model::{error::HubError, id::EndpointId};
 
 use crate::signed_in::{Refusal, SignedIn};
 
-/// `POST /endpoints/{id}/key`: makes a key, and ends the one before.
+/// `POST /endpoints/{id}/key`: makes a key; one that is valid already stays so.
 pub(crate) async fn make(
     SignedIn(actor): SignedIn,
     State(hub): State<Hub>,
     Path(id): Path<String>,
 ) -> Result<Response, Refusal> {
     let id: EndpointId = id.parse().map_err(|_| HubError::not_found("endpoint"))?;
-    let key = hub.renew_endpoint_key(&actor, &id).await?;
+    let key = hub.make_endpoint_key(&actor, &id).await?;
     Ok(file("usher-endpoint.key", &key.0))
 }
 

@@ -65,6 +65,8 @@ pub(crate) async fn serve(options: &ServeOptions, hub: &HubOptions) -> anyhow::R
     tasks.spawn(async move { messenger.send_webhooks(messenger_stop).await });
     let (sweeper, sweeper_stop) = (hub.clone(), stop.clone());
     tasks.spawn(async move { sweeper.forget_old_answers(sweeper_stop).await });
+    let (logger, logger_stop) = (hub.clone(), stop.clone());
+    tasks.spawn(async move { logger.keep_call_log(logger_stop).await });
     tasks.spawn(keep_metrics(recorder, stop.clone()));
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let server = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());

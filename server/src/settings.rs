@@ -38,6 +38,9 @@ pub(crate) struct HubOptions {
     /// Private networks in which endpoints may live, e.g. `127.0.0.0/8,10.1.0.0/16`
     #[arg(long, env = "USHER_ALLOW_NETWORKS", value_delimiter = ',')]
     allow_networks: Vec<IpNet>,
+    /// Call public addresses without TLS (http://), too; private networks that are allowed are called either way
+    #[arg(long, env = "USHER_ALLOW_HTTP")]
+    allow_http: bool,
     /// Runs that this process carries out at once
     #[arg(long, env = "USHER_WORKER_SLOTS", default_value_t = ExchangeSettings::default().worker_slots)]
     worker_slots: usize,
@@ -169,6 +172,7 @@ impl HubOptions {
             payload_folder: self.payloads.clone(),
             master_key: master_key::read_or_make(&self.master_key_file)?,
             allowed_networks: self.allow_networks.clone(),
+            allow_http: self.allow_http,
             timeouts: Timeouts::default(),
             exchange: ExchangeSettings {
                 worker_slots: self.worker_slots,

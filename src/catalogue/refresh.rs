@@ -17,6 +17,7 @@ use crate::{
     hub::{Hub, Result, internal},
     outbound::Side,
     registry::require,
+    store::StoreError,
 };
 
 const REFRESH_AFTER: Duration = Duration::from_secs(15 * 60);
@@ -95,8 +96,34 @@ impl Hub {
             .await;
     }
 
+    /// An endpoint said where it is: asks it there what it is and what it offers. Its page says how that went.
+    pub(crate) async fn look_at_new_address(&self, account_id: &AccountId, id: &EndpointId) {
+        let looked = async {
+            self.note_refresh(id).await.map_err(internal)?;
+            self.look_again(account_id, id).await?;
+            self.refresh_endpoint(account_id, id).await
+        };
+        if let Err(error) = looked.await {
+            tracing::warn!(endpoint.id = %id, %error, "an endpoint could not be asked at its new address");
+        }
+    }
+
+    /// An endpoint was disconnected: nothing of it is offered any more.
+    pub(crate) async fn forget_audiences(
+        &self,
+        account_id: &AccountId,
+        id: &EndpointId,
+    ) -> std::result::Result<RefreshReport, StoreError> {
+        let report = self.note_all(account_id, id, &[]).await?;
+        self.follow_fields(account_id, id).await;
+        Ok(report)
+    }
+
     async fn refresh_endpoint(&self, account_id: &AccountId, id: &EndpointId) -> Result<RefreshReport> {
         let endpoint = self.connected_endpoint(account_id, id).await?;
+        if endpoint.is_disconnected {
+            return self.forget_audiences(account_id, id).await.map_err(internal);
+        }
         match endpoint.description.producer.as_ref().map(|side| side.movement) {
             None => return Ok(RefreshReport::default()),
             // It declares its audiences by itself, and can't be asked.

@@ -582,9 +582,11 @@ impl Carrier {
 
 fn failure_code(error: &CallError) -> FailureCode {
     match error {
-        CallError::Unreachable | CallError::AddressNotAllowed | CallError::Broken => FailureCode::EndpointUnreachable,
+        CallError::Unreachable | CallError::AddressNotAllowed | CallError::NotEncrypted | CallError::Broken => {
+            FailureCode::EndpointUnreachable
+        }
         CallError::Timeout => FailureCode::EndpointTimeout,
-        CallError::KeyRefused => FailureCode::KeyRefused,
+        CallError::KeyRefused | CallError::NoToken { .. } => FailureCode::KeyRefused,
         CallError::Busy { .. } | CallError::Refused { .. } => FailureCode::EndpointFailed,
         CallError::Nonsense { .. } => FailureCode::NonsenseAnswer,
     }

@@ -82,6 +82,18 @@ pub(super) fn parse<T: serde::de::DeserializeOwned>(word: &str) -> Option<T> {
     serde_json::from_value(serde_json::Value::String(word.to_owned())).ok()
 }
 
+/// How many jobs wait for an endpoint.
+pub(crate) async fn jobs_of_endpoint(
+    database: &Database,
+    account_id: &AccountId,
+    endpoint_id: &EndpointId,
+) -> Result<u64, StoreError> {
+    let sql = "select count(*) as many from job where account_id = $1 and endpoint_id = $2 and ended_at is null";
+    let row =
+        sqlx::query(sql).bind(account_id.as_str()).bind(endpoint_id.as_str()).fetch_one(database.reader()).await?;
+    Ok(from_integer(row.try_get("many")?))
+}
+
 impl Change {
     /// Opens a job for an endpoint that calls Usher.
     pub(super) async fn open_job(

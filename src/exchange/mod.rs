@@ -36,13 +36,14 @@ mod worker;
 
 use model::{id::RunId, run::RunState};
 
+pub(crate) use jobs::jobs_of_endpoint;
 pub(crate) use ledger::book::forget_ledgers;
 pub use plan::{NewRun, RunPlan, enqueue};
 pub use receipt::{NotGenuine, verify_receipt};
 pub use requests::is_under_way;
 pub use retry::RetryPolicy;
 pub use settings::{ExchangeSettings, Workshop};
-pub(crate) use views::{Usual, newest_plan, runs_between, usual};
+pub(crate) use views::{Usual, newest_plan, runs_between, runs_with_endpoint, usual};
 pub use views::{last_runs, runs_of_share};
 pub(crate) use {plan::enqueue_as, requests::under_way};
 

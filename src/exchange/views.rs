@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use model::{
-    id::{AccountId, RunId, ShareId},
+    id::{AccountId, EndpointId, RunId, ShareId},
     run::{Failure, Hold, Mode, RunState},
     view::{DestinationSegment, RunPage, RunQuery, RunSummary, RunView, TimelineEntry},
 };
@@ -141,6 +141,25 @@ pub async fn runs_of_share(
         .iter()
         .map(summary_of)
         .collect()
+}
+
+/// How many runs from and to an endpoint are under way.
+pub(crate) async fn runs_with_endpoint<'e>(
+    database: impl sqlx::Executor<'e, Database = sqlx::Any>,
+    account_id: &AccountId,
+    endpoint_id: &EndpointId,
+) -> Result<i64, StoreError> {
+    let text = format!(
+        "select count(*) as many from run where account_id = $1 and (source_endpoint_id = $2 or destination_endpoint_id = $2)
+            and state in ({})",
+        super::states_sql(|state| !state.is_final())
+    );
+    let row = sqlx::query(AssertSqlSafe(text))
+        .bind(account_id.as_str())
+        .bind(endpoint_id.as_str())
+        .fetch_one(database)
+        .await?;
+    Ok(row.try_get("many")?)
 }
 
 /// The newest run of a share, with its plan and the version of the mapping that it uses.

@@ -1,5 +1,6 @@
-//! The address guard: an endpoint's URL is somebody's input, so Usher only connects to public addresses, unless the installation allows a
-//! private network. Both names and literal addresses pass here, and names are checked after they were resolved, for each connection.
+//! The address guard: an endpoint's URL is somebody's input, so Usher only connects to public addresses over TLS, unless the installation allows
+//! a private network. Both names and literal addresses pass here, and names are checked after they were resolved, for each connection. Redirects
+//! are followed nowhere, so that none leads past it.
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -10,38 +11,63 @@ use ipnet::IpNet;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
-/// The address is not one that Usher may connect to.
+/// Why an address is not one that Usher may connect to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the address is not public, and not in a network that this installation allows")]
-pub struct NotAllowed;
+pub enum NotAllowed {
+    /// It is private.
+    #[error("the address is not public, and not in a network that this installation allows")]
+    Private,
+    /// It is public, and the connection would not be encrypted.
+    #[error("the address is public, and the connection would not be encrypted")]
+    Plain,
+}
 
 /// Decides which addresses may be connected to.
 #[derive(Debug, Clone, Default)]
 pub struct AddressGuard {
     allowed: Arc<Vec<IpNet>>,
+    /// Public addresses may be connected to without TLS.
+    plain_anywhere: bool,
+    /// The connections that it is asked for have no TLS.
+    is_plain: bool,
 }
 
 impl AddressGuard {
-    /// Public addresses, and these networks.
+    /// Public addresses over TLS, and these networks.
     pub fn new(allowed: Vec<IpNet>) -> Self {
-        Self { allowed: Arc::new(allowed) }
+        Self { allowed: Arc::new(allowed), plain_anywhere: false, is_plain: false }
+    }
+
+    /// The same, which lets connections without TLS lead anywhere, if so.
+    pub fn with_plain(self, plain_anywhere: bool) -> Self {
+        Self { plain_anywhere, ..self }
+    }
+
+    /// For connections without TLS.
+    pub(super) fn for_plain(&self) -> Self {
+        Self { is_plain: true, ..self.clone() }
     }
 
     /// Whether this address may be connected to.
-    pub fn allows(&self, address: IpAddr) -> bool {
+    pub fn check(&self, address: IpAddr) -> Result<(), NotAllowed> {
         let address = address.to_canonical();
-        is_public(address) || self.allowed.iter().any(|network| network.contains(&address))
+        match () {
+            () if self.allowed.iter().any(|network| network.contains(&address)) => Ok(()),
+            () if !is_public(address) => Err(NotAllowed::Private),
+            () if self.is_plain && !self.plain_anywhere => Err(NotAllowed::Plain),
+            () => Ok(()),
+        }
     }
 
     /// Checks a URL whose host is a literal address; the resolver checks names.
     pub fn check_literal(&self, url: &Url) -> Result<(), NotAllowed> {
-        let address = match url.host() {
-            Some(Host::Ipv4(address)) => IpAddr::V4(address),
-            Some(Host::Ipv6(address)) => IpAddr::V6(address),
-            Some(Host::Domain(_)) => return Ok(()),
-            None => return Err(NotAllowed),
-        };
-        if self.allows(address) { Ok(()) } else { Err(NotAllowed) }
+        let guard = if url.scheme() == "https" { self.clone() } else { self.for_plain() };
+        match url.host() {
+            Some(Host::Ipv4(address)) => guard.check(IpAddr::V4(address)),
+            Some(Host::Ipv6(address)) => guard.check(IpAddr::V6(address)),
+            Some(Host::Domain(_)) => Ok(()),
+            None => Err(NotAllowed::Private),
+        }
     }
 }
 
@@ -50,9 +76,15 @@ impl Resolve for AddressGuard {
         let guard = self.clone();
         Box::pin(async move {
             let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let allowed: Vec<SocketAddr> = found.filter(|address| guard.allows(address.ip())).collect();
+            let (mut allowed, mut refused) = (Vec::<SocketAddr>::new(), NotAllowed::Private);
+            for address in found {
+                match guard.check(address.ip()) {
+                    Ok(()) => allowed.push(address),
+                    Err(why) => refused = why,
+                }
+            }
             if allowed.is_empty() {
-                return Err(NotAllowed.into());
+                return Err(refused.into());
             }
             Ok(Box::new(allowed.into_iter()) as Addrs)
         })
@@ -109,7 +141,7 @@ mod tests {
             "2606:2800:220:1::1",
             "2a00:1450::1",
         ] {
-            assert!(guard.allows(public.parse().expect("an address")), "{public}");
+            assert_eq!(guard.check(public.parse().expect("an address")), Ok(()), "{public}");
         }
         let private = [
             "127.0.0.1",
@@ -144,7 +176,8 @@ mod tests {
             "64:ff9b::7f00:1",
         ];
         for private in private {
-            assert!(!guard.allows(private.parse().expect("an address")), "{private}");
+            let found = guard.check(private.parse().expect("an address"));
+            assert_eq!(found, Err(NotAllowed::Private), "{private}");
         }
     }
 
@@ -154,12 +187,35 @@ mod tests {
             "10.1.0.0/16".parse().expect("a network"),
             "127.0.0.1/32".parse().expect("a network"),
         ]);
-        assert!(guard.allows("10.1.2.3".parse().expect("an address")));
-        assert!(guard.allows("::ffff:127.0.0.1".parse().expect("an address")));
-        assert!(!guard.allows("10.2.0.1".parse().expect("an address")));
+        assert_eq!(guard.check("10.1.2.3".parse().expect("an address")), Ok(()));
+        assert_eq!(guard.check("::ffff:127.0.0.1".parse().expect("an address")), Ok(()));
+        assert_eq!(guard.check("10.2.0.1".parse().expect("an address")), Err(NotAllowed::Private));
         let check = |url: &str| guard.check_literal(&url.parse().expect("a URL"));
         assert_eq!(check("http://127.0.0.1:80/"), Ok(()));
-        assert_eq!(check("http://2130706434/"), Err(NotAllowed), "127.0.0.2 written as a number");
-        assert_eq!(check("http://[::1]/"), Err(NotAllowed));
+        assert_eq!(check("http://2130706434/"), Err(NotAllowed::Private), "127.0.0.2 written as a number");
+        assert_eq!(check("http://[::1]/"), Err(NotAllowed::Private));
+    }
+
+    #[test]
+    fn without_encryption_only_own_networks_are_called_unless_all_are() {
+        let guard = AddressGuard::new(vec!["10.1.0.0/16".parse().expect("a network")]);
+        let check = |guard: &AddressGuard, url: &str| guard.check_literal(&url.parse().expect("a URL"));
+        assert_eq!(check(&guard, "https://93.184.216.34/"), Ok(()));
+        assert_eq!(check(&guard, "http://93.184.216.34/"), Err(NotAllowed::Plain));
+        assert_eq!(check(&guard, "http://10.1.2.3/"), Ok(()));
+        assert_eq!(check(&guard, "http://10.2.2.3/"), Err(NotAllowed::Private));
+        let open = guard.with_plain(true);
+        assert_eq!(check(&open, "http://93.184.216.34/"), Ok(()));
+        assert_eq!(check(&open, "http://10.2.2.3/"), Err(NotAllowed::Private));
+    }
+
+    #[tokio::test]
+    async fn names_are_checked_after_they_were_resolved() {
+        let resolved = |guard: AddressGuard| async move {
+            guard.resolve("localhost".parse().expect("a name")).await.map(|all| all.count())
+        };
+        assert!(resolved(AddressGuard::default()).await.is_err_and(|error| error.is::<NotAllowed>()));
+        let loopback = ["127.0.0.0/8", "::1/128"].map(|network| network.parse().expect("a network"));
+        assert!(resolved(AddressGuard::new(loopback.to_vec())).await.is_ok_and(|many| many > 0));
     }
 }

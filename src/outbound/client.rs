@@ -4,7 +4,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -18,14 +18,14 @@ use model::{
     id::JobId,
 };
 use reqwest::{
-    Method, RequestBuilder, Response, StatusCode,
+    Method, Request, RequestBuilder, Response, StatusCode,
     header::{ACCEPT_RANGES, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_RANGE, RANGE, RETRY_AFTER},
     redirect::Policy,
 };
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use super::{AddressGuard, CallError, ContractUrls};
+use super::{Access, AddressGuard, CallError, ContractUrls, access::Shown};
 
 /// Bytes of a JSON answer at most.
 const MAX_ANSWER_BYTES: usize = 8 * 1024 * 1024;
@@ -58,7 +58,10 @@ impl Default for Timeouts {
 /// Opens connections to endpoints; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Outbound {
-    pub(super) http: reqwest::Client,
+    /// For addresses over TLS.
+    https: reqwest::Client,
+    /// For the others.
+    http: reqwest::Client,
     pub(super) guard: AddressGuard,
     pub(super) timeouts: Timeouts,
 }
@@ -66,15 +69,23 @@ pub struct Outbound {
 impl Outbound {
     /// With a guard that every connection passes. Fails only when the TLS set-up of the machine is unusable.
     pub fn new(guard: AddressGuard, timeouts: Timeouts) -> Result<Self, reqwest::Error> {
-        let http = reqwest::Client::builder()
-            .user_agent(concat!("usher/", env!("CARGO_PKG_VERSION")))
-            .redirect(Policy::none())
-            .no_proxy()
-            .connect_timeout(timeouts.connect)
-            .read_timeout(timeouts.idle)
-            .dns_resolver(guard.clone())
-            .build()?;
-        Ok(Self { http, guard, timeouts })
+        let client = |guard: AddressGuard| {
+            reqwest::Client::builder()
+                .user_agent(concat!("usher/", env!("CARGO_PKG_VERSION")))
+                .redirect(Policy::none())
+                .no_proxy()
+                .connect_timeout(timeouts.connect)
+                .read_timeout(timeouts.idle)
+                .dns_resolver(guard)
+                .build()
+        };
+        Ok(Self { https: client(guard.clone())?, http: client(guard.for_plain())?, guard, timeouts })
+    }
+
+    /// What opens connections to this address, when it is one that may be called.
+    pub(super) fn http_for(&self, url: &Url) -> Result<&reqwest::Client, CallError> {
+        self.guard.check_literal(url)?;
+        Ok(if url.scheme() == "https" { &self.https } else { &self.http })
     }
 
     /// A client for the endpoint whose contract paths stand below `base_url`, called with this authentication key.
@@ -82,14 +93,35 @@ impl Outbound {
         self.endpoint_at(ContractUrls::below(base_url), key)
     }
 
-    /// The same for an endpoint that answers at several addresses.
-    pub fn endpoint_at(&self, urls: ContractUrls, key: &str) -> Result<EndpointClient, CallError> {
+    /// The same for an endpoint that answers at several addresses, or is called with something else.
+    pub fn endpoint_at(&self, urls: ContractUrls, access: impl Into<Access>) -> Result<EndpointClient, CallError> {
         urls.check(&self.guard)?;
-        let mut authorization = HeaderValue::from_str(&format!("Bearer {key}")).map_err(|_| CallError::Nonsense {
-            what: "the authentication key has characters that can't be sent".to_owned(),
-        })?;
-        authorization.set_sensitive(true);
-        Ok(EndpointClient { outbound: self.clone(), urls, authorization, key: SecretKey(key.into()) })
+        Ok(EndpointClient { outbound: self.clone(), urls, access: access.into(), observer: Observer(None) })
+    }
+}
+
+/// What a call was, for a log: never what was sent or answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// The method.
+    pub method: String,
+    /// The contract's path, without a query.
+    pub path: String,
+    /// The HTTP status, when there was an answer.
+    pub status: Option<u16>,
+    /// Why there was none, in words of Usher's own.
+    pub failure: Option<&'static str>,
+    /// Until the answer began.
+    pub duration: Duration,
+}
+
+/// Is told of each call.
+#[derive(Clone)]
+struct Observer(Option<Arc<dyn Fn(Call) + Send + Sync>>);
+
+impl std::fmt::Debug for Observer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Observer")
     }
 }
 
@@ -116,27 +148,16 @@ impl Side {
 pub struct EndpointClient {
     outbound: Outbound,
     urls: ContractUrls,
-    authorization: HeaderValue,
-    key: SecretKey,
-}
-
-/// The key by itself, to be taken out of what an application says of it.
-#[derive(Clone)]
-struct SecretKey(Arc<str>);
-
-impl SecretKey {
-    fn hidden(&self, text: &str) -> String {
-        text.replace(&*self.0, "[key]")
-    }
-}
-
-impl std::fmt::Debug for SecretKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("[key]")
-    }
+    access: Access,
+    observer: Observer,
 }
 
 impl EndpointClient {
+    /// The same client, which tells of each call that it makes.
+    pub fn observed(self, observer: impl Fn(Call) + Send + Sync + 'static) -> Self {
+        Self { observer: Observer(Some(Arc::new(observer))), ..self }
+    }
+
     /// `GET v1/health`. None when the endpoint does not offer it.
     pub async fn health(&self) -> Result<Option<Health>, CallError> {
         self.optional(self.get(&["v1", "health"])).await
@@ -245,10 +266,11 @@ impl EndpointClient {
         Ok(Some(DataStream { sha256: None, etag, bytes: Box::pin(response.bytes_stream()) }))
     }
 
+    /// Without a limit on the whole: only silence is timed.
     fn data_request(&self, job_id: &JobId, part: Option<&str>) -> RequestBuilder {
         let mut path = vec!["v1", "jobs", job_id.as_str(), "data"];
         path.extend(part);
-        self.outbound.http.get(self.url(&path)).header("authorization", self.authorization.clone())
+        self.untimed(Method::GET, &path)
     }
 
     /// `PUT v1/jobs/{jobId}/data/{part}`. A repeat of the same bytes is answered as the first.
@@ -275,24 +297,50 @@ impl EndpointClient {
         self.json(self.request(Method::PUT, &["v1", "jobs", job_id.as_str(), "status"]).json(report)).await
     }
 
-    fn url(&self, path: &[&str]) -> Url {
-        self.urls.of(path)
+    fn untimed(&self, method: Method, path: &[&str]) -> RequestBuilder {
+        let url = self.urls.of(path);
+        let http = if url.scheme() == "https" { &self.outbound.https } else { &self.outbound.http };
+        http.request(method, url)
     }
 
     fn request(&self, method: Method, path: &[&str]) -> RequestBuilder {
-        let http = &self.outbound.http;
-        http.request(method, self.url(path))
-            .header("authorization", self.authorization.clone())
-            .timeout(self.outbound.timeouts.call)
+        self.untimed(method, path).timeout(self.outbound.timeouts.call)
     }
 
     fn get(&self, path: &[&str]) -> RequestBuilder {
         self.request(Method::GET, path)
     }
 
+    /// The answer to a request with these headers on it, which is told to whoever observes.
+    async fn exchanged(&self, mut request: Request, shown: &Shown) -> Result<Response, CallError> {
+        self.access.put(shown, request.headers_mut());
+        let (method, path) = (request.method().to_string(), self.urls.told(request.url()));
+        let http = if request.url().scheme() == "https" { &self.outbound.https } else { &self.outbound.http };
+        let begun = Instant::now();
+        let answered = http.execute(request).await.map_err(CallError::from);
+        if let Observer(Some(observer)) = &self.observer {
+            let (status, failure) = match &answered {
+                Ok(response) => (Some(response.status().as_u16()), None),
+                Err(error) => (None, Some(error.kind())),
+            };
+            observer(Call { method, path, status, failure, duration: begun.elapsed() });
+        }
+        answered
+    }
+
     /// The answer, when it is a good one.
     async fn sent(&self, request: RequestBuilder) -> Result<Response, CallError> {
-        let response = request.send().await?;
+        let request = request.build()?;
+        let again = if self.access.renews() { request.try_clone() } else { None };
+        let mut shown = self.access.shown(None).await?;
+        let mut response = self.exchanged(request, &shown).await?;
+        // A token may end before its time.
+        if response.status() == StatusCode::UNAUTHORIZED
+            && let Some(again) = again
+        {
+            shown = self.access.shown(Some(&shown)).await?;
+            response = self.exchanged(again, &shown).await?;
+        }
         let status = response.status();
         if status.is_success() {
             return Ok(response);
@@ -309,21 +357,11 @@ impl EndpointClient {
             }
             _ => {
                 let body = bounded(response, MAX_PROBLEM_BYTES).await.unwrap_or_default();
-                let problem = serde_json::from_slice::<Problem>(&body).ok().map(|problem| Box::new(self.told(problem)));
+                let problem =
+                    serde_json::from_slice::<Problem>(&body).ok().map(|problem| Box::new(told(problem, &shown)));
                 CallError::Refused { status: code, problem, retry_after }
             }
         })
-    }
-
-    /// What an application says of a problem, without the key, and of a bounded length.
-    fn told(&self, problem: Problem) -> Problem {
-        let text = |text: String| self.key.hidden(&text).chars().take(LONGEST_TOLD).collect();
-        Problem {
-            title: text(problem.title),
-            detail: problem.detail.map(text),
-            code: problem.code.map(text),
-            ..problem
-        }
     }
 
     async fn answer(&self, request: RequestBuilder) -> Result<Bytes, CallError> {
@@ -341,6 +379,12 @@ impl EndpointClient {
             Err(error) => Err(error),
         }
     }
+}
+
+/// What an application says of a problem, without what was shown to it, and of a bounded length.
+fn told(problem: Problem, shown: &Shown) -> Problem {
+    let text = |text: String| shown.hidden(&text).chars().take(LONGEST_TOLD).collect();
+    Problem { title: text(problem.title), detail: problem.detail.map(text), code: problem.code.map(text), ..problem }
 }
 
 /// The bytes of an export, as they come.
@@ -448,15 +492,5 @@ mod tests {
         assert_eq!(content_digest(&headers), Some("07".repeat(32)));
         headers.insert("content-digest", HeaderValue::from_static("sha-256=:AA==:"));
         assert_eq!(content_digest(&headers), None);
-    }
-
-    #[test]
-    fn paths_stand_below_the_base_url_and_ids_are_encoded() {
-        let outbound =
-            Outbound::new(AddressGuard::new(vec!["127.0.0.0/8".parse().expect("a network")]), Timeouts::default())
-                .expect("builds");
-        let client = outbound.endpoint("http://127.0.0.1:1/usher/".parse().expect("a URL"), "key").expect("is allowed");
-        assert_eq!(client.url(&["v1", "segments", "a/b?c"]).as_str(), "http://127.0.0.1:1/usher/v1/segments/a%2Fb%3Fc");
-        assert!(!format!("{client:?}").contains("Bearer key"));
     }
 }

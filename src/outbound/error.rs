@@ -13,6 +13,19 @@ pub enum CallError {
     /// The address is private, and the installation does not allow its network.
     #[error("its address is not public, and this installation does not allow that network (USHER_ALLOW_NETWORKS)")]
     AddressNotAllowed,
+    /// The address begins with http://, and the installation allows that in its own networks only.
+    #[error(
+        "its address begins with http://; without encryption this installation calls only its own networks (USHER_ALLOW_HTTP)"
+    )]
+    NotEncrypted,
+    /// Its authorisation server gave no access token to call it with.
+    #[error("its authorisation server gave no access token: {what}")]
+    NoToken {
+        /// Why.
+        what: String,
+        /// It may give one later.
+        passes: bool,
+    },
     /// No answer, or no further data, in time.
     #[error("it did not answer in time")]
     Timeout,
@@ -60,7 +73,8 @@ impl CallError {
         match self {
             Self::Unreachable | Self::Timeout | Self::Broken | Self::Busy { .. } => true,
             Self::Refused { status, .. } => *status >= 500 || *status == 408 || *status == 425,
-            Self::AddressNotAllowed | Self::KeyRefused | Self::Nonsense { .. } => false,
+            Self::NoToken { passes, .. } => *passes,
+            Self::AddressNotAllowed | Self::NotEncrypted | Self::KeyRefused | Self::Nonsense { .. } => false,
         }
     }
 
@@ -81,6 +95,22 @@ impl CallError {
         }
     }
 
+    /// The same in a few words that are always Usher's own, for a log.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Unreachable => "not reached",
+            Self::AddressNotAllowed => "address not allowed",
+            Self::NotEncrypted => "not encrypted",
+            Self::NoToken { .. } => "no access token",
+            Self::Timeout => "no answer in time",
+            Self::Broken => "connection broke",
+            Self::KeyRefused => "key refused",
+            Self::Busy { .. } => "busy",
+            Self::Refused { .. } => "refused",
+            Self::Nonsense { .. } => "not understood",
+        }
+    }
+
     /// The application's own code of the problem.
     pub fn code(&self) -> Option<&str> {
         match self {
@@ -90,13 +120,22 @@ impl CallError {
     }
 }
 
+impl From<super::address::NotAllowed> for CallError {
+    fn from(why: super::address::NotAllowed) -> Self {
+        match why {
+            super::address::NotAllowed::Private => Self::AddressNotAllowed,
+            super::address::NotAllowed::Plain => Self::NotEncrypted,
+        }
+    }
+}
+
 impl From<reqwest::Error> for CallError {
     fn from(error: reqwest::Error) -> Self {
         let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
         let mut undecodable = false;
         while let Some(inner) = cause {
-            if inner.is::<super::address::NotAllowed>() {
-                return Self::AddressNotAllowed;
+            if let Some(why) = inner.downcast_ref::<super::address::NotAllowed>() {
+                return Self::from(*why);
             }
             // The client library calls every failure while a body comes one of decoding; only these are about its content.
             let kind = inner.downcast_ref::<std::io::Error>().map(std::io::Error::kind);

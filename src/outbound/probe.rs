@@ -103,10 +103,11 @@ impl Probe {
         if let Some(other) = ask.authorization {
             headers.insert(AUTHORIZATION, HeaderValue::from_static(other));
         }
+        let url = self.urls.of(&ask.path);
         let mut request = self
             .outbound
-            .http
-            .request(ask.method.clone(), self.urls.of(&ask.path))
+            .http_for(&url)?
+            .request(ask.method.clone(), url)
             .headers(headers)
             .query(&ask.query)
             .timeout(self.patience);

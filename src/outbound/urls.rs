@@ -26,7 +26,7 @@ impl ContractUrls {
     /// Checks every one whose host is a literal address; the resolver checks names.
     pub(super) fn check(&self, guard: &AddressGuard) -> Result<(), CallError> {
         let all = std::iter::once(&self.base).chain(self.own.iter().map(|(_, address)| address));
-        all.into_iter().try_for_each(|url| guard.check_literal(url)).map_err(|_| CallError::AddressNotAllowed)
+        all.into_iter().try_for_each(|url| guard.check_literal(url)).map_err(CallError::from)
     }
 
     /// The address of one of the contract's paths.
@@ -43,6 +43,24 @@ impl ContractUrls {
             segments.pop_if_empty().extend(rest);
         }
         url
+    }
+
+    /// The contract's path of one of these addresses, for a log: what stands before it may be somebody's.
+    pub(super) fn told(&self, url: &Url) -> String {
+        let path = url.path();
+        let below = |address: &Url| -> Option<String> {
+            if url.origin() != address.origin() {
+                return None;
+            }
+            let rest = path.strip_prefix(address.path().trim_end_matches('/'))?;
+            (rest.is_empty() || rest.starts_with('/')).then(|| rest.trim_matches('/').to_owned())
+        };
+        let own = self.own.iter().find_map(|(resource, address)| Some((resource, below(address)?)));
+        match own {
+            Some((resource, rest)) if rest.is_empty() => format!("v1/{resource}"),
+            Some((resource, rest)) => format!("v1/{resource}/{rest}"),
+            None => below(&self.base).unwrap_or_default(),
+        }
     }
 }
 
@@ -64,6 +82,10 @@ mod tests {
             urls.of(&["v1", "jobs", "job_1", "data", "1"]).as_str(),
             "https://jobs.example.org/api/v2/jobs/job_1/data/1"
         );
+        let told = |path: &[&str]| urls.told(&urls.of(path));
+        assert_eq!(told(&["v1", "jobs", "job_1", "data", "1"]), "v1/jobs/job_1/data/1");
+        assert_eq!(told(&["v1", "jobs"]), "v1/jobs");
+        assert_eq!(told(&["v1", "segments"]), "v1/segments");
         let inside = ContractUrls::below(url("https://crm.example.org/")).with("health", url("http://10.0.0.1/"));
         assert_eq!(inside.check(&AddressGuard::default()), Err(CallError::AddressNotAllowed));
     }

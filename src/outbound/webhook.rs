@@ -63,7 +63,7 @@ impl std::fmt::Debug for WebhookSecret {
 impl Outbound {
     /// Whether a webhook may be there, as far as its address tells before a name is resolved.
     pub fn may_call(&self, url: &Url) -> Result<(), CallError> {
-        self.guard.check_literal(url).map_err(|_| CallError::AddressNotAllowed)
+        Ok(self.guard.check_literal(url)?)
     }
 
     /// Sends a message, signed now; a success says that it was taken. `id` is the same for every repeat.
@@ -75,13 +75,12 @@ impl Outbound {
         now_ms: i64,
         body: Bytes,
     ) -> Result<(), CallError> {
-        self.may_call(url)?;
         let timestamp = now_ms.div_euclid(1000);
         let signature = secret.sign(id, timestamp, &body);
         let signature =
             signature.ok_or_else(|| CallError::Nonsense { what: "the secret can't be signed with".to_owned() })?;
         let request = self
-            .http
+            .http_for(url)?
             .post(url.clone())
             .timeout(PATIENCE.min(self.timeouts.call))
             .header(CONTENT_TYPE, "application/json")

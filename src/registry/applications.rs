@@ -151,7 +151,7 @@ impl Hub {
     /// The applications that can be connected, by name.
     pub async fn applications(&self, actor: &Actor) -> Result<Vec<ApplicationView>> {
         let sql = "select a.id as application_id, v.version as application_version, v.definition,
-                (select count(*) from endpoint e where e.application_id = a.id and e.account_id = $1) as endpoints
+                (select count(*) from endpoint e where e.application_id = a.id and e.account_id = $1 and e.disconnected_at is null) as endpoints
             from application a join application_version v on v.application_id = a.id and v.version = a.approved_version
             where a.retired_at is null";
         let rows = sqlx::query(sql)

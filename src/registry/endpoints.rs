@@ -3,16 +3,17 @@
 use std::time::{Duration, Instant};
 
 use model::{
-    contract::{EndpointDescription, MAX_COLUMNS, WebhookAddress},
+    contract::{EndpointDescription, MAX_COLUMNS, Movement, WebhookAddress},
     error::{FieldProblem, HubError},
     id::{AccountId, ApplicationId, EndpointId},
-    view::{Actor, Connect, ConnectionReport, EndpointHealth, EndpointSummary, EndpointView, Role},
+    view::{Actor, By, Connect, ConnectionReport, EndpointHealth, EndpointSummary, EndpointView, Role},
 };
 use sqlx::{Row, any::AnyRow};
 use url::Url;
 
-use super::{applications::Application, connection, keys::EndpointActor, require};
+use super::{EndpointActor, applications::Application, connection, require};
 use crate::{
+    exchange,
     hub::{Hub, Result, internal},
     outbound::{CallError, EndpointClient},
     store::{StoreError, clock::rfc3339, new_id},
@@ -44,17 +45,22 @@ pub struct ConnectedEndpoint {
     pub description: EndpointDescription,
     /// How it is.
     pub health: EndpointHealth,
+    /// It was disconnected: it can't be used any more, and only what refers to it still names it.
+    pub is_disconnected: bool,
 }
 
 struct EndpointRow {
     endpoint: ConnectedEndpoint,
     application: Application,
     base_url: Option<String>,
-    has_key: bool,
-    checked_at: Option<i64>,
+    succeeded_at: Option<i64>,
+    failed_at: Option<i64>,
+    /// Why the last call failed, unless one went well since.
     failure: Option<String>,
+    failed_because: Option<String>,
     latency_ms: Option<i64>,
     created_at: i64,
+    disconnected: Option<By>,
 }
 
 /// What the connect form held, parsed.
@@ -97,10 +103,7 @@ impl Hub {
             }
         };
         let id: EndpointId = new_id(EndpointId::PREFIX);
-        let sealed = parsed
-            .address
-            .as_ref()
-            .map(|address| self.sealing().seal(address.key.as_bytes(), &credential_context(&id)));
+        let sealed = parsed.address.as_ref().map(|address| self.seal_credential(&id, &address.key));
         let text = serde_json::to_string(&description).map_err(internal)?;
         let now = self.now_ms();
         let sql = "insert into endpoint (id, account_id, application_id, application_version, name, base_url, credential, description, last_success_at, created_at)
@@ -185,12 +188,28 @@ impl Hub {
             None => None,
         };
         let consumer = row.endpoint.description.consumer.clone();
+        let has_said = row.endpoint.description.producer.is_some() || consumer.is_some();
+        let sends = row.endpoint.description.producer.as_ref().is_some_and(|side| side.movement == Movement::Pull);
         Ok(EndpointView {
             summary: summary(&row, counts.get(id).copied().unwrap_or(0)),
             description: row.endpoint.description.description.clone(),
             calls_usher: row.application.definition.calls_usher(),
-            has_endpoint_key: row.has_key,
+            has_said,
+            may_have_keys: row.disconnected.is_none() && (row.application.definition.calls_usher() || sends),
+            keys: self.keys_of_endpoint(&actor.account_id, id).await?,
             webhook: self.webhook_of(&actor.account_id, id).await?,
+            shares: self.shares_with_endpoint(actor, id).await?,
+            runs: exchange::runs_with_endpoint(self.database().reader(), &actor.account_id, id)
+                .await
+                .map_err(internal)?
+                .unsigned_abs(),
+            jobs: exchange::jobs_of_endpoint(self.database(), &actor.account_id, id).await.map_err(internal)?,
+            paused: self.pause_of_endpoint(&actor.account_id, id).await.map_err(internal)?,
+            disconnected: row.disconnected.clone(),
+            succeeded_at: row.succeeded_at.map(rfc3339),
+            failed_at: row.failed_at.map(rfc3339),
+            failed_because: row.failed_because.clone(),
+            calls: self.calls_of_endpoint(&actor.account_id, id).await.map_err(internal)?,
             base_url: row.base_url,
             delivery: consumer.as_ref().map(|consumer| consumer.delivery.clone()),
             destination_fields: consumer.map(|consumer| consumer.fields).unwrap_or_default(),
@@ -203,7 +222,7 @@ impl Hub {
     /// Calls the endpoint now: how it is, and what it says of itself.
     pub async fn check_endpoint(&self, actor: &Actor, id: &EndpointId) -> Result<EndpointView> {
         require(actor, Role::Member)?;
-        let application = self.application_of(&actor.account_id, id).await?;
+        let (_, application) = self.standing_endpoint(&actor.account_id, id).await?;
         let client = self.endpoint_client(&actor.account_id, id).await?;
         let begun = Instant::now();
         let found = connection::look(&client, &application).await;
@@ -214,9 +233,33 @@ impl Hub {
         self.endpoint(actor, id).await
     }
 
-    pub(super) async fn application_of(&self, account_id: &AccountId, id: &EndpointId) -> Result<Application> {
+    /// An endpoint that is connected, with its application; one that was disconnected is refused.
+    pub(super) async fn standing_endpoint(
+        &self,
+        account_id: &AccountId,
+        id: &EndpointId,
+    ) -> Result<(ConnectedEndpoint, Application)> {
         let row = self.endpoint_row(account_id, id).await.map_err(internal)?;
-        Ok(row.ok_or_else(|| HubError::not_found("endpoint"))?.application)
+        let row = row.ok_or_else(|| HubError::not_found("endpoint"))?;
+        if row.endpoint.is_disconnected {
+            return Err(HubError::Conflict { message: disconnected(&row.endpoint.name) });
+        }
+        Ok((row.endpoint, row.application))
+    }
+
+    /// An endpoint that showed its key: what is known of it, its application, and where it is called.
+    pub(super) async fn registered(
+        &self,
+        endpoint: &EndpointActor,
+    ) -> Result<(ConnectedEndpoint, Application, Option<String>)> {
+        let row = self.endpoint_row(&endpoint.account_id, &endpoint.endpoint_id).await.map_err(internal)?;
+        let row = row.ok_or_else(|| HubError::not_found("endpoint"))?;
+        Ok((row.endpoint, row.application, row.base_url))
+    }
+
+    /// What Usher shows an endpoint, as it is kept.
+    pub(super) fn seal_credential(&self, id: &EndpointId, key: &str) -> Vec<u8> {
+        self.sealing().seal(key.as_bytes(), &credential_context(id))
     }
 
     pub(super) async fn keep_description(
@@ -240,11 +283,14 @@ impl Hub {
     pub(crate) async fn look_again(&self, account_id: &AccountId, id: &EndpointId) -> Result<()> {
         let row = self.endpoint_row(account_id, id).await.map_err(internal)?;
         let row = row.ok_or_else(|| HubError::not_found("endpoint"))?;
-        if row.base_url.is_none() {
+        if row.base_url.is_none() || row.endpoint.is_disconnected {
             return Ok(());
         }
         let client = self.endpoint_client(account_id, id).await?;
-        match connection::look(&client, &row.application).await {
+        let begun = Instant::now();
+        let found = connection::look(&client, &row.application).await;
+        self.note_health(id, found.as_ref().map(|_| begun.elapsed()).map_err(Clone::clone)).await;
+        match found {
             Ok(description) if description != row.endpoint.description => {
                 self.keep_description(account_id, id, &description).await
             }
@@ -255,7 +301,7 @@ impl Hub {
 
     /// A client for one of the account's endpoints.
     pub(crate) async fn endpoint_client(&self, account_id: &AccountId, id: &EndpointId) -> Result<EndpointClient> {
-        let sql = "select e.name, e.base_url, e.credential, e.application_id, e.application_version, v.definition from endpoint e
+        let sql = "select e.name, e.base_url, e.credential, e.disconnected_at, e.application_id, e.application_version, v.definition from endpoint e
             join application_version v on v.application_id = e.application_id and v.version = e.application_version
             where e.id = $1 and e.account_id = $2";
         let row =
@@ -263,17 +309,23 @@ impl Hub {
         let row = row.map_err(internal)?.ok_or_else(|| HubError::not_found("endpoint"))?;
         let (base_url, sealed): (Option<String>, Option<Vec<u8>>) =
             (row.try_get("base_url").map_err(internal)?, row.try_get("credential").map_err(internal)?);
+        let name: String = row.try_get("name").map_err(internal)?;
+        if row.try_get::<Option<i64>, _>("disconnected_at").map_err(internal)?.is_some() {
+            return Err(HubError::Endpoint { message: disconnected(&name) });
+        }
         let (Some(base_url), Some(sealed)) = (base_url, sealed) else {
-            let name: String = row.try_get("name").map_err(internal)?;
             return Err(HubError::Endpoint { message: format!("{name} calls Usher, and can't be called.") });
         };
         let key = self.sealing().open(&sealed, &credential_context(id)).map_err(internal)?;
         let key = String::from_utf8(key).map_err(internal)?;
         let base_url = Url::parse(&base_url).map_err(internal)?;
         let application = Application::of_row(&row).map_err(internal)?;
-        self.outbound()
+        let client = self
+            .outbound()
             .endpoint_at(application.urls(base_url, &[])?, &key)
-            .map_err(|error| HubError::Endpoint { message: connection::sentence(&error) })
+            .map_err(|error| HubError::Endpoint { message: connection::sentence(&error) })?;
+        let (hub, account_id, id) = (self.clone(), account_id.clone(), id.clone());
+        Ok(client.observed(move |call| hub.log_own_call(&account_id, &id, call)))
     }
 
     /// One of the account's endpoints, as other rooms need it.
@@ -286,7 +338,7 @@ impl Hub {
         row.map(|row| row.endpoint).ok_or_else(|| HubError::not_found("endpoint"))
     }
 
-    /// All of the account's endpoints, as other rooms need them.
+    /// All endpoints that the account has connected, as other rooms need them.
     pub(crate) async fn connected_endpoints(&self, account_id: &AccountId) -> Result<Vec<ConnectedEndpoint>> {
         let rows = self.endpoint_rows(account_id).await.map_err(internal)?;
         Ok(rows.into_iter().map(|row| row.endpoint).collect())
@@ -330,7 +382,8 @@ impl Hub {
                     .await
             }
             Err(sentence) => {
-                let sql = "update endpoint set last_failure_at = $1, last_failure = $2 where id = $3";
+                let sql =
+                    "update endpoint set last_failure_at = $1, last_failure = $2, failed_because = $2 where id = $3";
                 sqlx::query(sql)
                     .bind(now)
                     .bind(sentence.as_str())
@@ -361,7 +414,9 @@ impl Hub {
         &self,
         before_ms: i64,
     ) -> std::result::Result<Vec<(AccountId, EndpointId)>, StoreError> {
-        let sql = "update endpoint set refreshed_at = $1 where refreshed_at is null or refreshed_at <= $2 returning id, account_id";
+        // Of one that was disconnected the audiences are forgotten, once.
+        let sql = "update endpoint set refreshed_at = $1
+            where refreshed_at is null or (refreshed_at <= $2 and disconnected_at is null) returning id, account_id";
         let rows = sqlx::query(sql).bind(self.now_ms()).bind(before_ms).fetch_all(self.database().writer()).await?;
         let mut claimed = Vec::new();
         for row in rows {
@@ -385,7 +440,7 @@ impl Hub {
     }
 
     async fn endpoint_rows(&self, account_id: &AccountId) -> std::result::Result<Vec<EndpointRow>, StoreError> {
-        let sql = sqlx::AssertSqlSafe(format!("{SELECT} order by e.name"));
+        let sql = sqlx::AssertSqlSafe(format!("{SELECT} and e.disconnected_at is null order by e.name"));
         let rows = sqlx::query(sql).bind(account_id.as_str()).fetch_all(self.database().reader()).await?;
         rows.iter().map(endpoint_row).collect()
     }
@@ -417,6 +472,11 @@ fn endpoint_row(row: &AnyRow) -> std::result::Result<EndpointRow, StoreError> {
         (None, Some(_)) => EndpointHealth::Healthy,
         (None, None) => EndpointHealth::Unknown,
     };
+    let disconnected_at: Option<i64> = row.try_get("disconnected_at")?;
+    let disconnected = match disconnected_at {
+        Some(at) => Some(By { name: row.try_get("disconnected_by")?, at: rfc3339(at) }),
+        None => None,
+    };
     Ok(EndpointRow {
         endpoint: ConnectedEndpoint {
             id: parsed_id(row, "id")?,
@@ -425,15 +485,23 @@ fn endpoint_row(row: &AnyRow) -> std::result::Result<EndpointRow, StoreError> {
             application: application.definition.name.clone(),
             description: serde_json::from_str(&row.try_get::<String, _>("description")?).map_err(undecodable)?,
             health,
+            is_disconnected: disconnected.is_some(),
         },
         application,
         base_url: row.try_get("base_url")?,
-        has_key: row.try_get::<Option<String>, _>("key_hash")?.is_some(),
-        checked_at: succeeded.max(failed),
+        succeeded_at: succeeded,
+        failed_at: failed,
         failure,
+        failed_because: row.try_get("failed_because")?,
         latency_ms: row.try_get("latency_ms")?,
         created_at: row.try_get("created_at")?,
+        disconnected,
     })
+}
+
+/// Why an endpoint can't be used any more.
+pub(crate) fn disconnected(name: &str) -> String {
+    format!("{name} can't be used any more. Connect it again.")
 }
 
 fn summary(row: &EndpointRow, audiences: u64) -> EndpointSummary {
@@ -446,7 +514,7 @@ fn summary(row: &EndpointRow, audiences: u64) -> EndpointSummary {
         consumer: endpoint.description.consumer.as_ref().map(|side| side.movement),
         health: endpoint.health,
         health_reason: row.failure.clone(),
-        checked_at: row.checked_at.map(rfc3339),
+        checked_at: row.succeeded_at.max(row.failed_at).map(rfc3339),
         latency_ms: row.latency_ms.and_then(|ms| u64::try_from(ms).ok()),
         audiences,
     }
@@ -470,16 +538,7 @@ fn parse(form: &Connect, application: Application) -> Result<Parsed> {
     let base_url =
         parse_base_url(&form.base_url).map_err(|message| problems.push(FieldProblem::new("base_url", message)));
     let key = form.authentication_key.trim();
-    if key.is_empty() {
-        problems.push(FieldProblem::new(
-            "authentication_key",
-            "Enter the authentication key that the application gave you.",
-        ));
-    } else if key.len() > LONGEST_KEY || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
-        let message =
-            format!("A key has at most {LONGEST_KEY} letters, digits and signs, and no spaces inside. Copy it again.");
-        problems.push(FieldProblem::new("authentication_key", message));
-    }
+    problems.extend(check_authentication_key(key).err());
     match base_url {
         Ok(base_url) if problems.is_empty() => {
             let address = Some(Address { base_url, key: key.to_owned() });
@@ -487,6 +546,19 @@ fn parse(form: &Connect, application: Application) -> Result<Parsed> {
         }
         _ => Err(HubError::Invalid { problems }),
     }
+}
+
+/// The limits of a key that Usher shows an endpoint.
+pub(super) fn check_authentication_key(key: &str) -> std::result::Result<(), FieldProblem> {
+    let key = key.trim();
+    let message = if key.is_empty() {
+        "Enter the authentication key that the application gave you.".to_owned()
+    } else if key.len() > LONGEST_KEY || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        format!("A key has at most {LONGEST_KEY} letters, digits and signs, and no spaces inside. Copy it again.")
+    } else {
+        return Ok(());
+    };
+    Err(FieldProblem::new("authentication_key", message))
 }
 
 /// The limits of what an endpoint says of itself, wherever it says it.
@@ -508,6 +580,7 @@ pub(super) fn check_description(description: &EndpointDescription) -> Result<()>
     Err(HubError::Invalid { problems: vec![problem] })
 }
 
+/// The address below which an application answers.
 pub(super) fn parse_base_url(text: &str) -> std::result::Result<Url, String> {
     let text = text.trim();
     if text.is_empty() {

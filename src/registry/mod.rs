@@ -3,19 +3,23 @@
 //! It knows no audience and no share. Everything an account owns is asked for with the account's id in the query.
 
 mod applications;
+mod calls;
 mod connection;
+mod disconnecting;
 mod endpoints;
 mod keys;
 mod operators;
 mod password;
 mod people;
+mod registration;
 mod repeats;
 mod sessions;
 mod slow_down;
 
 pub use applications::{LARGEST_FIELDS_FILE, LARGEST_LOGO};
+pub(crate) use calls::CallLog;
 pub use endpoints::ConnectedEndpoint;
-pub(crate) use endpoints::{parsed_id, undecodable};
+pub(crate) use endpoints::{disconnected, parsed_id, undecodable};
 pub use keys::EndpointActor;
 pub use repeats::{Answer, Attempt, IdempotencyKey, Repeat, UnfitKey};
 pub use sessions::SessionRows;

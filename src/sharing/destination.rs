@@ -21,7 +21,7 @@ use super::versions::{Change, json, note_version};
 use crate::{
     hub::{Hub, Result, internal},
     outbound::Side,
-    registry::{ConnectedEndpoint, require},
+    registry::{ConnectedEndpoint, disconnected, require},
     store::StoreError,
 };
 
@@ -256,6 +256,9 @@ impl Hub {
 /// Why an endpoint can't take an audience with these fields.
 pub(super) fn obstacle(endpoint: &ConnectedEndpoint, source: &[Field]) -> Option<String> {
     let name = &endpoint.name;
+    if endpoint.is_disconnected {
+        return Some(disconnected(name));
+    }
     let Some(consumer) = &endpoint.description.consumer else {
         return Some(if endpoint.description.producer.is_some() {
             format!("{name} only offers audiences; it takes none.")

@@ -76,6 +76,9 @@ impl Hub {
         }
         let Some(endpoint_id) = &share.destination_endpoint_id else { return Ok(None) };
         let endpoint = self.connected_endpoint(account_id, endpoint_id).await?;
+        if endpoint.is_disconnected {
+            return Ok(Some(format!("{} takes nothing any more", endpoint.name)));
+        }
         let Some(consumer) = endpoint.description.consumer else {
             return Ok(Some(format!("{} takes no audiences any more", endpoint.name)));
         };

@@ -14,6 +14,6 @@ mod shares;
 mod templates;
 mod versions;
 
-pub(crate) use schedule::run_ended;
 pub use schedule::{LARGEST_CALENDAR, ReadCalendar, SchedulingSettings};
+pub(crate) use schedule::{forget_pause, run_ended};
 pub(crate) use shares::segment_made;

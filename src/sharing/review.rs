@@ -17,7 +17,7 @@ use super::versions::{json, note_used};
 use crate::{
     exchange::{self, NewRun, RunPlan},
     hub::{Hub, Result, internal},
-    registry::require,
+    registry::{disconnected, require},
     store::{StoreError, clock::rfc3339},
 };
 
@@ -131,6 +131,7 @@ impl Hub {
     async fn ask(&self, actor: &Actor, id: &ShareId, is_pre_flight: bool) -> Result<RunId> {
         require(actor, Role::Member)?;
         let run = self.new_run(&actor.account_id, id, is_pre_flight).await?;
+        self.paused_endpoint(&run).await?;
         let run_id = self.ask_for_run(actor, id, run).await.map_err(internal)?;
         let run_id = run_id.ok_or_else(|| HubError::Conflict {
             message: "A run of this share is under way. Wait until it has ended, or cancel it.".to_owned(),
@@ -150,6 +151,10 @@ impl Hub {
         let destination = self.destination_of(account_id, &share).await?;
         let destination =
             destination.ok_or_else(|| HubError::Conflict { message: "Choose a destination first.".to_owned() })?;
+        let endpoint = self.connected_endpoint(account_id, &destination.endpoint_id).await?;
+        if endpoint.is_disconnected {
+            return Err(HubError::Conflict { message: disconnected(&endpoint.name) });
+        }
         let problems: Vec<FieldProblem> = check(&share.mapping, &audience.fields, &destination.fields)
             .into_iter()
             .filter(|finding| finding.severity == Severity::Error)
@@ -180,6 +185,22 @@ impl Hub {
             },
             reason: None,
         })
+    }
+
+    /// Refuses a run that a person asks for while one of its endpoints rests.
+    async fn paused_endpoint(&self, run: &NewRun) -> Result<()> {
+        let plan = &run.plan;
+        let sides = [
+            (&plan.source_endpoint_id, &plan.source_name),
+            (&plan.destination.endpoint_id, &plan.destination.endpoint_name),
+        ];
+        for (id, name) in sides {
+            if let Some(by) = self.pause_of_endpoint(&run.account_id, id).await.map_err(internal)? {
+                let message = format!("{name} was paused by {}. Resume it on its page first.", by.name);
+                return Err(HubError::Conflict { message });
+            }
+        }
+        Ok(())
     }
 
     /// The run that a share's schedule would be given now: none while a person has to look at the share first.

@@ -170,6 +170,19 @@ impl Hub {
         self.summaries(actor, &rows.map_err(internal)?).await
     }
 
+    /// The shares from and to an endpoint, the last changed first.
+    pub(crate) async fn shares_with_endpoint(&self, actor: &Actor, id: &EndpointId) -> Result<Vec<ShareSummary>> {
+        let sql = AssertSqlSafe(format!(
+            "{SUMMARY} and (a.endpoint_id = $2 or s.destination_endpoint_id = $2) order by s.updated_at desc, s.id desc limit {MOST_LISTED}"
+        ));
+        let rows = sqlx::query(sql)
+            .bind(actor.account_id.as_str())
+            .bind(id.as_str())
+            .fetch_all(self.database().reader())
+            .await;
+        self.summaries(actor, &rows.map_err(internal)?).await
+    }
+
     /// The destinations that each audience was shared to, for the catalogue.
     pub(crate) async fn destinations_by_audience(
         &self,

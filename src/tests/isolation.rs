@@ -49,6 +49,9 @@ async fn try_everything(hub: &Hub, actor: &Actor, owned: &Owned) -> Vec<(&'stati
     vec![
         ("endpoint", hub.endpoint(actor, &owned.endpoint).await.map(drop)),
         ("check_endpoint", hub.check_endpoint(actor, &owned.endpoint).await.map(drop)),
+        ("make_endpoint_key", hub.make_endpoint_key(actor, &owned.endpoint).await.map(drop)),
+        ("disconnect_endpoint", hub.disconnect_endpoint(actor, &owned.endpoint, "CRM").await),
+        ("pause_schedules", hub.pause_schedules(actor, Some(&owned.endpoint)).await),
         ("refresh_audiences", hub.refresh_audiences(actor, &owned.endpoint).await.map(drop)),
         ("refresh_audience", hub.refresh_audience(actor, &owned.audience).await.map(drop)),
         ("existing_segments", hub.existing_segments(actor, &owned.endpoint).await.map(drop)),

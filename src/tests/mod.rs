@@ -5,9 +5,11 @@ mod applications;
 mod calls;
 mod catalogue;
 mod connecting;
+mod endpoint_life;
 mod expiry;
 mod isolation;
 mod people;
+mod registration;
 mod repeats;
 mod sampling;
 mod scheduling;
@@ -60,6 +62,7 @@ async fn node(database: &ScratchDatabase, folder: &Path, clock: Arc<ManualClock>
         payload_folder: folder.join("payloads"),
         master_key: [7; 32],
         allowed_networks: vec!["127.0.0.1/32".parse().expect("a network")],
+        allow_http: false,
         timeouts: Timeouts {
             connect: Duration::from_secs(5),
             call: Duration::from_secs(5),

@@ -20,7 +20,7 @@ async fn caller(stage: &Stage, actor: &Actor, name: &str) -> EndpointActor {
         authentication_key: String::new(),
     };
     let id: EndpointId = stage.hub.connect_endpoint(actor, form).await.expect("connects");
-    let key = stage.hub.renew_endpoint_key(actor, &id).await.expect("has a key");
+    let key = stage.hub.make_endpoint_key(actor, &id).await.expect("has a key");
     stage.hub.endpoint_of_key(&key.0).await.expect("looks").expect("is known")
 }
 

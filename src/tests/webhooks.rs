@@ -134,7 +134,7 @@ impl Shop {
             authentication_key: String::new(),
         };
         let id = stage.hub.connect_endpoint(&actor, form).await.expect("connects");
-        let key = stage.hub.renew_endpoint_key(&actor, &id).await.expect("has a key");
+        let key = stage.hub.make_endpoint_key(&actor, &id).await.expect("has a key");
         let caller = stage.hub.endpoint_of_key(&key.0).await.expect("looks").expect("is known");
         let description = EndpointDescription {
             name: "Shop".to_owned(),
@@ -153,7 +153,7 @@ impl Shop {
                 fields: vec![email()],
             }),
         };
-        stage.hub.describe_endpoint(&caller, description).await.expect("is taken");
+        stage.hub.register_endpoint(&caller, description).await.expect("is taken");
         let segment = Segment {
             id: "everybody".to_owned(),
             name: "Everybody".to_owned(),

@@ -138,9 +138,32 @@ pub enum Meeting {
         listen: SocketAddr,
         /// What callers must show.
         key: KeyDigest,
+        /// Present when Usher is told of it by this program.
+        registration: Option<Registration>,
     },
     /// This program calls Usher: `usher-toolkit agent`.
     Calling(UsherConfig),
+}
+
+/// How this program tells Usher where it is.
+#[derive(Debug)]
+pub struct Registration {
+    /// Which Usher is told.
+    pub usher: UsherConfig,
+    /// Where Usher reaches this program.
+    pub own_url: Url,
+    /// What Usher is to show it.
+    pub authentication_key: SecretText,
+}
+
+/// What nobody else is to see.
+#[derive(Clone)]
+pub struct SecretText(pub String);
+
+impl std::fmt::Debug for SecretText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SecretText(..)")
+    }
 }
 
 /// The Usher that is called.
@@ -149,17 +172,7 @@ pub struct UsherConfig {
     /// Its address; the contract's paths stand below it.
     pub url: Url,
     /// The key that it made for this endpoint.
-    pub key: EndpointKey,
-}
-
-/// An endpoint key: shown to Usher, and to nobody else.
-#[derive(Clone)]
-pub struct EndpointKey(pub String);
-
-impl std::fmt::Debug for EndpointKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("EndpointKey(..)")
-    }
+    pub key: SecretText,
 }
 
 /// A database.
@@ -290,6 +303,7 @@ struct RawUsher {
     url: String,
     endpoint_key: Option<String>,
     endpoint_key_file: Option<PathBuf>,
+    own_url: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -514,18 +528,20 @@ fn only_for<T>(store: &str, key: String, value: Option<&T>) -> Result<(), Config
 
 fn meeting(raw: &RawConfig, folder: &Path, key_of_environment: Option<String>) -> Result<Meeting, ConfigError> {
     match (&raw.listen, &raw.usher) {
-        (Some(listen), None) => {
+        (Some(listen), usher) => {
             let listen = listen.parse().map_err(|_| {
                 wrong("listen", "is not an address with a port", "Write for instance \"127.0.0.1:4010\".")
             })?;
-            Ok(Meeting::Served { listen, key: authentication_key(raw, folder, key_of_environment)? })
+            let key = authentication_key(raw, folder, key_of_environment)?;
+            let registration = usher.as_ref().map(|usher| registration(usher, folder, &key)).transpose()?;
+            Ok(Meeting::Served { listen, key: KeyDigest::of(&key.0), registration })
         }
-        (None, Some(usher)) => Ok(Meeting::Calling(calling(usher, folder)?)),
-        (Some(_), Some(_)) => Err(wrong(
-            "listen",
-            "and [usher] are both there",
-            "Keep `listen` when Usher calls this endpoint, or [usher] when this endpoint calls Usher.",
+        (None, Some(usher)) if usher.own_url.is_some() => Err(wrong(
+            "usher.own_url",
+            "is there, and `listen` is not",
+            "Write `listen`, too, when Usher calls this endpoint, or leave it out when this endpoint calls Usher.",
         )),
+        (None, Some(usher)) => Ok(Meeting::Calling(calling(usher, folder)?)),
         (None, None) => Err(wrong(
             "listen",
             "is missing, and so is [usher]",
@@ -534,18 +550,38 @@ fn meeting(raw: &RawConfig, folder: &Path, key_of_environment: Option<String>) -
     }
 }
 
-fn calling(raw: &RawUsher, folder: &Path) -> Result<UsherConfig, ConfigError> {
-    let mut url: Url = raw
-        .url
+fn registration(raw: &RawUsher, folder: &Path, key: &SecretText) -> Result<Registration, ConfigError> {
+    let own_url = raw.own_url.as_ref().ok_or_else(|| {
+        wrong(
+            "usher.own_url",
+            "is missing beside `listen`",
+            "Say where Usher reaches this program, for instance \"https://crm.example.org/\", or leave `listen` out when this endpoint calls Usher.",
+        )
+    })?;
+    Ok(Registration {
+        usher: calling(raw, folder)?,
+        own_url: web_address("usher.own_url", own_url)?,
+        authentication_key: key.clone(),
+    })
+}
+
+/// An address below which paths stand.
+fn web_address(name: &str, text: &str) -> Result<Url, ConfigError> {
+    let mut url: Url = text
         .parse()
-        .map_err(|_| wrong("usher.url", "is not an address", "Write for instance \"https://usher.example.org/\"."))?;
+        .map_err(|_| wrong(name, "is not an address", "Write for instance \"https://usher.example.org/\"."))?;
     if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
-        return Err(wrong("usher.url", "is not an address of the web", "Begin it with https:// or http://."));
+        return Err(wrong(name, "is not an address of the web", "Begin it with https:// or http://."));
     }
     if !url.path().ends_with('/') {
         let path = format!("{}/", url.path());
         url.set_path(&path);
     }
+    Ok(url)
+}
+
+fn calling(raw: &RawUsher, folder: &Path) -> Result<UsherConfig, ConfigError> {
+    let url = web_address("usher.url", &raw.url)?;
     let (name, key) = match (&raw.endpoint_key, &raw.endpoint_key_file, std::env::var(ENDPOINT_KEY_VARIABLE).ok()) {
         (Some(_), Some(_), _) => {
             return Err(wrong(
@@ -567,14 +603,14 @@ fn calling(raw: &RawUsher, folder: &Path) -> Result<UsherConfig, ConfigError> {
     if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(wrong(name, "is not a key", "Make one on the endpoint's page in Usher, and copy all of it."));
     }
-    Ok(UsherConfig { url, key: EndpointKey(key) })
+    Ok(UsherConfig { url, key: SecretText(key) })
 }
 
 fn authentication_key(
     raw: &RawConfig,
     folder: &Path,
     of_environment: Option<String>,
-) -> Result<KeyDigest, ConfigError> {
+) -> Result<SecretText, ConfigError> {
     let remedy = "Give at least 16 characters without spaces, for instance from `openssl rand -hex 24`.";
     let (key_name, key) = match (&raw.authentication_key, &raw.authentication_key_file, of_environment) {
         (Some(_), Some(_), _) => {
@@ -601,7 +637,7 @@ fn authentication_key(
     if !key.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(wrong(key_name, "has spaces or characters that cannot stand in an HTTP header", remedy));
     }
-    Ok(KeyDigest::of(&key))
+    Ok(SecretText(key))
 }
 
 fn producer(raw: RawProducer, store: &Store) -> Result<ProducerConfig, ConfigError> {
@@ -967,6 +1003,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
 
+    const USHER: &str = "[usher]\nurl = \"https://usher.example.org\"\nendpoint_key = \"usher_key_1\"\n";
     const HEAD: &str = "listen = \"127.0.0.1:0\"\nauthentication_key = \"0123456789abcdef\"\nname = \"CRM\"\n\
                         database = \"sqlite:crm.db\"\nstate = \"state\"\n";
     const CONSUMER: &str = "[consumer]\ntable = \"contacts\"\nkey = \"email\"\nsegments_table = \"lists\"\n\
@@ -1122,11 +1159,29 @@ mod tests {
                 format!("{HEAD}{CONSUMER}modes = [\"ADD\"]\n[[consumer.fields]]\nname = \"email\"\n"),
                 "`consumer.modes` has \"ADD\"",
             ),
+            (format!("{HEAD}{segment}{USHER}"), "`usher.own_url` is missing beside `listen`"),
+            (format!("{HEAD}{segment}{USHER}own_url = \"crm.example.org\"\n"), "`usher.own_url` is not an address"),
+            (
+                format!("{HEAD}{segment}{USHER}own_url = \"http://crm/\"\n").replace("listen = \"127.0.0.1:0\"\n", ""),
+                "`usher.own_url` is there, and `listen` is not",
+            ),
         ];
         for (text, expected) in cases {
             let error = error(&text);
             assert!(error.contains(expected), "expected {expected:?} in {error:?}");
         }
+    }
+
+    #[test]
+    fn a_served_endpoint_can_tell_usher_where_it_is() {
+        let segment = "[[producer.segments]]\nid = \"all\"\nname = \"All\"\ntable = \"people\"\n";
+        let config = read(&format!("{HEAD}{segment}{USHER}own_url = \"http://crm:4010\"\n")).unwrap();
+        let shown = format!("{config:?}");
+        let Meeting::Served { registration: Some(registration), .. } = config.meeting else { panic!("{shown}") };
+        assert_eq!(registration.own_url.as_str(), "http://crm:4010/");
+        assert_eq!(registration.usher.url.as_str(), "https://usher.example.org/");
+        assert_eq!(registration.authentication_key.0, "0123456789abcdef");
+        assert!(!shown.contains("0123456789abcdef") && !shown.contains("usher_key_1"), "{shown}");
     }
 
     #[test]

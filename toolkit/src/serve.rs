@@ -7,12 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use model::contract::{EndpointDescription, EndpointRegistration};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use crate::agent::usher::{CallError, Usher};
 use crate::api::Endpoint;
-use crate::config::{self, Config, Meeting, PlaceConfig};
+use crate::config::{self, Config, Meeting, PlaceConfig, Registration};
 use crate::consumer::Consumer;
 use crate::producer::Producer;
 use crate::producer::exports::Exports;
@@ -20,6 +22,8 @@ use crate::state::State;
 
 /// How often old files and records are looked for.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(10 * 60);
+/// How long to leave Usher alone after it could not be reached.
+const REGISTER_AGAIN: Duration = Duration::from_secs(10);
 /// How long requests that are under way may take to end, once the service is told to stop.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -64,11 +68,10 @@ impl Sides {
     ///
     /// # Errors
     /// When the state folder cannot be used.
-    pub fn offering(&self, config: &Config, stop: &CancellationToken) -> anyhow::Result<Option<Offering>> {
+    pub fn offering(&self, state: &Path, stop: &CancellationToken) -> anyhow::Result<Option<Offering>> {
         let Some(producer) = &self.producer else { return Ok(None) };
-        let state = State::open(&config.state).with_context(|| {
-            format!("`state`: cannot use the folder {}. Check its permissions.", config.state.display())
-        })?;
+        let state = State::open(state)
+            .with_context(|| format!("`state`: cannot use the folder {}. Check its permissions.", state.display()))?;
         let exports = Exports::start(producer.clone(), state, stop.clone()).context("cannot read state.db")?;
         Ok(Some((producer.clone(), exports)))
     }
@@ -112,13 +115,12 @@ pub fn check(path: &Path) -> anyhow::Result<()> {
 }
 
 async fn run(config: Config, sides: &Sides) -> anyhow::Result<()> {
-    let Meeting::Served { listen, key } = &config.meeting else { return Ok(()) };
-    let (listen, key) = (*listen, key.clone());
+    let Meeting::Served { listen, key, registration } = config.meeting else { return Ok(()) };
     // Before anything is announced, so that no signal is missed.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let stop = CancellationToken::new();
-    let offering = sides.offering(&config, &stop)?;
+    let offering = sides.offering(&config.state, &stop)?;
     let consumer = sides.consumer.clone();
     let listener = TcpListener::bind(listen)
         .await
@@ -127,7 +129,9 @@ async fn run(config: Config, sides: &Sides) -> anyhow::Result<()> {
     let sweeper =
         tokio::spawn(sweep(offering.as_ref().map(|(_, exports)| exports.clone()), consumer.clone(), stop.clone()));
     let exports = offering.as_ref().map(|(_, exports)| exports.clone());
-    let router = Endpoint::new(config.name.clone(), config.description, key, offering, consumer).router();
+    let endpoint = Endpoint::new(config.name.clone(), config.description, key, offering, consumer);
+    let registering = registration.map(|registration| register(registration, endpoint.description())).transpose()?;
+    let router = endpoint.router();
     {
         let mut out = std::io::stdout().lock();
         writeln!(out, "{} listens on http://{address}", config.name)?;
@@ -136,6 +140,8 @@ async fn run(config: Config, sides: &Sides) -> anyhow::Result<()> {
     tracing::info!(%address, "listening");
 
     let told = stop.clone();
+    // It may be asked back at once.
+    let registering = registering.map(tokio::spawn);
     let server =
         tokio::spawn(axum::serve(listener, router).with_graceful_shutdown(told.cancelled_owned()).into_future());
     tokio::select! {
@@ -148,12 +154,40 @@ async fn run(config: Config, sides: &Sides) -> anyhow::Result<()> {
         Ok(ended) => ended??,
         Err(_) => tracing::warn!("some requests did not end in time"),
     }
+    if let Some(registering) = registering {
+        registering.abort();
+    }
     if let Some(exports) = exports {
         exports.stop().await;
     }
     sweeper.await?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Tells Usher what this endpoint is and where, with its endpoint key, until that is taken or refused.
+fn register(
+    registration: Registration,
+    description: EndpointDescription,
+) -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
+    let usher = Usher::new(&registration.usher).context("the machine's TLS can't be used")?;
+    let told = EndpointRegistration {
+        description,
+        url: Some(registration.own_url.to_string()),
+        authentication_key: Some(registration.authentication_key.0),
+    };
+    Ok(async move {
+        loop {
+            match usher.register(&told).await {
+                Ok(known) => {
+                    return tracing::info!(endpoint.id = known.id, "Usher was told what this endpoint is, and where");
+                }
+                Err(error @ CallError::Unreachable { .. }) => tracing::warn!("{error}"),
+                Err(error) => return tracing::error!("{error}"),
+            }
+            tokio::time::sleep(REGISTER_AGAIN).await;
+        }
+    })
 }
 
 async fn sweep(exports: Option<Exports>, consumer: Option<Arc<Consumer>>, stop: CancellationToken) {

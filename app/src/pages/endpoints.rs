@@ -9,7 +9,7 @@ use crate::{
         button::{ButtonKind, ButtonLink},
         count::Count,
         empty_state::EmptyState,
-        notice::Trouble,
+        notice::{Done, Trouble},
         page::PageHead,
         skeleton::Skeleton,
         time::Time,
@@ -44,12 +44,16 @@ pub fn syndication(producer: Option<Movement>, consumer: Option<Movement>) -> St
 #[component]
 pub fn EndpointsPage() -> impl IntoView {
     let found = Resource::new_blocking(|| (), |()| endpoints());
+    let form = crate::flash::Form::new(|| "/endpoints".to_owned(), Signal::derive(|| None));
     let may_connect = super::may_connect();
     view! {
         <PageHead title="Endpoints" lead="The applications that your account has connected.">
             {may_connect.then(|| view! { <ButtonLink href="/connect" kind=ButtonKind::Primary>"Connect an application"</ButtonLink> })}
         </PageHead>
         <Suspense fallback=|| view! { <Skeleton /> }>
+            {move || Suspend::new(async move {
+                form.state().await.notice().map(|text| view! { <Done text /> })
+            })}
             {move || Suspend::new(async move {
                 match found.await {
                     Ok(endpoints) if endpoints.is_empty() => {

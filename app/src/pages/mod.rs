@@ -7,7 +7,6 @@ pub mod audiences;
 pub mod connect;
 pub mod connect_application;
 pub mod endpoint;
-mod endpoint_key;
 pub mod endpoints;
 pub mod home;
 pub mod not_found;

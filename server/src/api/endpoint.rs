@@ -8,7 +8,7 @@ use axum::{
 use http::StatusCode;
 use hub::Hub;
 use model::{
-    contract::{EndpointDescription, Page, Problem, RegisteredEndpoint, Segment, Webhook, WebhookAddress},
+    contract::{EndpointRegistration, Page, Problem, RegisteredEndpoint, Segment, Webhook, WebhookAddress},
     error::HubError,
 };
 
@@ -30,24 +30,25 @@ pub(crate) async fn read(Caller(caller): Caller, State(hub): State<Hub>) -> Resu
     Ok(Json(hub.registered_endpoint(&caller).await?))
 }
 
-/// Says what the endpoint is: its sides, its fields, what it can do.
+/// Says what the endpoint is: its sides, its fields, what it can do, and, when Usher calls it, where and with what key.
 ///
-/// A repeat changes nothing. What the endpoint's application is not can't be said.
+/// A repeat changes nothing. What the endpoint's application is not can't be said. A new address is tried as soon as this is answered; the
+/// endpoint's page says how that went.
 #[utoipa::path(
     put,
     path = "/v1/endpoint",
     operation_id = "describe_endpoint",
     tag = "Endpoint",
     security(("endpoint_key" = [])),
-    request_body = EndpointDescription,
+    request_body = EndpointRegistration,
     responses((status = 200, body = RegisteredEndpoint), Problems, ChangeProblems),
 )]
 pub(crate) async fn describe(
     Caller(caller): Caller,
     State(hub): State<Hub>,
-    Body(description): Body<EndpointDescription>,
+    Body(registration): Body<EndpointRegistration>,
 ) -> Result<Json<RegisteredEndpoint>, ApiError> {
-    Ok(Json(hub.describe_endpoint(&caller, description).await?))
+    Ok(Json(hub.register_endpoint(&caller, registration).await?))
 }
 
 /// Where the endpoint is told of its jobs, and whether it is.

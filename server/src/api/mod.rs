@@ -7,6 +7,7 @@ mod data;
 mod document;
 mod endpoint;
 mod jobs;
+mod log;
 mod problem;
 pub(crate) mod rate;
 mod repeat;
@@ -46,6 +47,7 @@ pub(crate) fn routes(state: &AppState, per_minute: NonZeroU32) -> Router<AppStat
         .route("/v1/jobs/{job}/data/{part}", get(data::fetch).put(data::send));
     messages
         .merge(data)
+        .layer(from_fn_with_state(state.hub.clone(), log::calls))
         .route("/v1/{*rest}", axum::routing::any(problem::no_such_path))
         .method_not_allowed_fallback(problem::no_such_method)
         // Bodies are limited where they are read, so that a refusal reaches who is still sending.

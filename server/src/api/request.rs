@@ -14,7 +14,7 @@ use hub::{Hub, exchange::hosted::LONGEST_WAIT, registry::EndpointActor};
 use model::error::HubError;
 use serde::{Deserialize, de::DeserializeOwned};
 
-use super::problem::ApiError;
+use super::{log::KnownCaller, problem::ApiError};
 
 /// Items of a page when nothing is said, and at most (contract, "Conventions").
 const PAGE: u32 = 50;
@@ -55,6 +55,9 @@ where
             value.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
         let (_, key) = key.ok_or_else(ApiError::unauthorized)?;
         let endpoint = Hub::from_ref(state).endpoint_of_key(key.trim()).await?;
+        if let (Some(known), Some(endpoint)) = (parts.extensions.get::<KnownCaller>(), &endpoint) {
+            known.tell(endpoint);
+        }
         endpoint.map(Self).ok_or_else(ApiError::unauthorized)
     }
 }

@@ -104,7 +104,7 @@ impl Scene {
                 authentication_key: String::new(),
             };
             let id: EndpointId = hub.connect_endpoint(&actor, form).await.unwrap();
-            keys.push(hub.renew_endpoint_key(&actor, &id).await.unwrap().0);
+            keys.push(hub.make_endpoint_key(&actor, &id).await.unwrap().0);
         }
         installation.agents(&urls[0], FOLDER, PEOPLE, [("harbor", &keys[0]), ("beacon", &keys[1])]).await;
         let harbor = hub.endpoint_of_key(&keys[0]).await.unwrap().expect("it was just made");

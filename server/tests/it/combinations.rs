@@ -209,7 +209,7 @@ impl Stage {
             }
             Calls::Agent => {
                 let id = self.connect(&name, "app_toolkit_agent", "").await;
-                let key = self.hub.renew_endpoint_key(&self.actor, &id).await.unwrap().0;
+                let key = self.hub.make_endpoint_key(&self.actor, &id).await.unwrap().0;
                 (format!("[usher]\nurl = \"{}\"\nendpoint_key = \"{key}\"", self._usher.url), Ok(id))
             }
         };

@@ -96,7 +96,7 @@ impl Provider {
             authentication_key: String::new(),
         };
         let id: EndpointId = hub.connect_endpoint(actor, form).await.unwrap();
-        let key = hub.renew_endpoint_key(actor, &id).await.unwrap().0;
+        let key = hub.make_endpoint_key(actor, &id).await.unwrap().0;
         let client = Client::builder().timeout(PATIENCE).build().unwrap();
         let provider = Self { client, url: usher.url.clone(), key, id: id.to_string() };
         let known: RegisteredEndpoint = said(provider.put("/v1/endpoint", &description(name)).await).await;
@@ -361,8 +361,37 @@ async fn a_key_opens_only_its_own_endpoint_and_an_old_one_nothing() {
         assert_eq!(problem(answer).await, (401, "key_refused".to_owned()), "{key}");
     }
     let id = producer.id.parse().unwrap();
-    stage.hub.renew_endpoint_key(&stage.actor, &id).await.unwrap();
-    assert_eq!(problem(producer.get("/v1/endpoint").await).await.0, 401, "a new key ends the old one");
+    let first = stage.hub.endpoint(&stage.actor, &id).await.unwrap().keys.remove(0);
+    let second = stage.hub.make_endpoint_key(&stage.actor, &id).await.unwrap().0;
+    let with_second = producer.client.get(format!("{}/v1/endpoint", producer.url)).bearer_auth(&second);
+    assert_eq!(with_second.send().await.unwrap().status(), 200, "two are valid at a time");
+    assert_eq!(producer.get("/v1/endpoint").await.status(), 200);
+    stage.hub.revoke_endpoint_key(&stage.actor, &id, &first.id).await.unwrap();
+    assert_eq!(problem(producer.get("/v1/endpoint").await).await.0, 401, "a revoked key opens nothing");
+}
+
+#[tokio::test]
+async fn what_a_key_was_shown_for_is_logged_without_a_value() {
+    let stage = Stage::new().await;
+    let producer = &stage.producer;
+    let path = format!("/v1/endpoint/{}/segments/ann@example.org?limit=7", producer.id);
+    assert_eq!(problem(producer.get(&path).await).await.0, 404);
+    assert_eq!(producer.get("/v1/jobs?category=SEGMENT_EXPORT").await.status(), 200);
+    let id = producer.id.parse().unwrap();
+    let until = tokio::time::Instant::now() + PATIENCE;
+    let calls = loop {
+        // The server writes them down by itself.
+        let calls = stage.hub.endpoint(&stage.actor, &id).await.unwrap().calls;
+        if calls.iter().any(|call| call.path == "v1/jobs") {
+            break calls;
+        }
+        assert!(tokio::time::Instant::now() < until, "{calls:?}");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    };
+    let unknown = calls.iter().find(|call| call.path == "v1/endpoint/{endpoint}/segments/{segment}").unwrap();
+    assert_eq!((unknown.by_usher, unknown.method.as_str(), unknown.status), (false, "GET", Some(404)));
+    let kept = format!("{calls:?}");
+    assert!(!kept.contains("ann@") && !kept.contains("limit") && !kept.contains("SEGMENT_EXPORT"), "{kept}");
 }
 
 #[tokio::test]

@@ -212,6 +212,7 @@ impl Installation {
             payload_folder: self.path("payloads"),
             master_key,
             allowed_networks: vec!["127.0.0.0/8".parse().unwrap()],
+            allow_http: false,
             timeouts: Timeouts::default(),
             exchange: ExchangeSettings::default(),
             scheduling: SchedulingSettings::default(),

@@ -72,6 +72,7 @@ async fn open(database_url: &str, folder: &Path, exchange: ExchangeSettings) -> 
         payload_folder: folder.join("payload"),
         master_key: [7; 32],
         allowed_networks: vec!["127.0.0.0/8".parse().expect("a network")],
+        allow_http: false,
         timeouts: Timeouts {
             connect: Duration::from_secs(5),
             call: Duration::from_millis(1500),
@@ -158,7 +159,7 @@ impl Scene {
 
     /// The producer, as one that calls by itself.
     pub(super) async fn producer_actor(&self) -> EndpointActor {
-        let key = self.hub.renew_endpoint_key(&self.actor, &self.producer_id).await.expect("is made").0;
+        let key = self.hub.make_endpoint_key(&self.actor, &self.producer_id).await.expect("is made").0;
         self.hub.endpoint_of_key(&key).await.expect("answers").expect("is known")
     }
 

@@ -34,7 +34,7 @@ const MOST_APPLICATIONS: i64 = 200;
 pub(super) const SELECT: &str = "select a.id as application_id, a.account_id, a.approved_version, a.retired_at, a.retired_because, p.name as provider,
         v.version, v.state, v.definition, v.changes, v.changed_by, v.reason, v.submitted_at, v.updated_at,
         cast(case when v.client_secret is null then 0 else 1 end as bigint) as has_client_secret,
-        (select count(*) from endpoint e where e.application_id = a.id) as endpoints
+        (select count(*) from endpoint e where e.application_id = a.id and e.disconnected_at is null) as endpoints
     from application a join application_version v on v.application_id = a.id
         and v.version = (select max(w.version) from application_version w
             where w.application_id = a.id and ($2 = 0 or w.state <> 'draft'))

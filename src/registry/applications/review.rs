@@ -164,7 +164,8 @@ impl Hub {
 
     /// What hangs on an application, in numbers.
     pub(super) async fn affected_by(&self, id: &ApplicationId) -> Result<Affected> {
-        let sql = "select count(*) as endpoints, count(distinct account_id) as accounts from endpoint where application_id = $1";
+        let sql = "select count(*) as endpoints, count(distinct account_id) as accounts from endpoint
+            where application_id = $1 and disconnected_at is null";
         let row = sqlx::query(sql).bind(id.as_str()).fetch_one(self.database().reader()).await.map_err(internal)?;
         let number =
             |column: &str| row.try_get::<i64, _>(column).map(|number| u64::try_from(number).unwrap_or_default());

@@ -3,15 +3,15 @@
 use model::{
     calendar::{NextRun, PassedSlot, ScheduleChoices, SchedulePreview, ScheduleState, ScheduleView},
     error::{FieldProblem, HubError},
-    id::{EndpointId, ShareId},
+    id::{AccountId, EndpointId, ShareId},
     recurrence::{
         Schedule, ScheduleForm, When, day_words,
         slots::{self, Slots, civil},
         time_words,
     },
-    view::{Actor, Role, ShareState},
+    view::{Actor, By, Role, ShareState},
 };
-use sqlx::Transaction;
+use sqlx::{Any, Row, Transaction};
 
 use super::rows::{self, OccurrenceRow, ScheduleRow, SlotState};
 use crate::{
@@ -30,6 +30,20 @@ const PASSED_SHOWN: usize = 10;
 const FARTHEST_MOVE_MS: i64 = 366 * 86_400_000;
 /// Shares that can follow each other at most.
 const LONGEST_CHAIN: usize = 50;
+
+/// Ends the pause of an endpoint that is no more.
+pub(crate) async fn forget_pause(
+    transaction: &mut Transaction<'_, Any>,
+    account_id: &AccountId,
+    id: &EndpointId,
+) -> std::result::Result<(), StoreError> {
+    sqlx::query("delete from schedule_pause where account_id = $1 and endpoint_id = $2")
+        .bind(account_id.as_str())
+        .bind(id.as_str())
+        .execute(&mut **transaction)
+        .await?;
+    Ok(())
+}
 
 impl Hub {
     /// What the form of a share's schedule needs.
@@ -214,11 +228,13 @@ impl Hub {
         Ok(())
     }
 
-    /// Holds back every schedule of the account, or those from and to one endpoint. Slots that come meanwhile are skipped.
+    /// Holds back every schedule of the account, or all runs from and to one endpoint. Slots that come meanwhile are skipped.
     pub async fn pause_schedules(&self, actor: &Actor, endpoint: Option<&EndpointId>) -> Result<()> {
         require(actor, Role::Member)?;
-        if let Some(id) = endpoint {
-            self.connected_endpoint(&actor.account_id, id).await?;
+        if let Some(id) = endpoint
+            && self.connected_endpoint(&actor.account_id, id).await?.is_disconnected
+        {
+            return Err(HubError::not_found("endpoint"));
         }
         let sql = "insert into schedule_pause (account_id, endpoint_id, paused_by, paused_at) values ($1, $2, $3, $4)
             on conflict (account_id, endpoint_id) do nothing";
@@ -231,6 +247,22 @@ impl Hub {
             .await
             .map_err(internal)?;
         Ok(())
+    }
+
+    /// Who paused an endpoint, and when.
+    pub(crate) async fn pause_of_endpoint(
+        &self,
+        account_id: &AccountId,
+        id: &EndpointId,
+    ) -> std::result::Result<Option<By>, StoreError> {
+        let sql = "select paused_by, paused_at from schedule_pause where account_id = $1 and endpoint_id = $2";
+        let row = sqlx::query(sql)
+            .bind(account_id.as_str())
+            .bind(id.as_str())
+            .fetch_optional(self.database().reader())
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some(By { name: row.try_get("paused_by")?, at: rfc3339(row.try_get("paused_at")?) }))
     }
 
     /// Ends such a pause.
@@ -526,7 +558,7 @@ impl Hub {
 
 /// What was changed about slots that are still to come, and what is pending, is forgotten.
 async fn forget_changes(
-    transaction: &mut Transaction<'_, sqlx::Any>,
+    transaction: &mut Transaction<'_, Any>,
     actor: &Actor,
     id: &ShareId,
     now: i64,

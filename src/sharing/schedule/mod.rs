@@ -12,6 +12,7 @@ mod feed;
 mod rows;
 
 pub use blackouts::{LARGEST_CALENDAR, ReadCalendar};
+pub(crate) use desk::forget_pause;
 pub(crate) use due::run_ended;
 
 use std::time::Duration;

@@ -8,7 +8,7 @@
 mod export;
 mod import;
 mod progress;
-mod usher;
+pub mod usher;
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
@@ -85,7 +85,7 @@ pub fn run(path: &Path, once: bool) -> ExitCode {
         Err(error) => return failed(End::Configuration, &error.to_string()),
     };
     if let Meeting::Served { .. } = &config.meeting {
-        let message = "The configuration has `listen`, and no [usher]: start `usher-toolkit serve` with it.";
+        let message = "The configuration has `listen`: start `usher-toolkit serve` with it.";
         return failed(End::Configuration, message);
     }
     let sides = match Sides::open(&mut config) {
@@ -114,7 +114,7 @@ async fn work(config: Config, sides: &Sides, once: bool) -> ExitCode {
         (Err(error), _) | (_, Err(error)) => return failed(End::Configuration, &error.to_string()),
     };
     let stop = CancellationToken::new();
-    let offering = match sides.offering(&config, &stop) {
+    let offering = match sides.offering(&config.state, &stop) {
         Ok(offering) => offering,
         Err(error) => return failed(End::Configuration, &format!("{error:#}")),
     };
@@ -198,7 +198,7 @@ impl Agent {
     async fn introduce(&mut self, description: &EndpointDescription) -> Result<(), CallError> {
         let mut known = self.usher.endpoint().await?;
         if known.description != *description {
-            known = self.usher.describe(description).await?;
+            known = self.usher.register(&description.clone().into()).await?;
             tracing::info!(endpoint.id = known.id, "Usher was told what this endpoint is");
         }
         self.endpoint_id = known.id;

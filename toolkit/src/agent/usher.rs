@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use model::contract::{
-    CSV_MEDIA_TYPE, EndpointDescription, HostedJob, JobPart, Page, Problem, RegisteredEndpoint, Segment, StatusReport,
+    CSV_MEDIA_TYPE, EndpointRegistration, HostedJob, JobPart, Page, Problem, RegisteredEndpoint, Segment, StatusReport,
 };
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_RANGE, RANGE, RETRY_AFTER};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
@@ -92,8 +92,8 @@ impl Usher {
     }
 
     /// `PUT /v1/endpoint`.
-    pub async fn describe(&self, description: &EndpointDescription) -> Result<RegisteredEndpoint, CallError> {
-        self.json(|| self.request(Method::PUT, &["endpoint"]).json(description)).await
+    pub async fn register(&self, registration: &EndpointRegistration) -> Result<RegisteredEndpoint, CallError> {
+        self.json(|| self.request(Method::PUT, &["endpoint"]).json(registration)).await
     }
 
     /// Every audience that Usher knows of this endpoint.

@@ -18,6 +18,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, put};
 use futures::StreamExt;
+use model::contract::{ConsumerSide, EndpointDescription, Movement, ProducerSide};
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -73,6 +74,21 @@ impl Endpoint {
                 offering,
                 consumer,
                 parts_at_once: Semaphore::new(PARTS_AT_ONCE),
+            }),
+        }
+    }
+
+    /// What it says of itself.
+    pub fn description(&self) -> EndpointDescription {
+        let Inner { name, description, offering, consumer, .. } = &*self.inner;
+        EndpointDescription {
+            name: name.clone(),
+            description: description.clone(),
+            producer: offering.as_ref().map(|_| ProducerSide { movement: Movement::Pull }),
+            consumer: consumer.as_ref().map(|consumer| ConsumerSide {
+                movement: Movement::Push,
+                delivery: consumer.config().delivery.clone(),
+                fields: consumer.config().fields.clone(),
             }),
         }
     }

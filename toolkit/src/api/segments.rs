@@ -5,7 +5,7 @@
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
-use model::contract::{ConsumerSide, EndpointDescription, Health, Movement, Page, ProducerSide, Segment};
+use model::contract::{EndpointDescription, Health, Page, Segment};
 use serde::Deserialize;
 
 use super::{Endpoint, Inner};
@@ -68,17 +68,7 @@ pub async fn health(State(endpoint): State<Endpoint>) -> Result<Json<Health>, Fa
 }
 
 pub async fn endpoint(State(endpoint): State<Endpoint>) -> Json<EndpointDescription> {
-    let Inner { name, description, offering, consumer, .. } = &*endpoint.inner;
-    Json(EndpointDescription {
-        name: name.clone(),
-        description: description.clone(),
-        producer: offering.as_ref().map(|_| ProducerSide { movement: Movement::Pull }),
-        consumer: consumer.as_ref().map(|consumer| ConsumerSide {
-            movement: Movement::Push,
-            delivery: consumer.config().delivery.clone(),
-            fields: consumer.config().fields.clone(),
-        }),
-    })
+    Json(endpoint.description())
 }
 
 pub async fn list(

@@ -42,7 +42,11 @@ fn part_of(number: u32, csv: &[u8]) -> JobPart {
 async fn listen(known: Arc<Mutex<Known>>) -> String {
     let registered = |known: &Known| {
         let nothing = EndpointDescription { name: String::new(), description: None, producer: None, consumer: None };
-        Json(RegisteredEndpoint { id: "ep_1".to_owned(), description: known.description.clone().unwrap_or(nothing) })
+        Json(RegisteredEndpoint {
+            id: "ep_1".to_owned(),
+            description: known.description.clone().unwrap_or(nothing),
+            url: None,
+        })
     };
     let router = Router::new()
         .route(

@@ -57,10 +57,10 @@ pub async fn change_schedule(
                 hub.restore_slot(&actor, &share()?, slot()?).await.map(|()| "The run comes as it was planned.")
             }
             "pause_endpoint" => {
-                hub.pause_schedules(&actor, Some(&endpoint()?)).await.map(|()| "The endpoint's schedules are paused.")
+                hub.pause_schedules(&actor, Some(&endpoint()?)).await.map(|()| "The endpoint is paused.")
             }
             "resume_endpoint" => {
-                hub.resume_schedules(&actor, Some(&endpoint()?)).await.map(|()| "The endpoint's schedules go on.")
+                hub.resume_schedules(&actor, Some(&endpoint()?)).await.map(|()| "The endpoint goes on.")
             }
             "pause_all" => hub.pause_schedules(&actor, None).await.map(|()| "All schedules are paused."),
             "resume_all" => hub.resume_schedules(&actor, None).await.map(|()| "All schedules go on."),

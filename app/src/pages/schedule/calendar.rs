@@ -176,7 +176,7 @@ fn Loaded(
             };
             let text = match &pause.endpoint_id {
                 Some(_) => format!(
-                    "Schedules of {} are paused by {}. Runs that are due are skipped.",
+                    "{} is paused by {}. No run from or to it begins; those that are due are skipped.",
                     pause.name, pause.paused_by
                 ),
                 None => format!("All schedules are paused by {}. Runs that are due are skipped.", pause.paused_by),

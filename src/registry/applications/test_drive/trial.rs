@@ -91,7 +91,7 @@ impl Hub {
         id: &ApplicationId,
         version: u32,
     ) -> std::result::Result<Option<EndpointId>, StoreError> {
-        let sql = "select id from endpoint where account_id = $1 and application_id = $2 and application_version = $3
+        let sql = "select id from endpoint where disconnected_at is null and account_id = $1 and application_id = $2 and application_version = $3
             order by created_at, id limit 1";
         let row = sqlx::query(sql)
             .bind(account_id.as_str())

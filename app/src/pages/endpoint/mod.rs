@@ -1,16 +1,32 @@
-//! An endpoint: how it is, what it offers, what it takes.
+//! An endpoint: how it is, what it offers, what it takes, what uses it, and what was called; its keys, its rest and its end.
+
+mod ask;
+mod calls;
+mod disconnect;
+mod keys;
+mod uses;
+mod waiting;
+
+pub use ask::{ChangeEndpoint, change_endpoint};
+pub use disconnect::{DisconnectEndpoint, DisconnectPage, disconnect_endpoint};
+pub use waiting::{EndpointStamp, endpoint_stamp};
 
 use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
 use model::{
-    contract::{JobMode, Movement},
+    contract::JobMode,
     field::FieldKind,
-    view::{ConnectionReport, EndpointCatalogue, EndpointView},
+    view::{ConnectionReport, EndpointCatalogue, EndpointView, ExistingSegment},
 };
 
+use self::{
+    calls::Calls,
+    keys::{EndpointKeys, WebhookSecret},
+    uses::Shares,
+};
 use super::{
     audience::ChangeList,
     connect_application::{REPORT, ReportSteps},
-    endpoint_key::{EndpointKey, SendingKey, WebhookSecret},
     endpoints::syndication,
 };
 use crate::{
@@ -60,19 +76,46 @@ pub async fn check_endpoint(id: String) -> Result<String, AppError> {
     }
 }
 
+/// The segments of a destination, asked of it now.
+#[server(endpoint = "endpoint_segments")]
+pub async fn endpoint_segments(id: String) -> Result<Vec<ExistingSegment>, AppError> {
+    let actor = crate::session::actor().await?;
+    let found = async { crate::session::hub().existing_segments(&actor, &super::parse_id(&id, "endpoint")?).await };
+    crate::session::answer(found.await).await
+}
+
+/// What was asked of the destination's segments; nothing when they were not asked for.
+type Segments = Resource<Option<Result<Vec<ExistingSegment>, AppError>>>;
+
 /// The page.
 #[component]
 pub fn EndpointPage() -> impl IntoView {
     let id = super::address_part("id");
-    let action = ServerAction::<CheckEndpoint>::new();
-    let live = Signal::derive(move || action.value().with(|value| value.as_ref()?.as_ref().err()?.hub().cloned()));
+    let query = use_query_map();
+    let asked = Signal::derive(move || query.with(|query| query.get("segments").is_some()));
+    let revoke = Signal::derive(move || query.with(|query| query.get("revoke")).unwrap_or_default());
+    let check = ServerAction::<CheckEndpoint>::new();
+    let change = ServerAction::<ChangeEndpoint>::new();
+    let live = Signal::derive(move || {
+        let failed = |value: &Option<Result<String, AppError>>| value.as_ref()?.as_ref().err()?.hub().cloned();
+        change.value().with(failed).or_else(|| check.value().with(failed))
+    });
     let form = crate::flash::Form::new(move || format!("/endpoints/{}", id.get()), live);
-    let found = Resource::new_blocking(move || (id.get(), action.version().get()), |(id, _)| endpoint(id));
+    let looked = RwSignal::new(0_u32);
+    let waiting = waiting::wait(id, looked);
+    let found = Resource::new_blocking(
+        move || (id.get(), check.version().get(), change.version().get(), looked.get()),
+        |(id, ..)| endpoint(id),
+    );
+    let segments = Resource::new_blocking(
+        move || (id.get(), asked.get()),
+        async |(id, asked)| if asked { Some(endpoint_segments(id).await) } else { None },
+    );
     let outcome = move || {
-        action.value().with(|value| match value {
-            Some(Ok(notice)) => Some(view! { <Done text=notice.clone() /> }),
-            _ => None,
-        })
+        let done =
+            |value: &Option<Result<String, AppError>>| value.as_ref().and_then(|value| value.as_ref().ok().cloned());
+        let text = change.value().with(done).or_else(|| check.value().with(done));
+        text.map(|text| view! { <Done text /> })
     };
     view! {
         <Transition fallback=|| view! { <Skeleton /> }>
@@ -80,7 +123,7 @@ pub fn EndpointPage() -> impl IntoView {
                 let state = form.state().await;
                 match found.await {
                     Ok(endpoint) => {
-                        let id = endpoint.summary.id.to_string();
+                        waiting.set_for(&endpoint);
                         let notice = state.notice().map(|text| view! { <Done text /> });
                         // Who has just connected it sees how the test went that came before.
                         let report: Option<ConnectionReport> = serde_json::from_str(&state.value(REPORT)).ok();
@@ -93,36 +136,14 @@ pub fn EndpointPage() -> impl IntoView {
                             }
                         });
                         let failed = state.error();
-                        let is_called = endpoint.base_url.is_some();
-                        let (takes, share_to) = (endpoint.summary.consumer.is_some(), id.clone());
                         view! {
-                            <PageHead
-                                title=endpoint.summary.name.clone()
-                                above=vec![("/endpoints".to_owned(), "Endpoints".to_owned())]
-                                lead=endpoint.description.clone().unwrap_or_default()
-                            >
-                                {(super::may_share() && takes)
-                                    .then(|| {
-                                        view! { <ButtonLink href=format!("/endpoints/{share_to}/share") kind=ButtonKind::Primary>"Send an audience here"</ButtonLink> }
-                                    })}
-                                // One that calls Usher can't be called.
-                                {(super::may_share() && is_called)
-                                    .then(|| {
-                                        view! {
-                                            <ActionForm action=action>
-                                                <input type="hidden" name="id" value=id />
-                                                <SubmitButton pending=action.pending()>"Check now"</SubmitButton>
-                                            </ActionForm>
-                                        }
-                                    })}
-                            </PageHead>
+                            <Head endpoint=endpoint.clone() check change />
                             {notice}
                             {report}
                             {outcome}
-                            {(!super::may_share() && is_called)
-                                .then(|| view! { <p class="soft">"You can look at endpoints; a member or an admin of this account can check them."</p> })}
                             {move || failed.get().map(|error| view! { <Trouble error=AppError::Hub(error) /> })}
-                            <Content endpoint />
+                            {standing(&endpoint)}
+                            <Content endpoint segments revoke=revoke.get() change waiting />
                         }
                             .into_any()
                     }
@@ -134,26 +155,118 @@ pub fn EndpointPage() -> impl IntoView {
 }
 
 #[component]
-fn Content(endpoint: EndpointView) -> impl IntoView {
-    let key = endpoint.calls_usher.then(|| {
-        let has_called = endpoint.summary.checked_at.is_some();
-        let id = endpoint.summary.id.to_string();
-        let (webhook, secret_of) = (endpoint.webhook.clone(), id.clone());
+fn Head(
+    endpoint: EndpointView,
+    check: ServerAction<CheckEndpoint>,
+    change: ServerAction<ChangeEndpoint>,
+) -> impl IntoView {
+    let id = endpoint.summary.id.to_string();
+    let is_connected = endpoint.disconnected.is_none();
+    let may_share = super::may_share() && is_connected;
+    // One that calls Usher can't be called.
+    let may_check = may_share && endpoint.base_url.is_some();
+    let takes = may_share && endpoint.summary.consumer.is_some() && endpoint.paused.is_none();
+    let (what, words) = if endpoint.paused.is_some() { ("resume", "Resume") } else { ("pause", "Pause") };
+    let (of_check, of_pause) = (id.clone(), id.clone());
+    let disconnect = (super::may_connect() && is_connected).then(|| format!("/endpoints/{id}/disconnect"));
+    view! {
+        <PageHead
+            title=endpoint.summary.name.clone()
+            above=vec![("/endpoints".to_owned(), "Endpoints".to_owned())]
+            lead=endpoint.description.unwrap_or_default()
+        >
+            {takes.then(|| view! { <ButtonLink href=format!("/endpoints/{id}/share") kind=ButtonKind::Primary>"Send an audience here"</ButtonLink> })}
+            {may_check
+                .then(|| {
+                    view! {
+                        <ActionForm action=check>
+                            <input type="hidden" name="id" value=of_check />
+                            <SubmitButton pending=check.pending()>"Check now"</SubmitButton>
+                        </ActionForm>
+                    }
+                })}
+            {may_share
+                .then(|| {
+                    view! {
+                        <ActionForm action=change>
+                            <input type="hidden" name="id" value=of_pause />
+                            <input type="hidden" name="what" value=what />
+                            <SubmitButton pending=change.pending()>{words}</SubmitButton>
+                        </ActionForm>
+                    }
+                })}
+            {disconnect.map(|href| view! { <ButtonLink href kind=ButtonKind::Quiet>"Disconnect …"</ButtonLink> })}
+        </PageHead>
+        {(!super::may_share())
+            .then(|| view! { <p class="soft">"You can look at endpoints; a member or an admin of this account can check and pause them."</p> })}
+    }
+}
+
+/// That it rests, or is no more.
+fn standing(endpoint: &EndpointView) -> Option<AnyView> {
+    if let Some(by) = endpoint.disconnected.clone() {
+        return Some(
+            view! {
+                <p class="notice warn"><span>"Disconnected by " {by.name} " " <Time at=by.at /> ". It can’t be used any more; what was done through it stays."</span></p>
+            }
+            .into_any(),
+        );
+    }
+    let by = endpoint.paused.clone()?;
+    let depends = uses::dependants(endpoint);
+    Some(
         view! {
-            <EndpointKey id has_key=endpoint.has_endpoint_key has_called />
-            <WebhookSecret id=secret_of webhook />
+            <p class="notice warn">
+                <span>
+                    "Paused by " {by.name} " " <Time at=by.at /> ". No run from or to it begins, and scheduled ones are skipped; what is under way goes on. "
+                    {depends}
+                </span>
+            </p>
         }
+        .into_any(),
+    )
+}
+
+#[component]
+fn Content(
+    endpoint: EndpointView,
+    segments: Segments,
+    revoke: String,
+    change: ServerAction<ChangeEndpoint>,
+    waiting: waiting::Waiting,
+) -> impl IntoView {
+    let keys = endpoint.may_have_keys.then(|| {
+        view! { <EndpointKeys endpoint=endpoint.clone() revoke action=change on_made=Callback::new(move |()| waiting.begin()) /> }
     });
-    let sends_by_itself = (!endpoint.calls_usher && endpoint.summary.producer == Some(Movement::Pull)).then(|| {
-        view! { <SendingKey id=endpoint.summary.id.to_string() has_key=endpoint.has_endpoint_key /> }
+    let (keys, sends_by_itself) = if endpoint.calls_usher { (keys, None) } else { (None, keys) };
+    let webhook = (endpoint.calls_usher && endpoint.disconnected.is_none()).then(|| {
+        view! { <WebhookSecret id=endpoint.summary.id.to_string() webhook=endpoint.webhook.clone() /> }
     });
+    let lists =
+        endpoint.disconnected.is_none() && endpoint.delivery.as_ref().is_some_and(|delivery| delivery.existing_segment);
+    let of_it = lists.then(|| segments_of(&endpoint, segments));
     let empty = if endpoint.base_url.is_some() {
         "It offers none at the moment. “Check now” asks again."
     } else {
         "It has declared none yet."
     };
-    let EndpointView { summary, base_url, delivery, destination_fields, audiences, catalogue, created_at, .. } =
-        endpoint;
+    let EndpointView {
+        summary,
+        base_url,
+        delivery,
+        destination_fields,
+        audiences,
+        catalogue,
+        created_at,
+        shares,
+        succeeded_at,
+        failed_at,
+        failed_because,
+        calls,
+        ..
+    } = endpoint;
+    // Why it fails now stands beside its health.
+    let failed_because = failed_because.filter(|because| summary.health_reason.as_ref() != Some(because));
     let all = (summary.audiences > audiences.len() as u64).then(|| {
         let (href, text) =
             (format!("/audiences?endpoint={}", summary.id), counted(summary.audiences, "audience", "audiences"));
@@ -230,11 +343,21 @@ fn Content(endpoint: EndpointView) -> impl IntoView {
             <div><dt>"What it does"</dt><dd>{syndication(summary.producer, summary.consumer)}</dd></div>
             {modes.map(|modes| view! { <div><dt>"Takes"</dt><dd>{modes}</dd></div> })}
             {base_url.map(|url| view! { <div><dt>"Address"</dt><dd><code>{url}</code></dd></div> })}
-            {summary.checked_at.map(|at| view! { <div><dt>"Last called"</dt><dd><Time at /></dd></div> })}
+            {succeeded_at.map(|at| view! { <div><dt>"Last went well"</dt><dd><Time at /></dd></div> })}
+            {failed_at
+                .map(|at| {
+                    view! {
+                        <div>
+                            <dt>"Last failed"</dt>
+                            <dd><Time at />{failed_because.map(|because| view! { <span class="soft one-line">{because}</span> })}</dd>
+                        </div>
+                    }
+                })}
             {summary.latency_ms.map(|ms| view! { <div><dt>"Answers in"</dt><dd>{format!("{ms}\u{a0}ms")}</dd></div> })}
             <div><dt>"Connected"</dt><dd><Time at=created_at /></dd></div>
         </dl>
-        {key}
+        {keys}
+        {webhook}
         {summary
             .producer
             .map(|_| {
@@ -285,8 +408,52 @@ fn Content(endpoint: EndpointView) -> impl IntoView {
                     </section>
                 }
             })}
+        {of_it}
+        <Shares shares />
         {sends_by_itself}
+        <Calls calls />
     }
+}
+
+/// The segments that a destination has, once they were asked for.
+fn segments_of(endpoint: &EndpointView, segments: Segments) -> AnyView {
+    let page = format!("/endpoints/{}?segments=asked#segments", endpoint.summary.id);
+    view! {
+        <section aria-labelledby="segments">
+            <h2 id="segments">"Segments that it has"</h2>
+            {move || {
+                let page = page.clone();
+                Suspend::new(async move {
+                    match segments.await {
+                        None => view! { <ButtonLink href=page>"Ask for its segments"</ButtonLink> }.into_any(),
+                        Some(Err(error)) => view! { <Trouble error /> }.into_any(),
+                        Some(Ok(found)) if found.is_empty() => view! { <EmptyState text="It has none yet." /> }.into_any(),
+                        Some(Ok(found)) => {
+                            let rows: Vec<_> = found
+                                .into_iter()
+                                .map(|segment| {
+                                    view! {
+                                        <tr>
+                                            <th scope="row" data-label="Segment">{segment.name}</th>
+                                            <td data-label="People" class="number">{segment.size.map(|size| view! { <Count number=size /> })}</td>
+                                        </tr>
+                                    }
+                                })
+                                .collect();
+                            view! {
+                                <table class="list">
+                                    <thead><tr><th scope="col">"Segment"</th><th scope="col" class="number">"People"</th></tr></thead>
+                                    <tbody>{rows}</tbody>
+                                </table>
+                            }
+                                .into_any()
+                        }
+                    }
+                })
+            }}
+        </section>
+    }
+    .into_any()
 }
 
 /// When its audiences were read, those that are gone but needed, and what changed.
