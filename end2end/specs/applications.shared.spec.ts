@@ -201,8 +201,8 @@ test("an application is defined, tried, submitted, rejected, mended and approved
   await desk.context().close();
 });
 
-test("who is no operator finds no review", async ({ newcomer: { page }, expectComplaint, javaScriptEnabled }) => {
-  if (javaScriptEnabled) expectComplaint(/status of 404/);
+test("who is no operator finds no review", async ({ newcomer: { page }, expectComplaint }) => {
+  expectComplaint(/status of 404/);
   await expect(page.getByRole("link", { name: "Review", exact: true })).toHaveCount(0);
   await page.goto("/review");
   await expect(page.getByRole("alert").filter({ hasText: "There is no such page." })).toBeVisible();
