@@ -108,7 +108,7 @@ export async function everyPage(page: Page): Promise<NamedPage[]> {
 }
 
 /** An application that the person's account provides, with a Test Drive that has failed; gives its page. */
-async function defineApplication(page: Page): Promise<string> {
+export async function defineApplication(page: Page): Promise<string> {
   await page.goto("/applications");
   await page.getByLabel("Name").fill(newSegment("Postcards"));
   await page.getByRole("button", { name: "Begin" }).click();

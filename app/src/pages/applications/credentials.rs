@@ -1,4 +1,5 @@
 //! Sixth step: how an account gives Usher what it calls the application with.
+#![expect(clippy::too_many_arguments, reason = "a server function has one for each input of its form")]
 
 use std::sync::Arc;
 
@@ -34,7 +35,6 @@ const TYPED_FIELDS: &str = "fields";
 
 /// Saves the step.
 #[server(endpoint = "save_application_credentials")]
-#[expect(clippy::too_many_arguments, reason = "one for each input of the form")]
 pub async fn save_application_credentials(
     id: String,
     #[server(default)] mode: String,

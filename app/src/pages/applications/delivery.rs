@@ -1,4 +1,5 @@
 //! Fifth step: what it can do as a destination.
+#![expect(clippy::too_many_arguments, reason = "a server function has one for each input of its form")]
 
 use std::sync::Arc;
 
@@ -29,7 +30,6 @@ const FIELDS: &[(&str, &str)] = &[
 
 /// Saves the step.
 #[server(endpoint = "save_application_delivery")]
-#[expect(clippy::too_many_arguments, reason = "one for each input of the form")]
 pub async fn save_application_delivery(
     id: String,
     #[server(default)] add: String,

@@ -1,4 +1,5 @@
 //! Fourth step: the identifiers and attributes that it takes, one by one or from a file.
+#![expect(clippy::too_many_arguments, reason = "a server function has one for each input of its form")]
 
 use std::sync::Arc;
 
@@ -53,7 +54,6 @@ const TYPES: [(&str, FieldType); 13] = [
 
 /// Adds a field, or changes one.
 #[server(endpoint = "save_application_field")]
-#[expect(clippy::too_many_arguments, reason = "one for each input of the form")]
 pub async fn save_application_field(
     id: String,
     #[server(default)] before: String,

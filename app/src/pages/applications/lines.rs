@@ -101,6 +101,9 @@ pub fn History(
     /// The events.
     history: Vec<HistoryEntry>,
 ) -> impl IntoView {
+    if history.is_empty() {
+        return view! { <p class="soft">"Nothing has happened to it yet."</p> }.into_any();
+    }
     let items: Vec<_> = history
         .into_iter()
         .map(|entry| {
@@ -121,5 +124,5 @@ pub fn History(
             }
         })
         .collect();
-    view! { <ol class="history">{items}</ol> }
+    view! { <ol class="history">{items}</ol> }.into_any()
 }

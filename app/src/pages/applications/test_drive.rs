@@ -312,7 +312,7 @@ fn DriveStepView(step: DriveStep) -> impl IntoView {
     });
     view! {
         <li class:failed=is_open>
-            <p class="step"><strong>{step.name}</strong><Badge tone text=word /></p>
+            <p class="drive-step"><strong>{step.name}</strong><Badge tone text=word /></p>
             <p>{step.detail}</p>
             {calls}
         </li>

@@ -1,4 +1,5 @@
 //! Third step: where the application answers.
+#![expect(clippy::too_many_arguments, reason = "a server function has one for each input of its form")]
 
 use std::sync::Arc;
 
@@ -27,7 +28,6 @@ const FIELDS: &[(&str, &str)] = &[
 
 /// Saves the step.
 #[server(endpoint = "save_application_addresses")]
-#[expect(clippy::too_many_arguments, reason = "one for each input of the form")]
 pub async fn save_application_addresses(
     id: String,
     #[server(default)] base: String,

@@ -26,7 +26,7 @@ const FIELDS: &[(&str, &str)] =
     &[("comment", "Comment"), ("reason", "Reason"), ("retire_reason", "Reason for retiring")];
 
 /// All of the page, and how often the version had been saved.
-#[server(endpoint = "review_page")]
+#[server(endpoint = "review_of_application")]
 pub async fn review_page(id: String) -> Result<(Page, u32), AppError> {
     let actor = crate::session::actor().await?;
     let found = async { crate::session::hub().review_page(&actor, &crate::pages::parse_id(&id, "application")?).await };
