@@ -31,6 +31,8 @@ enum Page {
     Named,
     /// Its admins.
     Admins,
+    /// Operators of the installation, of whom none is here.
+    Operators,
 }
 
 const PAGES: &[(&str, Page)] = &[
@@ -67,6 +69,22 @@ const PAGES: &[(&str, Page)] = &[
     ("/people", Page::Own),
     ("/people/invitations/:invitation", Page::Admins),
     ("/profile", Page::Own),
+    ("/shares/:share/alerts", Page::Named),
+    ("/alerts", Page::Own),
+    ("/account/alerts", Page::Own),
+    ("/endpoints/:endpoint/disconnect", Page::Named),
+    ("/applications", Page::Own),
+    ("/applications/:drafted", Page::Named),
+    ("/applications/:drafted/about", Page::Named),
+    ("/applications/:drafted/types", Page::Named),
+    ("/applications/:drafted/addresses", Page::Named),
+    ("/applications/:drafted/fields", Page::Named),
+    ("/applications/:drafted/delivery", Page::Named),
+    ("/applications/:drafted/credentials", Page::Named),
+    ("/applications/:drafted/test-drive", Page::Named),
+    ("/applications/:drafted/submit", Page::Named),
+    ("/review", Page::Operators),
+    ("/review/:application", Page::Operators),
 ];
 
 /// Who may call a server function, and with what effect.
@@ -78,6 +96,8 @@ enum Call {
     Own(Role),
     /// Everybody with this role in the account that owns what is named.
     Named(Role),
+    /// Operators of the installation, of whom none is here.
+    Operators,
 }
 
 use Role::{Admin, Member, Viewer};
@@ -171,11 +191,52 @@ const CALLS: &[(&str, Call, &str)] = &[
     ("delete_share", Call::Named(Member), "share_id={share}"),
     ("templates", Call::Own(Viewer), ""),
     ("change_template", Call::Named(Member), "template_id={template}&what=delete"),
+    ("unread_alerts", Call::Own(Viewer), ""),
+    ("alerts", Call::Own(Viewer), ""),
+    ("read_alerts", Call::Own(Viewer), "until=0"),
+    ("alert_settings", Call::Own(Viewer), ""),
+    ("set_alert_rules", Call::Own(Admin), "reject_percent=none"),
+    ("mail_alerts_to", Call::Named(Admin), "user_id={owner}&is_told=true"),
+    ("add_alert_webhook", Call::Own(Admin), "url=no address"),
+    ("change_alert_webhook", Call::Named(Admin), "id={alert_webhook}&change=remove"),
+    ("test_alerts", Call::Named(Admin), "channel=webhook&receiver={alert_webhook}"),
+    ("share_alerts", Call::Named(Viewer), "id={share}"),
+    ("set_share_alert_rules", Call::Named(Member), "share_id={share}&own=on&failed=on"),
+    ("change_endpoint", Call::Named(Member), "what=pause&id={endpoint}"),
+    ("disconnect_endpoint", Call::Named(Admin), "id={endpoint}&name=Velvet CRM"),
+    ("endpoint_segments", Call::Named(Viewer), "id={consumer}"),
+    ("endpoint_stamp", Call::Named(Viewer), "id={endpoint}"),
+    ("credential_end", Call::Named(Viewer), "id={endpoint}"),
+    ("note_credential_end", Call::Named(Admin), "id={endpoint}&credential_end=2030-01-01"),
+    ("run_details", Call::Named(Viewer), "id={run}"),
+    ("run_filters", Call::Own(Viewer), ""),
+    ("own_applications", Call::Own(Viewer), ""),
+    ("begin_application", Call::Own(Admin), "name="),
+    ("page_of_application", Call::Named(Viewer), "id={drafted}"),
+    ("draft_of_application", Call::Named(Viewer), "id={drafted}"),
+    ("move_application", Call::Named(Admin), "id={drafted}&what=discard"),
+    ("save_application_about", Call::Named(Admin), "id={drafted}&name=Taken"),
+    ("remove_application_logo", Call::Named(Admin), "id={drafted}"),
+    ("save_application_types", Call::Named(Admin), "id={drafted}&producer=PULL"),
+    ("save_application_addresses", Call::Named(Admin), "id={drafted}&base=https://elsewhere.example/"),
+    ("save_application_field", Call::Named(Admin), "id={drafted}&field_name=email&kind=identifier&field_type=email"),
+    ("remove_application_field", Call::Named(Admin), "id={drafted}&field_name=email"),
+    ("save_application_delivery", Call::Named(Admin), "id={drafted}&add=on"),
+    ("save_application_credentials", Call::Named(Admin), "id={drafted}&mode=key"),
+    ("test_drive", Call::Named(Viewer), "id={drafted}"),
+    ("start_test_drive", Call::Named(Admin), "id={drafted}&base_url=https://elsewhere.example/"),
+    ("make_trial_endpoint", Call::Named(Admin), "id={drafted}"),
+    ("submit_application", Call::Named(Admin), "id={drafted}"),
+    ("applications_to_review", Call::Operators, ""),
+    ("review_page", Call::Operators, "id={drafted}"),
+    ("decide_application", Call::Operators, "id={drafted}&decision=approve&changes=0"),
 ];
 
 /// Every other route of people and of machines, with its method.
 const OTHERS: &[(&str, &str, Call)] = &[
+    ("GET", "/events/runs", Call::Own(Viewer)),
     ("GET", "/events/runs/{run}", Call::Named(Viewer)),
+    ("POST", "/account/alerts/webhooks/{alert_webhook}/secret", Call::Named(Admin)),
     ("GET", "/runs/{run}/rejects.csv", Call::Named(Viewer)),
     ("GET", "/runs/{run}/receipt.json", Call::Named(Viewer)),
     ("POST", "/runs/{run}/repair", Call::Named(Member)),
@@ -259,6 +320,7 @@ async fn own(hub: &Hub, owner: &Actor, harbor: &str, beacon: &str) -> Owned {
         ..BlackoutForm::default()
     };
     hub.add_blackout(owner, &blackout).await.unwrap();
+    let alert_webhook = hub.add_alert_webhook(owner, "https://magenta.example/told").await.unwrap();
     let drafted = hub.begin_application(owner, "Heliotrope desk").await.unwrap();
     let blackout = hub.blackouts(owner).await.unwrap().remove(0).id;
     let view = hub.share(owner, &share).await.unwrap();
@@ -285,6 +347,7 @@ async fn own(hub: &Hub, owner: &Actor, harbor: &str, beacon: &str) -> Owned {
         ("invitation", invitation.to_string()),
         ("slot", next_at_nine().to_string()),
         ("drafted", drafted.to_string()),
+        ("alert_webhook", alert_webhook.to_string()),
         ("token", "0123".to_owned()),
         ("application", "app_harbor_crm".to_owned()),
         ("file", "nobodys.ics".to_owned()),
@@ -301,6 +364,7 @@ async fn own(hub: &Hub, owner: &Actor, harbor: &str, beacon: &str) -> Owned {
         "Saffron mapping",
         "Cerise holidays",
         "Heliotrope desk",
+        "magenta.example",
         &audience_name,
     ];
     let ids = things.iter().filter(|(word, _)| !["slot", "token", "application", "file"].contains(word));
@@ -328,6 +392,9 @@ async fn state_of(owner: &Browser, owned: &Owned) -> Vec<String> {
         ("blackouts", ""),
         ("people", ""),
         ("retention", ""),
+        ("alert_settings", ""),
+        ("share_alerts", "id={share}"),
+        ("draft_of_application", "id={drafted}"),
     ] {
         let answer = called(owner, call, &owned.filled(arguments)).await;
         assert_eq!(answer.0, StatusCode::OK, "{call} {}", answer.1);
@@ -412,7 +479,7 @@ async fn pages(people: &People, owned: &Owned, wrong: &mut Vec<String>) {
                 | (Page::Admins, "owner") => 200,
                 (_, "nobody") => 302,
                 (Page::Named | Page::Admins, "eve") => 404,
-                (Page::Admins, _) => 403,
+                (Page::Admins | Page::Operators, _) => 403,
                 _ => unreachable!(),
             };
             let wanted = if *pattern == "/invitation/:token" { 404 } else { wanted };
@@ -443,6 +510,7 @@ async fn calls(people: &People, owned: &Owned, wrong: &mut Vec<String>) {
             let fits = match (rule, who) {
                 (Call::Anyone, _) => status != 500,
                 (_, "nobody") => status == 401,
+                (Call::Operators, _) => status == 403,
                 (Call::Named(_), "eve") => status == 404,
                 (Call::Own(_), "eve") => status < 500 && status != 401 && status != 403,
                 (Call::Own(role) | Call::Named(role), _) if *role > Viewer => status == 403,
@@ -487,6 +555,7 @@ async fn others(people: &People, owned: &Owned, wrong: &mut Vec<String>) {
                 // There is no such logo, for anybody.
                 (_, "viewer") if *pattern == "/logos/{file}" => status == 404,
                 (_, "nobody") => status == 401,
+                (Call::Operators, _) => status == 403,
                 (Call::Named(_), "eve") => status == 404,
                 (Call::Own(_), "eve") => status < 400,
                 // A form that is posted to a page of its own says there that it was refused.

@@ -111,7 +111,8 @@ async fn a_run_is_followed_to_its_end_and_accounted_for() {
 async fn next_event(answer: &mut reqwest::Response) -> String {
     let mut event = String::new();
     while !event.contains("\n\n") {
-        let chunk = tokio::time::timeout(crate::installation::PATIENCE, answer.chunk()).await.expect("it comes in time");
+        let chunk =
+            tokio::time::timeout(crate::installation::PATIENCE, answer.chunk()).await.expect("it comes in time");
         event.push_str(&String::from_utf8(chunk.unwrap().expect("the stream goes on").to_vec()).unwrap());
     }
     event
