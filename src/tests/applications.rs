@@ -352,7 +352,7 @@ async fn an_application_that_calls_usher_is_tried_by_what_its_trial_endpoint_has
         assert_eq!(view.webhook.map(|webhook| webhook.url).as_deref(), Some("http://127.0.0.1:9/jobs"));
         let error = hub.discard_draft(&ann, &id).await.expect_err("an endpoint hangs on it");
         assert!(matches!(error, HubError::Conflict { .. }), "{error:?}");
-        let key = hub.renew_endpoint_key(&ann, &trial).await.expect("has a key");
+        let key = hub.make_endpoint_key(&ann, &trial).await.expect("has a key");
         let endpoint = hub.endpoint_of_key(&key.0).await.expect("looks").expect("is known");
         assert_eq!(drive().await, "Describe itself to Usher");
         let description = model::contract::EndpointDescription {
@@ -361,7 +361,7 @@ async fn an_application_that_calls_usher_is_tried_by_what_its_trial_endpoint_has
             producer: Some(model::contract::ProducerSide { movement: Movement::Push }),
             consumer: None,
         };
-        hub.describe_endpoint(&endpoint, description).await.expect("fits");
+        hub.register_endpoint(&endpoint, description).await.expect("fits");
         assert_eq!(drive().await, "Declare its audiences");
         hub.declare_segment(&endpoint, &super::application::segment("1", "North")).await.expect("is declared");
         assert_eq!(drive().await, "Send an export");
