@@ -66,7 +66,7 @@ async fn try_everything(hub: &Hub, actor: &Actor, owned: &Owned) -> Vec<(&'stati
         ("discard_share", hub.discard_share(actor, &owned.share).await),
         ("run", hub.run(actor, &owned.run).await.map(drop)),
         ("receipt", hub.receipt(actor, &owned.run).await.map(drop)),
-        ("rejects", hub.rejects(actor, &owned.run).await.map(drop)),
+        ("rejects", hub.rejects(actor, &owned.run, crate::exchange::RejectFilter::default()).await.map(drop)),
         ("cancel_run", hub.cancel_run(actor, &owned.run).await),
         ("retry_run", hub.retry_run(actor, &owned.run).await),
     ]
