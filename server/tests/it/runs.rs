@@ -113,7 +113,7 @@ async fn next_event(answer: &mut reqwest::Response) -> String {
     while !event.contains("\n\n") {
         let chunk =
             tokio::time::timeout(crate::installation::PATIENCE, answer.chunk()).await.expect("it comes in time");
-        event.push_str(&String::from_utf8(chunk.unwrap().expect("the stream goes on").to_vec()).unwrap());
+        event.push_str(str::from_utf8(&chunk.unwrap().expect("the stream goes on")).unwrap());
     }
     event
 }

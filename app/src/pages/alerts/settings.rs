@@ -1,4 +1,5 @@
 //! The account's alerts: what is told, who is told by mail, which programs are told, and what became of each message.
+#![expect(clippy::too_many_arguments, reason = "a server function has one for each input of its form")]
 
 use leptos::{form::ActionForm, prelude::*};
 use model::alert::{AlertSettingsView, AlertWebhook, Channel, Delivery, DeliveryState, ToldPerson};
@@ -30,7 +31,6 @@ pub async fn alert_settings() -> Result<AlertSettingsView, AppError> {
 
 /// Sets what is told.
 #[server(endpoint = "set_alert_rules")]
-#[expect(clippy::too_many_arguments, reason = "one input each")]
 pub async fn set_alert_rules(
     #[server(default)] failed: String,
     #[server(default)] reject_rows: String,

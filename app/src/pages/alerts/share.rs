@@ -1,4 +1,5 @@
 //! What is told of one share: a few words on its page, and the page where it gets rules of its own.
+#![expect(clippy::too_many_arguments, reason = "a server function has one for each input of its form")]
 
 use leptos::{form::ActionForm, prelude::*};
 use model::alert::ShareAlertsView;
@@ -31,7 +32,6 @@ pub async fn share_alerts(id: String) -> Result<ShareAlertsView, AppError> {
 
 /// Sets what is told of a share; `own` empty lets the account's rules hold again.
 #[server(endpoint = "set_share_alert_rules")]
-#[expect(clippy::too_many_arguments, reason = "one input each")]
 pub async fn set_share_alert_rules(
     share_id: String,
     #[server(default)] own: String,
