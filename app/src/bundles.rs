@@ -85,7 +85,7 @@ macro_rules! bundles {
 
 bundles! {
     /// For those who are not signed in.
-    Door(door) { sign_in::SignInPage, sign_up::SignUpPage }
+    Door(door) { sign_in::SignInPage, sign_up::SignUpPage, invitation::InvitationPage }
 
     /// Where one begins.
     Home(home) { home::HomePage }
@@ -130,8 +130,28 @@ bundles! {
         connect_application::ConnectApplicationPage,
     }
 
-    /// The account.
-    Account(account) { account::AccountPage }
+    /// The account, and the people in it.
+    Account(account) { account::AccountPage, people::PeoplePage, people::InvitationLinkPage, profile::ProfilePage }
+
+    /// What is the matter with shares, and who is told.
+    Alerts(alerts) { alerts::AlertsPage, alerts::AlertSettingsPage, alerts::ShareAlertsPage }
+
+    /// Defining applications.
+    Applications(applications) {
+        applications::ApplicationsPage,
+        applications::ApplicationPage,
+        applications::AboutPage,
+        applications::TypesPage,
+        applications::UrlsPage,
+        applications::FieldsPage,
+        applications::DeliveryPage,
+        applications::CredentialsPage,
+        applications::TestDrivePage,
+        applications::SubmitPage,
+    }
+
+    /// Reviewing them.
+    Review(review) { review::ReviewPage, review::ReviewApplicationPage }
 }
 
 /// Names the bundle's files in the head of the page that is being rendered. Leptos' own way of doing so looks for the page when it is finished, on

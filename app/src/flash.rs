@@ -59,6 +59,11 @@ impl FormState {
         self.flash.values.get(name).cloned().unwrap_or_default()
     }
 
+    /// Something was typed: a box without a value was not ticked.
+    pub fn is_typed(&self) -> bool {
+        !self.flash.values.is_empty()
+    }
+
     /// What was done.
     pub fn notice(&self) -> Option<String> {
         self.flash.notice.clone()

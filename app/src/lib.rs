@@ -5,6 +5,8 @@
 //! and opens no connection to an endpoint.
 #![recursion_limit = "256"]
 
+#[cfg(feature = "ssr")]
+pub mod address;
 pub mod answers;
 pub mod bundles;
 pub mod components;
@@ -30,7 +32,9 @@ use leptos_router::{
     path,
 };
 
-use bundles::{Account, Audiences, Door, Endpoints, Home, Mapping, Runs, Schedule, Shares, Sharing};
+use bundles::{
+    Account, Alerts, Applications, Audiences, Door, Endpoints, Home, Mapping, Review, Runs, Schedule, Shares, Sharing,
+};
 use components::frame::Frame;
 use pages::not_found::NotFound;
 
@@ -75,6 +79,7 @@ pub fn App() -> impl IntoView {
             <Routes fallback=|| view! { <NotFound /> }>
                 <Route path=path!("/sign-in") view=Door::SignInPage ssr=SsrMode::Async />
                 <Route path=path!("/sign-up") view=Door::SignUpPage ssr=SsrMode::Async />
+                <Route path=path!("/invitation/:token") view=Door::InvitationPage ssr=SsrMode::Async />
                 <ParentRoute path=path!("") view=Frame ssr=SsrMode::Async>
                     <Route path=path!("/") view=Home::HomePage ssr=SsrMode::Async />
                     <Route path=path!("/audiences") view=Audiences::AudiencesPage ssr=SsrMode::Async />
@@ -102,10 +107,40 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/connect") view=Endpoints::ConnectPage ssr=SsrMode::Async />
                     <Route path=path!("/connect/:application") view=Endpoints::ConnectApplicationPage ssr=SsrMode::Async />
                     <Route path=path!("/account") view=Account::AccountPage ssr=SsrMode::Async />
+                    <Route path=path!("/people") view=Account::PeoplePage ssr=SsrMode::Async />
+                    <Route path=path!("/people/invitations/:id") view=Account::InvitationLinkPage ssr=SsrMode::Async />
+                    <Route path=path!("/profile") view=Account::ProfilePage ssr=SsrMode::Async />
+                    <Route path=path!("/account/alerts") view=Alerts::AlertSettingsPage ssr=SsrMode::Async />
+                    <Route path=path!("/alerts") view=Alerts::AlertsPage ssr=SsrMode::Async />
+                    <Route path=path!("/shares/:id/alerts") view=Alerts::ShareAlertsPage ssr=SsrMode::Async />
+                    <Route path=path!("/applications") view=Applications::ApplicationsPage ssr=SsrMode::Async />
+                    <Route path=path!("/applications/:id") view=Applications::ApplicationPage ssr=SsrMode::Async />
+                    <Route path=path!("/applications/:id/about") view=Applications::AboutPage ssr=SsrMode::Async />
+                    <Route path=path!("/applications/:id/types") view=Applications::TypesPage ssr=SsrMode::Async />
+                    <Route path=path!("/applications/:id/addresses") view=Applications::UrlsPage ssr=SsrMode::Async />
+                    <Route path=path!("/applications/:id/fields") view=Applications::FieldsPage ssr=SsrMode::Async />
+                    <Route path=path!("/applications/:id/delivery") view=Applications::DeliveryPage ssr=SsrMode::Async />
+                    <Route path=path!("/applications/:id/credentials") view=Applications::CredentialsPage ssr=SsrMode::Async />
+                    <Route path=path!("/applications/:id/test-drive") view=Applications::TestDrivePage ssr=SsrMode::Async />
+                    <Route path=path!("/applications/:id/submit") view=Applications::SubmitPage ssr=SsrMode::Async />
+                    <Route path=path!("/review") view=Review::ReviewPage ssr=SsrMode::Async />
+                    <Route path=path!("/review/:id") view=Review::ReviewApplicationPage ssr=SsrMode::Async />
                 </ParentRoute>
             </Routes>
         </Router>
     }
+}
+
+/// Every page, for the server's router.
+#[cfg(feature = "ssr")]
+pub fn routes() -> Vec<leptos_axum::AxumRouteListing> {
+    leptos_axum::generate_route_list(App)
+}
+
+/// The address of every server function.
+#[cfg(feature = "ssr")]
+pub fn server_functions() -> Vec<&'static str> {
+    leptos::server_fn::axum::server_fn_paths().map(|(path, _)| path).collect()
 }
 
 /// Takes the rendered page over, in the browser.

@@ -1,7 +1,7 @@
 //! Who is asking: the session behind a server function, and the hub that it calls. Everything here but the names runs on the server only.
 
 use leptos::prelude::*;
-use model::view::Actor;
+use model::people::Presence;
 
 use crate::error::AppError;
 
@@ -10,14 +10,34 @@ pub const USER_ID: &str = "user_id";
 /// The session key of the account in which they act.
 pub const ACCOUNT_ID: &str = "account_id";
 
-/// Who is signed in; leads to the sign-in page when nobody is.
-#[server(endpoint = "current_actor")]
-pub async fn current_actor() -> Result<Actor, AppError> {
-    actor().await
+/// Who is signed in, and where else they could act; leads to the sign-in page when nobody is.
+#[server(endpoint = "who_is_here")]
+pub async fn who_is_here() -> Result<Presence, AppError> {
+    let actor = actor().await?;
+    let accounts = answer(hub().accounts_of(&actor).await).await?;
+    Ok(Presence { actor, accounts })
+}
+
+/// Goes on in another account of the person's.
+#[server(endpoint = "switch_account")]
+pub async fn switch_account(account_id: String) -> Result<(), AppError> {
+    let (hub, actor) = (hub(), actor().await?);
+    let switched = async {
+        let id = crate::pages::parse_id(&account_id, "account")?;
+        hub.switch_account(&actor, &id).await
+    };
+    match switched.await {
+        Ok(actor) => {
+            sign_in_as(&actor).await?;
+            leptos_axum::redirect("/");
+            Ok(())
+        }
+        Err(error) => Err(crate::flash::fail(crate::pages::profile::PATH, &[], error).await),
+    }
 }
 
 #[cfg(feature = "ssr")]
-pub use server::{actor, answer, hub, session, sign_in_as};
+pub use server::{actor, answer, hub, session, sign_in_as, sign_out, whoever};
 
 #[cfg(feature = "ssr")]
 mod server {
@@ -50,15 +70,19 @@ mod server {
         leptos_axum::extract::<Session>().await.map_err(|error| AppError::Transport(error.to_string()))
     }
 
-    /// Who is signed in; leads to the sign-in page when nobody is (any more), also from a page that has long been open.
-    pub async fn actor() -> Result<Actor, AppError> {
+    /// Who is signed in, on pages that are there for others too.
+    pub async fn whoever() -> Result<Option<Actor>, AppError> {
         let session = session().await?;
         let ids = (session.get::<UserId>(USER_ID).await, session.get::<AccountId>(ACCOUNT_ID).await);
-        let known = match ids {
+        Ok(match ids {
             (Ok(Some(user_id)), Ok(Some(account_id))) => hub().actor(&user_id, &account_id).await?,
             _ => None,
-        };
-        known.ok_or_else(|| {
+        })
+    }
+
+    /// Who is signed in; leads to the sign-in page when nobody is (any more), also from a page that has long been open.
+    pub async fn actor() -> Result<Actor, AppError> {
+        whoever().await?.ok_or_else(|| {
             to_the_door();
             HubError::SignedOut.into()
         })
@@ -96,6 +120,11 @@ mod server {
             tracing::error!(%error, "a session could not be written");
             AppError::Hub(HubError::Internal { request_id: "session".to_owned() })
         })
+    }
+
+    /// Forgets the session, here and in the browser.
+    pub async fn sign_out() -> Result<(), AppError> {
+        session().await?.flush().await.map_err(|error| AppError::Transport(error.to_string()))
     }
 
     /// Maps the hub's answer. The HTTP status follows the error, but not for plain form posts: those are redirected, and stay so.

@@ -88,6 +88,11 @@ pub fn AccountPage() -> impl IntoView {
                             {done}
                             <ErrorSummary form=state.clone() fields=&[("retention_days", "Days"), ("receipt", "Receipt")] />
                             <Retention policy form=state.clone() action />
+                            <section aria-labelledby="alerts">
+                                <h2 id="alerts">"Alerts"</h2>
+                                <p>"When a run fails, waits or is late, people can be told without looking: by mail, and through other programs."</p>
+                                <a class="button" href="/account/alerts">"What is told, and to whom"</a>
+                            </section>
                             <CheckReceipt form=state />
                         }
                             .into_any()

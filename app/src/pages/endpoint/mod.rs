@@ -27,6 +27,7 @@ use self::{
 use super::{
     audience::ChangeList,
     connect_application::{REPORT, ReportSteps},
+    credential_end::{CredentialEnd, NoteCredentialEnd, credential_end},
     endpoints::syndication,
 };
 use crate::{
@@ -111,6 +112,8 @@ pub fn EndpointPage() -> impl IntoView {
         move || (id.get(), asked.get()),
         async |(id, asked)| if asked { Some(endpoint_segments(id).await) } else { None },
     );
+    let note = ServerAction::<NoteCredentialEnd>::new();
+    let ends = crate::answers::ask(move || (id.get(), note.version().get()), |(id, _)| credential_end(id));
     let outcome = move || {
         let done =
             |value: &Option<Result<String, AppError>>| value.as_ref().and_then(|value| value.as_ref().ok().cloned());
@@ -121,6 +124,7 @@ pub fn EndpointPage() -> impl IntoView {
         <Transition fallback=|| view! { <Skeleton /> }>
             {move || Suspend::new(async move {
                 let state = form.state().await;
+                let day = ends.await.ok().flatten();
                 match found.await {
                     Ok(endpoint) => {
                         waiting.set_for(&endpoint);
@@ -143,7 +147,7 @@ pub fn EndpointPage() -> impl IntoView {
                             {outcome}
                             {move || failed.get().map(|error| view! { <Trouble error=AppError::Hub(error) /> })}
                             {standing(&endpoint)}
-                            <Content endpoint segments revoke=revoke.get() change waiting />
+                            <Content endpoint segments revoke=revoke.get() change waiting ends=day note />
                         }
                             .into_any()
                     }
@@ -234,6 +238,8 @@ fn Content(
     revoke: String,
     change: ServerAction<ChangeEndpoint>,
     waiting: waiting::Waiting,
+    ends: Option<String>,
+    note: ServerAction<NoteCredentialEnd>,
 ) -> impl IntoView {
     let keys = endpoint.may_have_keys.then(|| {
         view! { <EndpointKeys endpoint=endpoint.clone() revoke action=change on_made=Callback::new(move |()| waiting.begin()) /> }
@@ -245,6 +251,10 @@ fn Content(
     let lists =
         endpoint.disconnected.is_none() && endpoint.delivery.as_ref().is_some_and(|delivery| delivery.existing_segment);
     let of_it = lists.then(|| segments_of(&endpoint, segments));
+    let ends = endpoint
+        .base_url
+        .is_some()
+        .then(|| view! { <CredentialEnd id=endpoint.summary.id.to_string() day=ends action=note /> });
     let empty = if endpoint.base_url.is_some() {
         "It offers none at the moment. “Check now” asks again."
     } else {
@@ -326,7 +336,9 @@ fn Content(
             (true, false) => "new segments only",
             (false, _) => "existing segments only",
         };
-        format!("{}; {segments}", words.join(", "))
+        let kept = delivery.member_lifetime_days;
+        let kept = kept.map(|days| format!("; forgets members after {days}\u{a0}days")).unwrap_or_default();
+        format!("{}; {segments}{kept}", words.join(", "))
     });
     view! {
         <dl class="facts">
@@ -408,6 +420,7 @@ fn Content(
             })}
         {of_it}
         <Shares shares />
+        {ends}
         {sends_by_itself}
         <Calls calls />
     }
