@@ -28,6 +28,7 @@ pub(crate) struct CredentialEnd {
 pub(crate) async fn credential_ends(database: &Database) -> std::result::Result<Vec<CredentialEnd>, StoreError> {
     let rows = sqlx::query(
         "select c.account_id, c.endpoint_id, c.ends_at, e.name from credential_end c join endpoint e on e.id = c.endpoint_id
+         where e.disconnected_at is null
          order by c.ends_at, c.endpoint_id",
     )
     .fetch_all(database.reader())

@@ -183,27 +183,30 @@ fn Filters(filters: RunChoices, asked: Memo<Asked>) -> impl IntoView {
         let _ = event;
     };
     let text = asked.with_untracked(|asked| asked.text.clone());
+    let (state, share) = (chosen(|asked| &asked.state), chosen(|asked| &asked.share));
+    let (endpoint, hours) = (chosen(|asked| &asked.endpoint), chosen(|asked| &asked.within));
+    // What was chosen follows the address, too: links and the way back change it without the form.
     view! {
         <Form method="GET" action="/runs" attr:class="run-filters" attr:role="search">
             <div class="field">
                 <label for="q">"Search"</label>
-                <input id="q" name="q" type="search" placeholder="Audience, endpoint or segment" value=text autocomplete="off" />
+                <input id="q" name="q" type="search" placeholder="Audience, endpoint or segment" value=text prop:value=move || asked.with(|asked| asked.text.clone()) autocomplete="off" />
             </div>
             <div class="field">
                 <label for="state">"Status"</label>
-                <select id="state" name="state" on:change=send>{options(states, chosen(|asked| &asked.state), "Any")}</select>
+                <select id="state" name="state" prop:value=move || state.get() on:change=send>{options(states, state, "Any")}</select>
             </div>
             <div class="field">
                 <label for="share">"Share"</label>
-                <select id="share" name="share" on:change=send>{options(shares, chosen(|asked| &asked.share), "Any")}</select>
+                <select id="share" name="share" prop:value=move || share.get() on:change=send>{options(shares, share, "Any")}</select>
             </div>
             <div class="field">
                 <label for="endpoint">"Endpoint"</label>
-                <select id="endpoint" name="endpoint" on:change=send>{options(endpoints, chosen(|asked| &asked.endpoint), "Any")}</select>
+                <select id="endpoint" name="endpoint" prop:value=move || endpoint.get() on:change=send>{options(endpoints, endpoint, "Any")}</select>
             </div>
             <div class="field">
                 <label for="within">"Asked for"</label>
-                <select id="within" name="within" on:change=send>{options(within, chosen(|asked| &asked.within), "Any time")}</select>
+                <select id="within" name="within" prop:value=move || hours.get() on:change=send>{options(within, hours, "Any time")}</select>
             </div>
             <button type="submit" class="button"><Icon name=IconName::Search />"Search"</button>
         </Form>
