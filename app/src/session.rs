@@ -10,6 +10,13 @@ pub const USER_ID: &str = "user_id";
 /// The session key of the account in which they act.
 pub const ACCOUNT_ID: &str = "account_id";
 
+/// The session key of what proves that a consent was begun in this session.
+pub const CONSENT: &str = "consent";
+
+/// Where people reach this Usher, when the installation says so.
+#[derive(Debug, Clone)]
+pub struct PublicUrl(pub Option<String>);
+
 /// Who is signed in; leads to the sign-in page when nobody is.
 #[server(endpoint = "current_actor")]
 pub async fn current_actor() -> Result<Actor, AppError> {
@@ -17,7 +24,7 @@ pub async fn current_actor() -> Result<Actor, AppError> {
 }
 
 #[cfg(feature = "ssr")]
-pub use server::{actor, answer, hub, session, sign_in_as};
+pub use server::{actor, answer, consent_address, consent_secret, hub, session, sign_in_as};
 
 #[cfg(feature = "ssr")]
 mod server {
@@ -37,7 +44,7 @@ mod server {
     };
     use tower_sessions::Session;
 
-    use super::{ACCOUNT_ID, USER_ID};
+    use super::{ACCOUNT_ID, CONSENT, PublicUrl, USER_ID};
     use crate::error::AppError;
 
     /// The hub's handle, as the server put it into the context.
@@ -95,6 +102,37 @@ mod server {
         done.await.map_err(|error| {
             tracing::error!(%error, "a session could not be written");
             AppError::Hub(HubError::Internal { request_id: "session".to_owned() })
+        })
+    }
+
+    /// What only this session knows, for consents that are begun in it.
+    pub async fn consent_secret() -> Result<String, AppError> {
+        let session = session().await?;
+        let kept = async {
+            if let Some(secret) = session.get::<String>(CONSENT).await? {
+                return Ok(secret);
+            }
+            let secret = Hub::fresh_secret();
+            session.insert(CONSENT, &secret).await?;
+            Ok::<_, tower_sessions::session::Error>(secret)
+        };
+        kept.await.map_err(|error| AppError::Transport(error.to_string()))
+    }
+
+    /// Where people come back to after a consent: below the address that the installation says, or by which they came.
+    pub fn consent_address() -> Result<url::Url, AppError> {
+        let request = use_context::<Parts>();
+        let header = |name| {
+            let request = request.as_ref()?;
+            request.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+        };
+        let said = use_context::<PublicUrl>().and_then(|PublicUrl(url)| url);
+        let origin = said
+            .or_else(|| header(http::header::ORIGIN).filter(|origin| origin.starts_with("http")))
+            .or_else(|| Some(format!("http://{}", header(http::header::HOST)?)));
+        let url = origin.and_then(|origin| url::Url::parse(&origin).ok()?.join("/connect/consented").ok());
+        url.ok_or_else(|| {
+            HubError::invalid("form", "Usher does not know its own address. Set USHER_PUBLIC_URL.").into()
         })
     }
 

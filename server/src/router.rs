@@ -1,5 +1,6 @@
 //! Every route and what lies around it. Pages and server functions come from the app; here they get the hub, sessions and protection.
 
+use app::session::PublicUrl;
 use axum::{
     Router,
     extract::{DefaultBodyLimit, FromRef},
@@ -60,7 +61,7 @@ pub(crate) fn router(state: AppState, options: &ServeOptions) -> anyhow::Result<
         // A proxy may ask for another host than the browser did.
         own_posts = own_posts.add_trusted_origin(origin.as_str())?;
     }
-    let people = people(&state)
+    let people = people(&state, options)
         .layer(RequestBodyLimitLayer::new(LARGEST_REQUEST))
         .merge(uploads())
         .layer(from_fn(sessions::keep_alive))
@@ -115,10 +116,14 @@ fn uploads() -> Router<AppState> {
 }
 
 /// What people and their browsers ask for.
-fn people(state: &AppState) -> Router<AppState> {
+fn people(state: &AppState, options: &ServeOptions) -> Router<AppState> {
     let context = {
         let hub = state.hub.clone();
-        move || provide_context(hub.clone())
+        let public_url = PublicUrl(options.public_url.as_ref().map(|origin| origin.as_str().to_owned()));
+        move || {
+            provide_context(hub.clone());
+            provide_context(public_url.clone());
+        }
     };
     let page = |options: LeptosOptions| {
         security::allow_page();
@@ -134,6 +139,7 @@ fn people(state: &AppState) -> Router<AppState> {
         .route("/runs/{id}/receipt.json", get(run_files::receipt))
         .route("/receipts/check", post(receipts::check))
         .route("/schedule/address", post(calendar::make_address))
+        .route("/connect/consented", get(consent::consented))
         .route("/endpoints/{id}/key", post(endpoint_key::make))
         .route("/endpoints/{id}/webhook-secret", post(endpoint_key::make_webhook_secret))
         .route("/logos/{file}", get(applications::logo))

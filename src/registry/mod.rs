@@ -5,6 +5,8 @@
 mod applications;
 mod calls;
 mod connection;
+mod consents;
+mod credentials;
 mod disconnecting;
 mod endpoints;
 mod keys;
@@ -18,6 +20,7 @@ mod slow_down;
 
 pub use applications::{LARGEST_FIELDS_FILE, LARGEST_LOGO};
 pub(crate) use calls::CallLog;
+pub use consents::{Consented, NoConsent};
 pub use endpoints::ConnectedEndpoint;
 pub(crate) use endpoints::{disconnected, parsed_id, undecodable};
 pub use keys::EndpointActor;

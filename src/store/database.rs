@@ -76,6 +76,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0015_calendar", include_str!("migrations/0015_calendar.sql")),
     ("0018_applications", include_str!("migrations/0018_applications.sql")),
     ("0020_connections", include_str!("migrations/0020_connections.sql")),
+    ("0021_consents", include_str!("migrations/0021_consents.sql")),
 ];
 
 /// How long a statement waits while somebody else has the database locked: a backup, a person with a shell.
