@@ -12,6 +12,9 @@ test("gallery", async ({ member: { page }, browser, baseURL }) => {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   const pages = await everyPage(page);
+  const { path: invited } = pages.find(({ name }) => name === "people-invitation") ?? { path: "/people" };
+  await page.goto(invited);
+  const invitation = await page.getByLabel("Link", { exact: true }).inputValue();
   const before = await browser.newContext({ ...(baseURL === undefined ? {} : { baseURL }) });
   const stranger = await before.newPage();
   const shoot = async (of: typeof page, name: string, path: string) => {
@@ -30,6 +33,7 @@ test("gallery", async ({ member: { page }, browser, baseURL }) => {
   };
   for (const { name, path } of pages) await shoot(page, name, path);
   await shoot(stranger, "sign-in", "/sign-in");
+  await shoot(stranger, "invitation", invitation);
   await shoot(stranger, "sign-up", "/sign-up");
   await shoot(stranger, "not-found", "/no/such/page");
   await before.close();

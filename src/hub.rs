@@ -8,10 +8,15 @@ use model::error::HubError;
 use crate::{
     catalogue::Indexes,
     exchange::{ExchangeSettings, Workshop},
-    outbound::{AddressGuard, Outbound, Timeouts},
+    outbound::{AddressGuard, MailSettings, Mailer, Outbound, Timeouts, WrongMailSettings},
     registry::{CallLog, SessionRows},
     sharing::SchedulingSettings,
-    store::{Clock, Database, PayloadError, PayloadStore, StoreError, sealing::Sealing, signing::Signing},
+    store::{
+        Clock, Database, PayloadError, PayloadStore, StoreError,
+        resealing::{Resealed, SealedColumn, reseal},
+        sealing::{MasterKeys, Sealing},
+        signing::{self, Signing, SigningError},
+    },
 };
 
 /// What every method of the hub returns.
@@ -23,8 +28,8 @@ pub struct HubSettings {
     pub database_url: String,
     /// Where parts and rejects wait, sealed.
     pub payload_folder: PathBuf,
-    /// The 32 bytes that seal everything at rest.
-    pub master_key: [u8; 32],
+    /// What seals everything at rest.
+    pub master_keys: MasterKeys,
     /// Private networks in which endpoints may live.
     pub allowed_networks: Vec<IpNet>,
     /// Public addresses may be called without TLS.
@@ -35,6 +40,8 @@ pub struct HubSettings {
     pub exchange: ExchangeSettings,
     /// How schedules are kept.
     pub scheduling: SchedulingSettings,
+    /// The mail server, when the installation has one.
+    pub mail: Option<MailSettings>,
 }
 
 /// Why the hub does not open.
@@ -43,18 +50,24 @@ pub enum OpenError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The master key is not this installation's.
+    #[error(transparent)]
+    Signing(#[from] SigningError),
     /// The payload folder.
     #[error(transparent)]
     Payload(#[from] PayloadError),
     /// The machine's TLS.
     #[error("connections to endpoints can't be set up: {0}")]
     Outbound(#[from] reqwest::Error),
+    /// The mail server's settings.
+    #[error(transparent)]
+    Mail(#[from] WrongMailSettings),
     /// A definition that comes with the installation is wrong.
     #[error("the built-in application {0} is not well defined")]
     Application(String),
 }
 
-/// The hub: registry, catalogue, sharing and exchange. Cheap to clone; every clone is the same hub.
+/// The hub: registry, catalogue, sharing, exchange and telling. Cheap to clone; every clone is the same hub.
 #[derive(Clone)]
 pub struct Hub(Arc<Parts>);
 
@@ -68,6 +81,7 @@ struct Parts {
     workshop: Workshop,
     indexes: Indexes,
     scheduling: SchedulingSettings,
+    mailer: Option<Mailer>,
     sessions: SessionRows,
     calls: CallLog,
     hashing: tokio::sync::Semaphore,
@@ -77,10 +91,12 @@ impl Hub {
     /// Opens the database (and migrates it) and the payload folder, and installs the built-in applications.
     pub async fn open(settings: HubSettings, clock: Arc<dyn Clock>) -> std::result::Result<Self, OpenError> {
         let database = Database::open(&settings.database_url).await?;
+        let sealing = Sealing::new(&settings.master_keys);
+        let signing = Signing::kept(&database, &sealing, &settings.master_keys).await?;
         let hub = Self(Arc::new(Parts {
             payloads: PayloadStore::open(&settings.payload_folder)?,
-            sealing: Sealing::new(&settings.master_key),
-            signing: Signing::new(&settings.master_key),
+            sealing,
+            signing,
             outbound: Outbound::new(
                 AddressGuard::new(settings.allowed_networks).with_plain(settings.allow_http),
                 settings.timeouts,
@@ -88,6 +104,7 @@ impl Hub {
             workshop: Workshop::new(settings.exchange),
             indexes: Indexes::default(),
             scheduling: settings.scheduling,
+            mailer: settings.mail.as_ref().map(Mailer::new).transpose()?,
             sessions: SessionRows::new(database.clone(), clock.clone()),
             calls: CallLog::default(),
             hashing: tokio::sync::Semaphore::new(2),
@@ -102,6 +119,20 @@ impl Hub {
     pub async fn ready(&self) -> Result<()> {
         sqlx::query("select 1").execute(self.database().reader()).await.map_err(internal)?;
         Ok(())
+    }
+
+    /// Seals with the current master key what another one has sealed, while everything goes on. Until nothing is left: a process that does not have the
+    /// new key as its current one yet may have sealed something meanwhile.
+    pub async fn reseal(&self) -> Result<Resealed> {
+        let mut all = Resealed::default();
+        loop {
+            let once = reseal(self.database(), self.sealing(), sealed_columns()).await.map_err(internal)?;
+            let was_last = once.resealed == 0;
+            all = Resealed { resealed: all.resealed + once.resealed, ..once };
+            if was_last {
+                return Ok(all);
+            }
+        }
     }
 
     /// Closes the database, after what is under way.
@@ -146,6 +177,10 @@ impl Hub {
         &self.0.scheduling
     }
 
+    pub(crate) fn mailer(&self) -> Option<&Mailer> {
+        self.0.mailer.as_ref()
+    }
+
     pub(crate) fn exchange(&self) -> &Workshop {
         &self.0.workshop
     }
@@ -162,6 +197,15 @@ impl Hub {
     pub(crate) fn hashing(&self) -> &tokio::sync::Semaphore {
         &self.0.hashing
     }
+}
+
+/// Every column that is sealed with the master key.
+pub(crate) fn sealed_columns() -> impl Iterator<Item = SealedColumn> {
+    signing::SEALED
+        .into_iter()
+        .chain(crate::registry::SEALED)
+        .chain(crate::catalogue::SEALED)
+        .chain(crate::exchange::SEALED)
 }
 
 /// Our own fault: logged once here, with the id that the person is shown.

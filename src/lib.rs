@@ -1,4 +1,4 @@
-//! The hub of Usher: registry, catalogue, sharing and exchange behind one [`Hub`] handle. Native only; no HTTP server and no pages in it.
+//! The hub of Usher: registry, catalogue, sharing, exchange and telling behind one [`Hub`] handle. Native only; no HTTP server and no pages in it.
 
 pub mod catalogue;
 pub mod exchange;
@@ -7,6 +7,7 @@ pub mod outbound;
 pub mod registry;
 pub mod sharing;
 pub mod store;
+pub mod telling;
 
 pub use hub::{Hub, HubSettings, OpenError};
 

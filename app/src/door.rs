@@ -30,7 +30,8 @@ pub fn local_path(next: &str) -> Option<&str> {
     let rest = next.strip_prefix('/')?;
     // Browsers take `//host` and `/\host` for another site's address, and leave control characters out before they look.
     let is_local = !rest.starts_with(['/', '\\']) && next.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
-    let is_door = ["/sign-in", "/sign-up", "/sign-out", "/api/"].iter().any(|door| next.starts_with(door));
+    let is_door =
+        ["/sign-in", "/sign-up", "/sign-out", "/invitation", "/api/"].iter().any(|door| next.starts_with(door));
     (is_local && !is_door).then_some(next)
 }
 

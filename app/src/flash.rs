@@ -30,14 +30,14 @@ pub async fn take_flash(path: String) -> Result<Flash, AppError> {
 /// A form of a page: what to show in it and what is wrong with it, whichever way it was posted.
 #[derive(Clone, Copy)]
 pub struct Form {
-    flash: Resource<Result<Flash, AppError>>,
+    flash: crate::answers::Answer<Result<Flash, AppError>>,
     live: Signal<Option<HubError>>,
 }
 
 impl Form {
     /// For the page at `path`; `live` is the error of the action that posts the form while the program runs.
     pub fn new(path: impl Fn() -> String + Send + Sync + 'static, live: Signal<Option<HubError>>) -> Self {
-        Self { flash: Resource::new_blocking(path, take_flash), live }
+        Self { flash: crate::answers::ask(path, take_flash), live }
     }
 
     /// The form's state: read it under `Suspense`.
@@ -57,6 +57,11 @@ impl FormState {
     /// What was typed into an input.
     pub fn value(&self, name: &str) -> String {
         self.flash.values.get(name).cloned().unwrap_or_default()
+    }
+
+    /// Something was typed: a box without a value was not ticked.
+    pub fn is_typed(&self) -> bool {
+        !self.flash.values.is_empty()
     }
 
     /// What was done.

@@ -5,11 +5,17 @@
 //! and opens no connection to an endpoint.
 #![recursion_limit = "256"]
 
+#[cfg(feature = "ssr")]
+pub mod address;
+pub mod answers;
+pub mod bundles;
 pub mod components;
 mod cookie;
 pub mod door;
 pub mod error;
 pub mod flash;
+#[cfg(feature = "hydrate")]
+mod letters;
 #[cfg(feature = "ssr")]
 pub mod markdown;
 pub mod pages;
@@ -26,13 +32,11 @@ use leptos_router::{
     path,
 };
 
-use components::frame::Frame;
-use pages::{
-    account::AccountPage, audience::AudiencePage, audiences::AudiencesPage, connect::ConnectPage,
-    connect_application::ConnectApplicationPage, endpoint::EndpointPage, endpoints::EndpointsPage, home::HomePage,
-    not_found::NotFound, share_overview::ShareOverviewPage, shares::SharesPage, sign_in::SignInPage,
-    sign_up::SignUpPage,
+use bundles::{
+    Account, Alerts, Applications, Audiences, Door, Endpoints, Home, Mapping, Review, Runs, Schedule, Shares, Sharing,
 };
+use components::frame::Frame;
+use pages::not_found::NotFound;
 
 /// The document around the app, as the server sends it.
 pub fn shell(options: LeptosOptions) -> impl IntoView {
@@ -57,8 +61,8 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
     }
 }
 
-/// The app: every page and its address. All pages are rendered whole before they are sent, so that they can be read and used before the
-/// program has loaded.
+/// The app: every page and its address, and the bundle that brings it. All pages are rendered whole before they are sent, so that they can be read
+/// and used before the program has loaded.
 #[component]
 pub fn App() -> impl IntoView {
     provide_meta_context();
@@ -73,39 +77,70 @@ pub fn App() -> impl IntoView {
         <Title formatter=|title: String| if title.is_empty() { "Usher".to_owned() } else { format!("{title} · Usher") } />
         <Router>
             <Routes fallback=|| view! { <NotFound /> }>
-                <Route path=path!("/sign-in") view=SignInPage ssr=SsrMode::Async />
-                <Route path=path!("/sign-up") view=SignUpPage ssr=SsrMode::Async />
+                <Route path=path!("/sign-in") view=Door::SignInPage ssr=SsrMode::Async />
+                <Route path=path!("/sign-up") view=Door::SignUpPage ssr=SsrMode::Async />
+                <Route path=path!("/invitation/:token") view=Door::InvitationPage ssr=SsrMode::Async />
                 <ParentRoute path=path!("") view=Frame ssr=SsrMode::Async>
-                    <Route path=path!("/") view=HomePage ssr=SsrMode::Async />
-                    <Route path=path!("/audiences") view=AudiencesPage ssr=SsrMode::Async />
-                    <Route path=path!("/audiences/:id") view=AudiencePage ssr=SsrMode::Async />
-                    <Route path=path!("/shares") view=SharesPage ssr=SsrMode::Async />
-                    <Route path=path!("/shares/:id") view=ShareOverviewPage ssr=SsrMode::Async />
-                    <Route path=path!("/templates") view=pages::templates::TemplatesPage ssr=SsrMode::Async />
-                    <Route path=path!("/shares/:id/audience") view=pages::share::AudienceStepPage ssr=SsrMode::Async />
-                    <Route path=path!("/shares/:id/versions") view=pages::share::VersionsPage ssr=SsrMode::Async />
-                    <Route path=path!("/shares/:id/templates") view=pages::share::ShareTemplatesPage ssr=SsrMode::Async />
-                    <Route path=path!("/shares/:id/changes") view=pages::share::ChangesPage ssr=SsrMode::Async />
-                    <Route path=path!("/endpoints/:id/share") view=pages::share::ShareToPage ssr=SsrMode::Async />
-                    <Route path=path!("/shares/:id/destination") view=pages::share::DestinationPage ssr=SsrMode::Async />
-                    <Route path=path!("/shares/:id/mapping") view=pages::share::MappingPage ssr=SsrMode::Async />
-                    <Route path=path!("/shares/:id/when") view=pages::share::WhenPage ssr=SsrMode::Async />
-                    <Route path=path!("/shares/:id/review") view=pages::share::ReviewPage ssr=SsrMode::Async />
-                    <Route path=path!("/schedule") view=pages::schedule::SchedulePage ssr=SsrMode::Async />
-                    <Route path=path!("/schedule/blackouts") view=pages::schedule::BlackoutsPage ssr=SsrMode::Async />
-                    <Route path=path!("/schedule/:share/:slot") view=pages::schedule::OccurrencePage ssr=SsrMode::Async />
-                    <Route path=path!("/runs") view=pages::runs::RunsPage ssr=SsrMode::Async />
-                    <Route path=path!("/runs/:id") view=pages::runs::RunPage ssr=SsrMode::Async />
-                    <Route path=path!("/endpoints") view=EndpointsPage ssr=SsrMode::Async />
-                    <Route path=path!("/endpoints/:id") view=EndpointPage ssr=SsrMode::Async />
-                    <Route path=path!("/endpoints/:id/disconnect") view=pages::endpoint::DisconnectPage ssr=SsrMode::Async />
-                    <Route path=path!("/connect") view=ConnectPage ssr=SsrMode::Async />
-                    <Route path=path!("/connect/:application") view=ConnectApplicationPage ssr=SsrMode::Async />
-                    <Route path=path!("/account") view=AccountPage ssr=SsrMode::Async />
+                    <Route path=path!("/") view=Home::HomePage ssr=SsrMode::Async />
+                    <Route path=path!("/audiences") view=Audiences::AudiencesPage ssr=SsrMode::Async />
+                    <Route path=path!("/audiences/:id") view=Audiences::AudiencePage ssr=SsrMode::Async />
+                    <Route path=path!("/shares") view=Shares::SharesPage ssr=SsrMode::Async />
+                    <Route path=path!("/shares/:id") view=Shares::ShareOverviewPage ssr=SsrMode::Async />
+                    <Route path=path!("/templates") view=Shares::TemplatesPage ssr=SsrMode::Async />
+                    <Route path=path!("/shares/:id/audience") view=Sharing::AudienceStepPage ssr=SsrMode::Async />
+                    <Route path=path!("/shares/:id/versions") view=Shares::VersionsPage ssr=SsrMode::Async />
+                    <Route path=path!("/shares/:id/templates") view=Shares::ShareTemplatesPage ssr=SsrMode::Async />
+                    <Route path=path!("/shares/:id/changes") view=Shares::ChangesPage ssr=SsrMode::Async />
+                    <Route path=path!("/endpoints/:id/share") view=Sharing::ShareToPage ssr=SsrMode::Async />
+                    <Route path=path!("/shares/:id/destination") view=Sharing::DestinationPage ssr=SsrMode::Async />
+                    <Route path=path!("/shares/:id/mapping") view=Mapping::MappingPage ssr=SsrMode::Async />
+                    <Route path=path!("/shares/:id/when") view=Sharing::WhenPage ssr=SsrMode::Async />
+                    <Route path=path!("/shares/:id/review") view=Sharing::ReviewPage ssr=SsrMode::Async />
+                    <Route path=path!("/schedule") view=Schedule::SchedulePage ssr=SsrMode::Async />
+                    <Route path=path!("/schedule/blackouts") view=Schedule::BlackoutsPage ssr=SsrMode::Async />
+                    <Route path=path!("/schedule/:share/:slot") view=Schedule::OccurrencePage ssr=SsrMode::Async />
+                    <Route path=path!("/runs") view=Runs::RunsPage ssr=SsrMode::Async />
+                    <Route path=path!("/runs/:id") view=Runs::RunPage ssr=SsrMode::Async />
+                    <Route path=path!("/endpoints") view=Endpoints::EndpointsPage ssr=SsrMode::Async />
+                    <Route path=path!("/endpoints/:id") view=Endpoints::EndpointPage ssr=SsrMode::Async />
+                    <Route path=path!("/endpoints/:id/disconnect") view=Endpoints::DisconnectPage ssr=SsrMode::Async />
+                    <Route path=path!("/connect") view=Endpoints::ConnectPage ssr=SsrMode::Async />
+                    <Route path=path!("/connect/:application") view=Endpoints::ConnectApplicationPage ssr=SsrMode::Async />
+                    <Route path=path!("/account") view=Account::AccountPage ssr=SsrMode::Async />
+                    <Route path=path!("/people") view=Account::PeoplePage ssr=SsrMode::Async />
+                    <Route path=path!("/people/invitations/:id") view=Account::InvitationLinkPage ssr=SsrMode::Async />
+                    <Route path=path!("/profile") view=Account::ProfilePage ssr=SsrMode::Async />
+                    <Route path=path!("/account/alerts") view=Alerts::AlertSettingsPage ssr=SsrMode::Async />
+                    <Route path=path!("/alerts") view=Alerts::AlertsPage ssr=SsrMode::Async />
+                    <Route path=path!("/shares/:id/alerts") view=Alerts::ShareAlertsPage ssr=SsrMode::Async />
+                    <Route path=path!("/applications") view=Applications::ApplicationsPage ssr=SsrMode::Async />
+                    <Route path=path!("/applications/:id") view=Applications::ApplicationPage ssr=SsrMode::Async />
+                    <Route path=path!("/applications/:id/about") view=Applications::AboutPage ssr=SsrMode::Async />
+                    <Route path=path!("/applications/:id/types") view=Applications::TypesPage ssr=SsrMode::Async />
+                    <Route path=path!("/applications/:id/addresses") view=Applications::UrlsPage ssr=SsrMode::Async />
+                    <Route path=path!("/applications/:id/fields") view=Applications::FieldsPage ssr=SsrMode::Async />
+                    <Route path=path!("/applications/:id/delivery") view=Applications::DeliveryPage ssr=SsrMode::Async />
+                    <Route path=path!("/applications/:id/credentials") view=Applications::CredentialsPage ssr=SsrMode::Async />
+                    <Route path=path!("/applications/:id/test-drive") view=Applications::TestDrivePage ssr=SsrMode::Async />
+                    <Route path=path!("/applications/:id/submit") view=Applications::SubmitPage ssr=SsrMode::Async />
+                    <Route path=path!("/review") view=Review::ReviewPage ssr=SsrMode::Async />
+                    <Route path=path!("/review/:id") view=Review::ReviewApplicationPage ssr=SsrMode::Async />
                 </ParentRoute>
             </Routes>
         </Router>
     }
+}
+
+/// Every page, for the server's router.
+#[cfg(feature = "ssr")]
+pub fn routes() -> Vec<leptos_axum::AxumRouteListing> {
+    leptos_axum::generate_route_list(App)
+}
+
+/// The address of every server function.
+#[cfg(feature = "ssr")]
+pub fn server_functions() -> Vec<&'static str> {
+    leptos::server_fn::axum::server_fn_paths().map(|(path, _)| path).collect()
 }
 
 /// Takes the rendered page over, in the browser.
@@ -113,6 +148,10 @@ pub fn App() -> impl IntoView {
 #[wasm_bindgen::prelude::wasm_bindgen]
 pub async fn hydrate() {
     console_error_panic_hook::set_once();
+    letters::ask_the_browser();
+    if bundles::load_those_of_the_page().await.is_err() {
+        return;
+    }
     // What the server has rendered with the plans can't be taken over without them. Until then the page works as it does without the program.
     if phones::are_needed_at_once() {
         phones::ready().await;

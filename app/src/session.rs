@@ -1,7 +1,7 @@
 //! Who is asking: the session behind a server function, and the hub that it calls. Everything here but the names runs on the server only.
 
 use leptos::prelude::*;
-use model::view::Actor;
+use model::people::Presence;
 
 use crate::error::AppError;
 
@@ -13,18 +13,34 @@ pub const ACCOUNT_ID: &str = "account_id";
 /// The session key of what proves that a consent was begun in this session.
 pub const CONSENT: &str = "consent";
 
-/// Where people reach this Usher, when the installation says so.
-#[derive(Debug, Clone)]
-pub struct PublicUrl(pub Option<String>);
+/// Who is signed in, and where else they could act; leads to the sign-in page when nobody is.
+#[server(endpoint = "who_is_here")]
+pub async fn who_is_here() -> Result<Presence, AppError> {
+    let actor = actor().await?;
+    let accounts = answer(hub().accounts_of(&actor).await).await?;
+    Ok(Presence { actor, accounts })
+}
 
-/// Who is signed in; leads to the sign-in page when nobody is.
-#[server(endpoint = "current_actor")]
-pub async fn current_actor() -> Result<Actor, AppError> {
-    actor().await
+/// Goes on in another account of the person's.
+#[server(endpoint = "switch_account")]
+pub async fn switch_account(account_id: String) -> Result<(), AppError> {
+    let (hub, actor) = (hub(), actor().await?);
+    let switched = async {
+        let id = crate::pages::parse_id(&account_id, "account")?;
+        hub.switch_account(&actor, &id).await
+    };
+    match switched.await {
+        Ok(actor) => {
+            sign_in_as(&actor).await?;
+            leptos_axum::redirect("/");
+            Ok(())
+        }
+        Err(error) => Err(crate::flash::fail(crate::pages::profile::PATH, &[], error).await),
+    }
 }
 
 #[cfg(feature = "ssr")]
-pub use server::{actor, answer, consent_address, consent_secret, hub, session, sign_in_as};
+pub use server::{actor, answer, consent_address, consent_secret, hub, session, sign_in_as, sign_out, whoever};
 
 #[cfg(feature = "ssr")]
 mod server {
@@ -44,7 +60,7 @@ mod server {
     };
     use tower_sessions::Session;
 
-    use super::{ACCOUNT_ID, CONSENT, PublicUrl, USER_ID};
+    use super::{ACCOUNT_ID, CONSENT, USER_ID};
     use crate::error::AppError;
 
     /// The hub's handle, as the server put it into the context.
@@ -57,15 +73,19 @@ mod server {
         leptos_axum::extract::<Session>().await.map_err(|error| AppError::Transport(error.to_string()))
     }
 
-    /// Who is signed in; leads to the sign-in page when nobody is (any more), also from a page that has long been open.
-    pub async fn actor() -> Result<Actor, AppError> {
+    /// Who is signed in, on pages that are there for others too.
+    pub async fn whoever() -> Result<Option<Actor>, AppError> {
         let session = session().await?;
         let ids = (session.get::<UserId>(USER_ID).await, session.get::<AccountId>(ACCOUNT_ID).await);
-        let known = match ids {
+        Ok(match ids {
             (Ok(Some(user_id)), Ok(Some(account_id))) => hub().actor(&user_id, &account_id).await?,
             _ => None,
-        };
-        known.ok_or_else(|| {
+        })
+    }
+
+    /// Who is signed in; leads to the sign-in page when nobody is (any more), also from a page that has long been open.
+    pub async fn actor() -> Result<Actor, AppError> {
+        whoever().await?.ok_or_else(|| {
             to_the_door();
             HubError::SignedOut.into()
         })
@@ -119,21 +139,18 @@ mod server {
         kept.await.map_err(|error| AppError::Transport(error.to_string()))
     }
 
-    /// Where people come back to after a consent: below the address that the installation says, or by which they came.
+    /// Where people come back to after a consent.
     pub fn consent_address() -> Result<url::Url, AppError> {
-        let request = use_context::<Parts>();
-        let header = |name| {
-            let request = request.as_ref()?;
-            request.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
-        };
-        let said = use_context::<PublicUrl>().and_then(|PublicUrl(url)| url);
-        let origin = said
-            .or_else(|| header(http::header::ORIGIN).filter(|origin| origin.starts_with("http")))
-            .or_else(|| Some(format!("http://{}", header(http::header::HOST)?)));
-        let url = origin.and_then(|origin| url::Url::parse(&origin).ok()?.join("/connect/consented").ok());
+        let url =
+            url::Url::parse(&crate::address::of_request()).ok().and_then(|url| url.join("/connect/consented").ok());
         url.ok_or_else(|| {
             HubError::invalid("form", "Usher does not know its own address. Set USHER_PUBLIC_URL.").into()
         })
+    }
+
+    /// Forgets the session, here and in the browser.
+    pub async fn sign_out() -> Result<(), AppError> {
+        session().await?.flush().await.map_err(|error| AppError::Transport(error.to_string()))
     }
 
     /// Maps the hub's answer. The HTTP status follows the error, but not for plain form posts: those are redirected, and stay so.

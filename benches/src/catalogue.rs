@@ -9,7 +9,10 @@ use std::{path::PathBuf, sync::Arc, time::Instant};
 
 use anyhow::Context;
 use clap::Parser;
-use hub::{Hub, HubSettings, store::SystemClock};
+use hub::{
+    Hub, HubSettings,
+    store::{SystemClock, sealing::MasterKeys},
+};
 use model::{
     catalogue::{AudienceQuery, AudienceSort, Freshness, IdentifierKind, SizeBand},
     contract::{Segment, SegmentLabel},
@@ -270,12 +273,13 @@ async fn main() -> anyhow::Result<()> {
         Ok(HubSettings {
             database_url: url.clone(),
             payload_folder: PathBuf::from(folder.path()).join("payloads"),
-            master_key: [7; 32],
+            master_keys: MasterKeys::only([7; 32]),
             allowed_networks: vec!["127.0.0.1/32".parse()?],
             allow_http: false,
             timeouts: hub::outbound::Timeouts::default(),
             exchange: hub::exchange::ExchangeSettings::default(),
             scheduling: hub::sharing::SchedulingSettings::default(),
+            mail: None,
         })
     };
     let hub = Hub::open(settings()?, Arc::new(SystemClock)).await?;

@@ -17,7 +17,11 @@ use std::{
 
 use anyhow::Context;
 use clap::Parser;
-use hub::{Hub, HubSettings, sharing::SchedulingSettings, store::SystemClock};
+use hub::{
+    Hub, HubSettings,
+    sharing::SchedulingSettings,
+    store::{SystemClock, sealing::MasterKeys},
+};
 use model::{
     contract::Segment,
     field::{Field, FieldKind, FieldType},
@@ -72,12 +76,13 @@ async fn main() -> anyhow::Result<()> {
         let settings = HubSettings {
             database_url: url.clone(),
             payload_folder: PathBuf::from(folder.path()).join("payloads"),
-            master_key: [7; 32],
+            master_keys: MasterKeys::only([7; 32]),
             allowed_networks: vec!["127.0.0.1/32".parse()?],
             allow_http: false,
             timeouts: hub::outbound::Timeouts::default(),
             exchange: hub::exchange::ExchangeSettings::default(),
             scheduling: SchedulingSettings::default(),
+            mail: None,
         };
         nodes.push(Hub::open(settings, Arc::new(SystemClock)).await?);
     }

@@ -1,6 +1,8 @@
 // Every page that a signed-in person can reach, with something on each of them.
 
 import type { Page } from "@playwright/test";
+import { makeOperator } from "./people.ts";
+import { running } from "./installation.ts";
 import { beginShare, chooseDestination, newSegment, runEnds, scheduleDaily, shareNow, sourceOf, toReview } from "./sharing.ts";
 
 /** A page with its address. */
@@ -41,6 +43,13 @@ export async function everyPage(page: Page): Promise<NamedPage[]> {
   await page.getByRole("button", { name: "Connect", exact: true }).click();
   await page.getByRole("heading", { name: "Endpoint keys" }).waitFor();
   const calling = new URL(page.url()).pathname;
+  await page.goto("/people");
+  await page.getByLabel("E-mail address").fill(`${newSegment("vera").replace(/[^a-z0-9]+/gi, ".")}@example.com`);
+  await page.getByRole("button", { name: "Make the link" }).click();
+  await page.getByRole("heading", { level: 1, name: "Invitation" }).waitFor();
+  const invitation = new URL(page.url()).pathname;
+  const provided = await defineApplication(page);
+  await makeOperator({ email: (await page.locator(".person-menu .who").textContent()) ?? "" });
   return [
     { name: "home", path: "/" },
     { name: "audiences", path: "/audiences" },
@@ -78,8 +87,53 @@ export async function everyPage(page: Page): Promise<NamedPage[]> {
     { name: "endpoint-destination", path: `${beacon}?segments=asked` },
     { name: "endpoint-disconnect", path: `${beacon}/disconnect` },
     { name: "account", path: "/account" },
+    { name: "people", path: "/people" },
+    { name: "people-invitation", path: invitation },
+    { name: "profile", path: "/profile" },
+    { name: "alerts", path: "/alerts" },
+    { name: "alert-settings", path: "/account/alerts" },
+    { name: "share-alerts", path: `${finished}/alerts` },
+    { name: "applications", path: "/applications" },
+    { name: "application", path: provided },
+    ...["about", "types", "addresses", "fields", "delivery", "credentials", "test-drive", "submit"].map((step) => ({
+      name: `application-${step}`,
+      path: `${provided}/${step}`,
+    })),
+    { name: "review-list", path: "/review" },
+    { name: "review-application", path: "/review/app_beacon_mail" },
     { name: "connect-calling", path: "/connect/app_toolkit_agent" },
     { name: "connect", path: "/connect" },
     { name: "connect-application", path: application },
   ];
+}
+
+/** An application that the person's account provides, with a Test Drive that has failed; gives its page. */
+export async function defineApplication(page: Page): Promise<string> {
+  await page.goto("/applications");
+  await page.getByLabel("Name").fill(newSegment("Postcards"));
+  await page.getByRole("button", { name: "Begin" }).click();
+  await page.getByRole("heading", { level: 1, name: "About" }).waitFor();
+  const provided = new URL(page.url()).pathname.replace("/about", "");
+  await page.getByLabel("Description").fill("Writes postcards to people who have agreed to get some.");
+  await page.getByLabel("Support contact").fill("help@example.org");
+  await page.getByRole("button", { name: "Save and continue" }).click();
+  await page.getByRole("radio", { name: /Yes, Usher sends them/ }).check();
+  await page.getByRole("button", { name: "Save and continue" }).click();
+  await page.getByRole("heading", { level: 1, name: "Addresses" }).waitFor();
+  await page.goto(`${provided}/fields`);
+  const header = Buffer.from("email,first_name,city,country\n");
+  await page.getByLabel("File", { exact: true }).setInputFiles({ name: "people.csv", mimeType: "text/csv", buffer: header });
+  await page.getByRole("button", { name: "Read the file" }).click();
+  await page.getByText("4 fields were read.").waitFor();
+  await page.goto(`${provided}/delivery`);
+  await page.getByLabel("Add people").check();
+  await page.getByLabel("New segments").check();
+  await page.getByRole("button", { name: "Save and continue" }).click();
+  await page.getByRole("heading", { level: 1, name: "Credentials" }).waitFor();
+  await page.goto(`${provided}/test-drive`);
+  await page.getByLabel("Address").fill(running().beacon.url);
+  await page.getByLabel("Authentication key").fill(running().beaconKey);
+  await page.getByRole("button", { name: "Start the Test Drive" }).click();
+  await page.locator(".report .verdict").filter({ hasText: /Failed|Passed/ }).waitFor();
+  return provided;
 }

@@ -1,6 +1,8 @@
 // What people do before the part that a test is about: sign up, sign in, connect the demo's endpoints. Through the forms, as anybody.
 
+import { execFile } from "node:child_process";
 import { randomUUID } from "node:crypto";
+import { promisify } from "node:util";
 import { expect, type Page } from "@playwright/test";
 import { running } from "./installation.ts";
 
@@ -65,4 +67,10 @@ export async function connectDemo(page: Page): Promise<Connected> {
     harbor: await connect(page, "Harbor CRM", harbor.url, harborKey),
     beacon: await connect(page, "Beacon Mail", beacon.url, beaconKey),
   };
+}
+
+/** Makes somebody who has signed up an operator, with the server's own command, as whoever runs the installation would. */
+export async function makeOperator(person: Pick<Person, "email">): Promise<void> {
+  const { program, environment } = running().usher;
+  await promisify(execFile)(program, ["operator", "add", person.email], { env: { ...process.env, ...environment } });
 }

@@ -64,10 +64,16 @@ macro_rules! ids {
 ids! {
     /// A customer organisation.
     AccountId = "acc_";
+    /// Something that people are told of.
+    AlertId = "alr_";
+    /// A program that is told of alerts.
+    AlertWebhookId = "whk_";
     /// A message to a webhook.
     MessageId = "msg_";
     /// A person.
     UserId = "usr_";
+    /// A place in an account that is kept for somebody.
+    InvitationId = "inv_";
     /// What an endpoint provider defines.
     ApplicationId = "app_";
     /// One connected instance of an application in one account.

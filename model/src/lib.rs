@@ -3,15 +3,20 @@
 //! Everything here is pure: no I/O, no clock, no async, no randomness. The browser's live preview and the server's pipeline run this
 //! same code, and the Toolkit speaks the contract through these types. What opens files, sockets or databases lives elsewhere.
 
+pub mod alert;
 pub mod application;
 pub mod calendar;
 pub mod catalogue;
 pub mod contract;
+pub mod count;
 pub mod error;
 pub mod field;
 pub mod id;
 pub mod lab;
+pub mod letter;
 pub mod mapping;
+pub mod mask;
+pub mod people;
 pub mod phone;
 pub mod preset;
 pub mod profile;

@@ -38,7 +38,25 @@ impl Role {
 
     /// The role of that word.
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::Viewer, Self::Member, Self::Admin].into_iter().find(|role| role.as_str() == word)
+        Self::ALL.into_iter().find(|role| role.as_str() == word)
+    }
+
+    /// All of them, from the one that may do least.
+    pub const ALL: [Self; 3] = [Self::Viewer, Self::Member, Self::Admin];
+
+    /// "a viewer", "an admin".
+    pub fn with_article(self) -> String {
+        let article = if self == Self::Admin { "an" } else { "a" };
+        format!("{article} {}", self.as_str())
+    }
+
+    /// What it allows, in a sentence.
+    pub fn allows(self) -> &'static str {
+        match self {
+            Self::Viewer => "Sees everything, changes nothing.",
+            Self::Member => "Shares audiences, and sees everything.",
+            Self::Admin => "Connects endpoints and manages people, besides what members do.",
+        }
     }
 }
 
@@ -839,8 +857,23 @@ pub struct RunQuery {
     pub state: Option<RunState>,
     /// Only those that have not ended.
     pub under_way: bool,
-    /// From 1.
-    pub page: u32,
+    /// Only those of this share.
+    pub share: Option<ShareId>,
+    /// Only those from or to this endpoint.
+    pub endpoint: Option<EndpointId>,
+    /// Only those that were asked for within so many hours.
+    pub within_hours: Option<u32>,
+    /// Only those before this place in the list, as the page before it named it.
+    pub before: Option<String>,
+}
+
+/// What runs can be narrowed by.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunChoices {
+    /// Shares that have been used: "Customers to Beacon Mail".
+    pub shares: Vec<(ShareId, String)>,
+    /// Endpoints.
+    pub endpoints: Vec<(EndpointId, String)>,
 }
 
 /// A run in a list.
@@ -877,12 +910,51 @@ pub struct RunSummary {
 pub struct RunPage {
     /// At most 50, newest first.
     pub items: Vec<RunSummary>,
-    /// All that match.
+    /// All that match, on every page.
     pub total: u64,
-    /// From 1.
-    pub page: u32,
-    /// At least 1.
-    pub pages: u32,
+    /// Where the next page begins, when there is one.
+    pub older: Option<String>,
+}
+
+/// What a run's page shows beside the run itself.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct BesideRun {
+    /// The run of the same share before it that ended well.
+    pub previous: Option<RunSummary>,
+    /// Its parts in order, at most 200.
+    pub parts: Vec<PartView>,
+    /// A few of the values for which rows were left out, hidden but for their form; none for those who only look.
+    pub samples: Vec<RejectSample>,
+}
+
+/// What some of the rows had in the field for which they were left out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RejectSample {
+    /// What was wrong, as the file of rejects says it.
+    pub code: String,
+    /// The destination's field.
+    pub field: String,
+    /// At most three values, each masked.
+    pub values: Vec<String>,
+}
+
+/// A part of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartView {
+    /// Its number.
+    pub number: u32,
+    /// Rows in it.
+    pub rows: u64,
+    /// Bytes in it.
+    pub bytes: u64,
+    /// How often it was on its way.
+    pub attempts: u32,
+    /// When the destination took it.
+    pub acknowledged_at: Option<String>,
+    /// Rows that the destination took of it.
+    pub accepted: u64,
+    /// Rows that it refused.
+    pub refused: u64,
 }
 
 /// A run's page; also what its events carry.
@@ -944,12 +1016,60 @@ pub struct HomeView {
     pub active_runs: Vec<RunSummary>,
     /// The latest ended ones, at most 10.
     pub recent_runs: Vec<RunSummary>,
+    /// What is the matter, the newest first.
+    pub alerts: Vec<crate::alert::Alert>,
+    /// Destinations, the longest without anything new first; at most 10.
+    pub freshness: Vec<DestinationFreshness>,
+    /// Audiences whose size moved the most against the runs before, the farthest first; at most 10.
+    pub volatility: Vec<AudienceVolatility>,
     /// Endpoints whose last call failed.
     pub failing_endpoints: Vec<EndpointSummary>,
     /// How many endpoints there are.
     pub endpoints: u64,
     /// How many audiences there are.
     pub audiences: u64,
+}
+
+/// When a destination last got something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DestinationFreshness {
+    /// The endpoint.
+    pub endpoint_id: EndpointId,
+    /// Its name.
+    pub name: String,
+    /// The run that brought it.
+    pub run_id: RunId,
+    /// The audience that it brought.
+    pub audience_name: String,
+    /// When that run ended.
+    pub at: String,
+}
+
+/// How far the size of an audience moved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AudienceVolatility {
+    /// The share whose runs are compared.
+    pub share_id: ShareId,
+    /// The audience.
+    pub audience_name: String,
+    /// Where it comes from.
+    pub source_name: String,
+    /// Where it goes.
+    pub destination_name: String,
+    /// Rows that the last run read.
+    pub rows: u64,
+    /// Rows that the runs before it read on average.
+    pub mean: u64,
+    /// Over how many runs.
+    pub runs: u32,
+}
+
+impl AudienceVolatility {
+    /// By how much the last run is off from the mean, in tenths of a percent.
+    pub fn per_mille(&self) -> i64 {
+        let off = i128::from(self.rows) - i128::from(self.mean);
+        i64::try_from(off * 1_000 / i128::from(self.mean.max(1))).unwrap_or(i64::MAX)
+    }
 }
 
 /// The form of a new account and its first admin.

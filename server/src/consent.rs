@@ -6,7 +6,10 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use http::StatusCode;
-use hub::{Hub, registry::Consented};
+use hub::{
+    Hub,
+    registry::{Consented, NoConsent},
+};
 use model::error::HubError;
 use serde::Deserialize;
 use tower_sessions::Session;
@@ -48,6 +51,7 @@ pub(crate) async fn consented(
             let values = [(app::pages::connect_application::REPORT.to_owned(), report)].into();
             (format!("/endpoints/{id}"), Flash { values, notice: Some(format!("{name} is connected.")), error: None })
         }
+        Err(NoConsent { error: error @ HubError::Forbidden { .. }, .. }) => return Err(error.into()),
         Err(failed) => {
             let path = failed.application.map_or_else(|| "/connect".to_owned(), |id| format!("/connect/{id}"));
             (path, Flash { error: Some(failed.error), ..Flash::default() })

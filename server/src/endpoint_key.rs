@@ -1,5 +1,5 @@
-//! The secrets of an endpoint that calls Usher, as files: made when they are asked for, and shown this once. Of the key only a hash is kept;
-//! the secret of the webhook is kept sealed.
+//! Secrets as files: made when they are asked for, and shown this once. Of an endpoint's key only a hash is kept; the secrets that messages to
+//! webhooks are signed with, an endpoint's and those of alerts, are kept sealed.
 
 use axum::{
     extract::{Path, State},
@@ -7,7 +7,10 @@ use axum::{
 };
 use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 use hub::Hub;
-use model::{error::HubError, id::EndpointId};
+use model::{
+    error::HubError,
+    id::{AlertWebhookId, EndpointId},
+};
 
 use crate::signed_in::{Refusal, SignedIn};
 
@@ -31,6 +34,17 @@ pub(crate) async fn make_webhook_secret(
     let id: EndpointId = id.parse().map_err(|_| HubError::not_found("endpoint"))?;
     let secret = hub.renew_webhook_secret(&actor, &id).await?;
     Ok(file("usher-webhook.secret", &secret.0))
+}
+
+/// `POST /account/alerts/webhooks/{id}/secret`: makes the secret of a webhook for alerts. The one before goes on for a day.
+pub(crate) async fn make_alert_secret(
+    SignedIn(actor): SignedIn,
+    State(hub): State<Hub>,
+    Path(id): Path<String>,
+) -> Result<Response, Refusal> {
+    let id: AlertWebhookId = id.parse().map_err(|_| HubError::not_found("webhook"))?;
+    let secret = hub.renew_alert_secret(&actor, &id).await?;
+    Ok(file("usher-alerts.secret", &secret.0))
 }
 
 fn file(name: &str, text: &str) -> Response {

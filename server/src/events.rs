@@ -1,4 +1,5 @@
-//! The events of a run, as they happen: one stream per page that watches, which ends when the run has.
+//! The events of runs, as they happen: one stream per page that watches. That of a run ends when the run has; that of the list only says that something
+//! is another than before, and the page asks for what it shows.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -26,6 +27,8 @@ use crate::{
 
 /// How often a run is looked at. The hub writes progress about as often.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// The same of the list, whose page asks for all that it shows after each change.
+const LOOK_AT_LIST_EVERY: Duration = Duration::from_secs(1);
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// `GET /events/runs/{id}`: a `run` event with the whole view now and after each change; its id is the view's version.
@@ -48,6 +51,51 @@ pub(crate) async fn of_run(
     // Proxies that collect answers would hold the events back.
     response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
     Ok(response)
+}
+
+/// `GET /events/runs`: a `changed` event whenever a run of the account was asked for, went on, or ended; the first says how it is now.
+pub(crate) async fn of_runs(
+    SignedIn(actor): SignedIn,
+    State(hub): State<Hub>,
+    State(Stopping(stop)): State<Stopping>,
+) -> Result<Response, Refusal> {
+    let first = hub.runs_stamp(&actor).await?;
+    let list = WatchList { hub, actor, stop, next: Some(first), told: String::new() };
+    let events = stream::unfold(list, |mut list| async move {
+        let event = list.next().await?;
+        Some((Ok::<_, Infallible>(event), list))
+    });
+    let mut response = Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response();
+    response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
+    Ok(response)
+}
+
+struct WatchList {
+    hub: Hub,
+    actor: Actor,
+    stop: CancellationToken,
+    next: Option<String>,
+    told: String,
+}
+
+impl WatchList {
+    /// None when there will be no more: this process ends, or the list can't be read (the browser then asks again, and gets the reason).
+    async fn next(&mut self) -> Option<Event> {
+        let mut stamp = self.next.take();
+        loop {
+            if let Some(stamp) = stamp.filter(|stamp| *stamp != self.told) {
+                self.told.clone_from(&stamp);
+                return Some(Event::default().event("changed").data(stamp));
+            }
+            tokio::select! {
+                () = self.stop.cancelled() => return None,
+                () = tokio::time::sleep(LOOK_AT_LIST_EVERY) => {}
+            }
+            // Who was signed out, or lost the account, hears nothing more.
+            self.hub.actor(&self.actor.user_id, &self.actor.account_id).await.ok()??;
+            stamp = Some(self.hub.runs_stamp(&self.actor).await.ok()?);
+        }
+    }
 }
 
 struct Watch {

@@ -20,6 +20,7 @@ mod operator;
 mod receipts;
 mod repair;
 mod requests;
+mod resealing;
 mod router;
 mod run_files;
 mod security;
@@ -54,6 +55,16 @@ enum Command {
     },
     /// Bring the database up to date and end
     Migrate {
+        #[command(flatten)]
+        hub: HubOptions,
+    },
+    /// Write a new master key to a file, for the change of the master key
+    MakeMasterKey {
+        /// Where; it must not be there yet
+        file: std::path::PathBuf,
+    },
+    /// Seal with the current master key what another one has sealed, while Usher goes on; says when the other one can go
+    Reseal {
         #[command(flatten)]
         hub: HubOptions,
     },
@@ -101,7 +112,9 @@ async fn run(line: CommandLine) -> anyhow::Result<()> {
             Ok(())
         }
         Command::Operator { action, hub } => operator::run(&action, &hub.open().await?).await,
-        Command::VerifyReceipt { verify } => receipts::verify(&verify),
+        Command::VerifyReceipt { verify } => receipts::verify(&verify).await,
+        Command::Reseal { hub } => resealing::reseal(&hub).await,
+        Command::MakeMasterKey { file } => resealing::make_master_key(&file),
         Command::Demo { demo, hub } => demo::make(&demo, &hub.open().await?).await,
     }
 }

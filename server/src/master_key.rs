@@ -1,14 +1,41 @@
-//! The master key's file: read, or made on the first start. The key itself is used by the hub only.
+//! The master key: read from its file or the environment, or made on the first start. The key itself is used by the hub only.
 
 use std::{
+    convert::Infallible,
     fs,
     io::{ErrorKind, Write},
     os::unix::fs::PermissionsExt,
     path::Path,
+    str::FromStr,
 };
 
 use anyhow::{Context, bail};
 use tempfile::NamedTempFile;
+
+/// A key that is given as a text. It is looked at later, because what is wrong with an option is printed with its value.
+#[derive(Clone)]
+pub(crate) struct MasterKey(String);
+
+impl MasterKey {
+    /// The key.
+    pub(crate) fn bytes(&self) -> anyhow::Result<[u8; 32]> {
+        parse(&self.0).context("a master key in the environment must be 64 hexadecimal digits")
+    }
+}
+
+impl std::fmt::Debug for MasterKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("MasterKey")
+    }
+}
+
+impl FromStr for MasterKey {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self(text.to_owned()))
+    }
+}
 
 /// The key in the file; a new one when there is no file. Only the owner can read a file that is made here.
 pub(crate) fn read_or_make(file: &Path) -> anyhow::Result<[u8; 32]> {
@@ -36,6 +63,14 @@ fn parse(text: &str) -> anyhow::Result<[u8; 32]> {
     Ok(key)
 }
 
+/// A new key in a new file.
+pub(crate) fn make_new(file: &Path) -> anyhow::Result<()> {
+    if file.try_exists().with_context(|| format!("{} can't be looked at", file.display()))? {
+        bail!("{} is there already; name a file that is not", file.display());
+    }
+    make(file).map(drop)
+}
+
 /// Writes the key beside and then gives it its name, so that a process that starts at the same time sees a whole key or none.
 fn make(file: &Path) -> anyhow::Result<[u8; 32]> {
     let key: [u8; 32] = rand::random();
@@ -47,7 +82,11 @@ fn make(file: &Path) -> anyhow::Result<[u8; 32]> {
     beside.as_file().sync_all().with_context(complaint)?;
     match beside.persist_noclobber(file) {
         Ok(_) => {
-            tracing::info!(file = %file.display(), "made the master key; keep it safe: without it nothing sealed can be opened");
+            tracing::warn!(
+                file = %file.display(),
+                "made the master key. Make a backup of this file now, and keep it apart from those of the database: \
+                 without it, connected endpoints, running shares and kept rows can't be opened, by anybody"
+            );
             Ok(key)
         }
         // The other process was quicker: its key is the one.

@@ -11,16 +11,12 @@ use axum::{
 };
 use clap::Args;
 use http::StatusCode;
-use hub::{
-    Hub,
-    exchange::verify_receipt,
-    store::signing::{PublicKey, Signing},
-};
+use hub::{Hub, exchange::verify_receipt, store::signing::PublicKey};
 use model::{error::HubError, run::Receipt};
 use tower_sessions::Session;
 
 use crate::{
-    master_key,
+    settings::HubOptions,
     signed_in::{Refusal, SignedIn},
 };
 
@@ -31,19 +27,23 @@ const PAGE: &str = "/account";
 pub(crate) struct VerifyOptions {
     /// The receipt as it was downloaded
     file: PathBuf,
-    /// The installation's public key, as `/receipt-key` of its Usher says it; without it, the master key tells
+    /// The installation's public key, as `/receipt-key` of its Usher says it; without it, the data of this installation tells
     #[arg(long)]
     key: Option<String>,
-    /// The installation's master key, where the public one is not given
-    #[arg(long, env = "USHER_MASTER_KEY_FILE", default_value = ".usher/master.key")]
-    master_key_file: PathBuf,
+    #[command(flatten)]
+    hub: HubOptions,
 }
 
 /// `usher verify-receipt`: says what a genuine receipt is of; an error when it is not genuine.
-pub(crate) fn verify(options: &VerifyOptions) -> anyhow::Result<()> {
+pub(crate) async fn verify(options: &VerifyOptions) -> anyhow::Result<()> {
     let key = match &options.key {
         Some(text) => PublicKey::parse(text).context("--key must be 64 hexadecimal digits, as /receipt-key says it")?,
-        None => Signing::new(&master_key::read(&options.master_key_file)?).public_key(),
+        None => {
+            let hub = options.hub.open().await?;
+            let key = hub.receipt_key();
+            hub.close().await;
+            key
+        }
     };
     let text = fs::read_to_string(&options.file)
         .with_context(|| format!("the receipt in {} can't be read", options.file.display()))?;

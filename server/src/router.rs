@@ -1,6 +1,6 @@
 //! Every route and what lies around it. Pages and server functions come from the app; here they get the hub, sessions and protection.
 
-use app::session::PublicUrl;
+use app::address::PublicUrl;
 use axum::{
     Router,
     extract::{DefaultBodyLimit, FromRef},
@@ -14,7 +14,7 @@ use http::{
 };
 use hub::Hub;
 use leptos::prelude::*;
-use leptos_axum::{LeptosRoutes, generate_route_list};
+use leptos_axum::LeptosRoutes;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceBuilder;
@@ -118,11 +118,11 @@ fn uploads() -> Router<AppState> {
 /// What people and their browsers ask for.
 fn people(state: &AppState, options: &ServeOptions) -> Router<AppState> {
     let context = {
-        let hub = state.hub.clone();
-        let public_url = PublicUrl(options.public_url.as_ref().map(|origin| origin.as_str().to_owned()));
+        let (hub, public_url) =
+            (state.hub.clone(), options.public_url.as_ref().map(|origin| origin.as_str().to_owned()));
         move || {
             provide_context(hub.clone());
-            provide_context(public_url.clone());
+            provide_context(PublicUrl(public_url.clone()));
         }
     };
     let page = |options: LeptosOptions| {
@@ -134,6 +134,7 @@ fn people(state: &AppState, options: &ServeOptions) -> Router<AppState> {
         move || page(options.clone())
     };
     Router::new()
+        .route("/events/runs", get(events::of_runs))
         .route("/events/runs/{id}", get(events::of_run))
         .route("/runs/{id}/rejects.csv", get(run_files::rejects))
         .route("/runs/{id}/receipt.json", get(run_files::receipt))
@@ -142,9 +143,10 @@ fn people(state: &AppState, options: &ServeOptions) -> Router<AppState> {
         .route("/connect/consented", get(consent::consented))
         .route("/endpoints/{id}/key", post(endpoint_key::make))
         .route("/endpoints/{id}/webhook-secret", post(endpoint_key::make_webhook_secret))
+        .route("/account/alerts/webhooks/{id}/secret", post(endpoint_key::make_alert_secret))
         .route("/logos/{file}", get(applications::logo))
         .route("/sign-out", post(sign_out))
-        .leptos_routes_with_context(state, generate_route_list(app::App), context.clone(), shell)
+        .leptos_routes_with_context(state, app::routes(), context.clone(), shell)
         .fallback(leptos_axum::file_and_error_handler_with_context::<AppState, _>(context, page))
 }
 

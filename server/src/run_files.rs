@@ -2,23 +2,33 @@
 
 use axum::{
     body::Body,
-    extract::{Path, State},
+    extract::{Path, Query, State},
     response::{IntoResponse, Response},
 };
 use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
-use hub::Hub;
+use hub::{Hub, exchange::RejectFilter};
 use model::{error::HubError, id::RunId};
+use serde::Deserialize;
 
 use crate::signed_in::{Refusal, SignedIn};
 
-/// `GET /runs/{id}/rejects.csv`: the rows that were left out, with what is wrong with each; streamed.
+/// Which of the rejects are wanted.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Wanted {
+    code: Option<String>,
+    field: Option<String>,
+}
+
+/// `GET /runs/{id}/rejects.csv`: the rows that were left out, with what is wrong with each; streamed. `code` and `field` narrow it.
 pub(crate) async fn rejects(
     SignedIn(actor): SignedIn,
     State(hub): State<Hub>,
     Path(id): Path<String>,
+    Query(wanted): Query<Wanted>,
 ) -> Result<Response, Refusal> {
     let id: RunId = id.parse().map_err(|_| HubError::not_found("run"))?;
-    let rows = hub.rejects(&actor, &id).await?;
+    let filter = RejectFilter { code: wanted.code, field: wanted.field };
+    let rows = hub.rejects(&actor, &id, filter).await?;
     let headers = [
         (CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()),
         (CONTENT_DISPOSITION, format!("attachment; filename=\"rejects-{id}.csv\"")),

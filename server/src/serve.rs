@@ -63,6 +63,12 @@ pub(crate) async fn serve(options: &ServeOptions, hub: &HubOptions) -> anyhow::R
     tasks.spawn(async move { refresher.keep_audiences_fresh(refresher_stop).await });
     let (messenger, messenger_stop) = (hub.clone(), stop.clone());
     tasks.spawn(async move { messenger.send_webhooks(messenger_stop).await });
+    let (watcher, watcher_stop) = (hub.clone(), stop.clone());
+    tasks.spawn(async move { watcher.watch_shares(watcher_stop).await });
+    let (teller, teller_stop) = (hub.clone(), stop.clone());
+    let reached_at =
+        options.public_url.as_ref().map_or_else(|| format!("http://{address}"), |url| url.as_str().to_owned());
+    tasks.spawn(async move { teller.deliver_alerts(reached_at, teller_stop).await });
     let (sweeper, sweeper_stop) = (hub.clone(), stop.clone());
     tasks.spawn(async move { sweeper.forget_old_answers(sweeper_stop).await });
     let (logger, logger_stop) = (hub.clone(), stop.clone());

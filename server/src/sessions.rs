@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use axum::{extract::Request, middleware::Next, response::Response};
 use hub::{
-    registry::SessionRows,
+    registry::{SessionRow, SessionRows},
     store::{Clock, StoreError, SystemClock},
 };
 use tower_sessions::{
@@ -62,14 +62,16 @@ async fn note_use(session: &Session) -> std::result::Result<(), tower_sessions::
 #[async_trait]
 impl SessionStore for Sessions {
     async fn create(&self, record: &mut Record) -> Result<()> {
-        while !self.0.create(&record.id.to_string(), &encode(record)?, expires_at_ms(record)).await.map_err(backend)? {
+        while !self.0.create(&record.id.to_string(), &row(record, &encode(record)?)).await.map_err(backend)? {
             record.id = Id::default();
         }
         Ok(())
     }
 
     async fn save(&self, record: &Record) -> Result<()> {
-        self.0.save(&record.id.to_string(), &encode(record)?, expires_at_ms(record)).await.map_err(backend)
+        // One that was ended meanwhile stays ended.
+        self.0.save(&record.id.to_string(), &row(record, &encode(record)?)).await.map_err(backend)?;
+        Ok(())
     }
 
     async fn load(&self, id: &Id) -> Result<Option<Record>> {
@@ -79,6 +81,16 @@ impl SessionStore for Sessions {
 
     async fn delete(&self, id: &Id) -> Result<()> {
         self.0.delete(&id.to_string()).await.map_err(backend)
+    }
+}
+
+fn row<'a>(record: &Record, data: &'a [u8]) -> SessionRow<'a> {
+    let text = |name| record.data.get(name).and_then(serde_json::Value::as_str);
+    SessionRow {
+        data,
+        expires_at_ms: expires_at_ms(record),
+        user_id: text(app::session::USER_ID).and_then(|id| id.parse().ok()),
+        account_id: text(app::session::ACCOUNT_ID).and_then(|id| id.parse().ok()),
     }
 }
 

@@ -15,13 +15,13 @@ use clap::{Args, ValueEnum};
 use hub::{
     Hub, HubSettings,
     exchange::{ExchangeSettings, RetryPolicy},
-    outbound::Timeouts,
+    outbound::{MailSettings, MailTls, Timeouts},
     sharing::SchedulingSettings,
-    store::SystemClock,
+    store::{SystemClock, sealing::MasterKeys},
 };
 use ipnet::IpNet;
 
-use crate::master_key;
+use crate::master_key::{self, MasterKey};
 
 /// Where everything is kept and how runs are carried out: what every subcommand needs to open the hub.
 #[derive(Debug, Clone, Args)]
@@ -35,6 +35,15 @@ pub(crate) struct HubOptions {
     /// The file with the key that seals everything at rest (64 hexadecimal digits); made when it is not there
     #[arg(long, env = "USHER_MASTER_KEY_FILE", default_value = ".usher/master.key")]
     master_key_file: PathBuf,
+    /// The key itself, where there is no file for it
+    #[arg(long, env = "USHER_MASTER_KEY", hide_env_values = true, conflicts_with = "master_key_file")]
+    master_key: Option<MasterKey>,
+    /// Files with other master keys, which only open: what the key was, or will be, while it is being changed
+    #[arg(long, env = "USHER_OTHER_MASTER_KEY_FILES", value_delimiter = ',')]
+    other_master_key_files: Vec<PathBuf>,
+    /// The same without files
+    #[arg(long, env = "USHER_OTHER_MASTER_KEYS", value_delimiter = ',', hide_env_values = true)]
+    other_master_keys: Vec<MasterKey>,
     /// Private networks in which endpoints may live, e.g. `127.0.0.0/8,10.1.0.0/16`
     #[arg(long, env = "USHER_ALLOW_NETWORKS", value_delimiter = ',')]
     allow_networks: Vec<IpNet>,
@@ -64,6 +73,92 @@ pub(crate) struct HubOptions {
     retention_days: u64,
     #[command(flatten)]
     retry: RetryOptions,
+    #[command(flatten)]
+    mail: MailOptions,
+}
+
+/// The mail server that alerts are handed to; without one, none are mailed.
+#[derive(Debug, Clone, Args)]
+struct MailOptions {
+    /// The mail server (SMTP) through which alerts are mailed, e.g. `mail.example.com`; without it no mail is sent
+    #[arg(long, env = "USHER_SMTP_HOST", requires = "mail_from")]
+    smtp_host: Option<String>,
+    /// Its port; 587, 465 or 25 by how it is reached, unless set
+    #[arg(long, env = "USHER_SMTP_PORT")]
+    smtp_port: Option<u16>,
+    /// How the way to it is sealed
+    #[arg(long, env = "USHER_SMTP_TLS", value_enum, default_value = "starttls")]
+    smtp_tls: SmtpTls,
+    /// Who signs in there
+    #[arg(long, env = "USHER_SMTP_USER")]
+    smtp_user: Option<String>,
+    /// The file with the password for it
+    #[arg(long, env = "USHER_SMTP_PASSWORD_FILE")]
+    smtp_password_file: Option<PathBuf>,
+    /// The password itself, where a file will not do; not on the command line, which others on the machine can see
+    #[arg(long, env = "USHER_SMTP_PASSWORD", hide_env_values = true, hide = true)]
+    smtp_password: Option<Password>,
+    /// What mails come from, e.g. `Usher <usher@example.com>`
+    #[arg(long, env = "USHER_MAIL_FROM")]
+    mail_from: Option<String>,
+}
+
+/// How the way to the mail server is sealed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum SmtpTls {
+    /// Begins in the open and is sealed before anything is said; a server that can't is refused.
+    Starttls,
+    /// Sealed from the first byte.
+    Tls,
+    /// In the open: only for a server on the same machine or network.
+    None,
+}
+
+/// A password, which never prints.
+#[derive(Clone)]
+struct Password(String);
+
+impl std::str::FromStr for Password {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl std::fmt::Debug for Password {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Password")
+    }
+}
+
+impl MailOptions {
+    fn settings(&self) -> anyhow::Result<Option<MailSettings>> {
+        let (Some(host), Some(from)) = (&self.smtp_host, &self.mail_from) else { return Ok(None) };
+        let password = match (&self.smtp_password_file, &self.smtp_password) {
+            (Some(file), _) => {
+                let text = std::fs::read_to_string(file).with_context(|| {
+                    format!("the password of the mail server can't be read from {}", file.display())
+                })?;
+                Some(text.trim_end_matches(['\r', '\n']).to_owned())
+            }
+            (None, password) => password.as_ref().map(|password| password.0.clone()),
+        };
+        let credentials = match (&self.smtp_user, password) {
+            (None, None) => None,
+            (Some(user), Some(password)) => Some((user.clone(), password)),
+            (Some(_), None) => anyhow::bail!(
+                "USHER_SMTP_USER is set without a password; set USHER_SMTP_PASSWORD_FILE or USHER_SMTP_PASSWORD"
+            ),
+            (None, Some(_)) => anyhow::bail!("a password of the mail server is set without USHER_SMTP_USER"),
+        };
+        let tls = match self.smtp_tls {
+            SmtpTls::Starttls => MailTls::StartTls,
+            SmtpTls::Tls => MailTls::Tls,
+            SmtpTls::None => MailTls::None,
+        };
+        Ok(Some(MailSettings { host: host.clone(), port: self.smtp_port, tls, credentials, from: from.clone() }))
+    }
 }
 
 /// How calls to endpoints are tried again.
@@ -165,12 +260,11 @@ impl HubOptions {
         if let Some(file) = sqlite_file(&self.database_url) {
             make_parent(file)?;
         }
-        make_parent(&self.master_key_file)?;
         let defaults = RetryPolicy::default();
         let settings = HubSettings {
             database_url: self.database_url.clone(),
             payload_folder: self.payloads.clone(),
-            master_key: master_key::read_or_make(&self.master_key_file)?,
+            master_keys: self.master_keys()?,
             allowed_networks: self.allow_networks.clone(),
             allow_http: self.allow_http,
             timeouts: Timeouts::default(),
@@ -195,8 +289,27 @@ impl HubOptions {
                 minimum_interval: Duration::from_secs(self.minimum_interval_minutes.saturating_mul(60)),
                 ..SchedulingSettings::default()
             },
+            mail: self.mail.settings()?,
         };
         Hub::open(settings, Arc::new(SystemClock)).await.context("Usher can't open its data")
+    }
+}
+
+impl HubOptions {
+    fn master_keys(&self) -> anyhow::Result<MasterKeys> {
+        let current = match &self.master_key {
+            Some(key) => key.bytes()?,
+            None => {
+                make_parent(&self.master_key_file)?;
+                master_key::read_or_make(&self.master_key_file)?
+            }
+        };
+        let mut others = self.other_master_keys.iter().map(MasterKey::bytes).collect::<anyhow::Result<Vec<_>>>()?;
+        for file in &self.other_master_key_files {
+            others.push(master_key::read(file)?);
+        }
+        others.retain(|key| *key != current);
+        Ok(MasterKeys { current, others })
     }
 }
 

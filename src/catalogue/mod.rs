@@ -18,6 +18,7 @@ mod words;
 
 pub(crate) use audience::AudienceRow;
 pub(crate) use indexes::Indexes;
+pub(crate) use sample::SEALED;
 
 /// What is written on an audience's label.
 fn label_texts(label: &model::contract::SegmentLabel) -> Vec<String> {

@@ -23,7 +23,7 @@ use crate::{
     hub::{Hub, Result, internal},
     outbound::{CallError, EndpointClient},
     registry::require,
-    store::{StoreError, clock::rfc3339, new_id},
+    store::{StoreError, clock::rfc3339, new_id, resealing::SealedColumn},
 };
 
 /// Rows that are kept to be looked at.
@@ -124,7 +124,11 @@ impl Hub {
     }
 }
 
-fn context(id: &AudienceId) -> String {
+/// What of the catalogue is sealed.
+pub(crate) const SEALED: [SealedColumn; 1] =
+    [SealedColumn { table: "audience_sample", id: "audience_id", column: "sample", context: |id| context(id) }];
+
+fn context(id: impl std::fmt::Display) -> String {
     format!("audience sample {id}")
 }
 

@@ -6,13 +6,17 @@ use futures::{Stream, StreamExt, stream};
 use model::{
     error::HubError,
     id::{AccountId, RunId},
+    mapping::Source,
     run::{Receipt, RunState},
-    view::{Actor, EndpointHealth, HomeView, Role, RunPage, RunQuery, RunView},
+    view::{
+        Actor, BesideRun, EndpointHealth, HomeView, RejectSample, Role, RunChoices, RunPage, RunQuery, RunView,
+        ShareState,
+    },
 };
 
 use super::{
     payload_folder,
-    rejects::download_header,
+    rejects::{RejectFilter, download_header, only, sample},
     requests::{Asked, ask_to_approve, ask_to_cancel, ask_to_pause, ask_to_retry},
     views::{self, Newest},
 };
@@ -22,12 +26,77 @@ use crate::{
 };
 
 const HOME_RUNS: u32 = 10;
+/// Runs that are longer ago say nothing about how an audience moves now.
+const VOLATILE_WITHIN_MS: i64 = 90 * 86_400_000;
 const LONGEST_REASON: usize = 500;
 
 impl Hub {
     /// One page of the account's runs, newest first.
     pub async fn runs(&self, actor: &Actor, query: &RunQuery) -> Result<RunPage> {
-        views::runs(self.database(), &actor.account_id, query).await.map_err(internal)
+        views::runs(self.database(), &actor.account_id, query, self.now_ms()).await.map_err(internal)
+    }
+
+    /// What the account's runs can be narrowed by.
+    pub async fn run_filters(&self, actor: &Actor) -> Result<RunChoices> {
+        let shares = self.shares(actor).await?.into_iter().filter(|share| share.state == ShareState::Active);
+        let mut shares: Vec<_> = shares
+            .map(|share| {
+                let name = match (share.destination_name, share.destination_segment) {
+                    (Some(to), Some(segment)) => format!("{} to {to}, {segment}", share.audience_name),
+                    _ => share.audience_name,
+                };
+                (share.id, name)
+            })
+            .collect();
+        shares.sort_by(|(_, one), (_, other)| one.cmp(other));
+        let endpoints = self.endpoints(actor).await?;
+        Ok(RunChoices {
+            shares,
+            endpoints: endpoints.into_iter().map(|endpoint| (endpoint.id, endpoint.name)).collect(),
+        })
+    }
+
+    /// Something that is another once a run of the account was asked for, went on, or ended: who follows the list compares it.
+    pub async fn runs_stamp(&self, actor: &Actor) -> Result<String> {
+        views::stamp(self.database(), &actor.account_id).await.map_err(internal)
+    }
+
+    /// What a run's page shows beside the run.
+    pub async fn run_details(&self, actor: &Actor, run_id: &RunId) -> Result<BesideRun> {
+        let details = views::details(self.database(), &actor.account_id, run_id).await.map_err(internal)?;
+        let mut details = details.ok_or_else(|| HubError::not_found("run"))?;
+        // Whoever only looks may not see values, hidden or not.
+        if actor.role >= Role::Member {
+            details.samples = self.reject_samples(actor, run_id).await?;
+        }
+        Ok(details)
+    }
+
+    /// A few of the values for which rows of a run were left out: of the first rows of each kind of file.
+    async fn reject_samples(&self, actor: &Actor, run_id: &RunId) -> Result<Vec<RejectSample>> {
+        let mut samples = Vec::new();
+        let files = views::reject_files(self.database(), &actor.account_id, run_id).await.map_err(internal)?;
+        let Some(files) = files else { return Ok(samples) };
+        let key = self.sealing().open(&files.wrapped_key, &super::key_context(run_id)).ok();
+        let Some(key) = key.and_then(|bytes| PayloadKey::from_bytes(&bytes)) else { return Ok(samples) };
+        let run = super::runs::load(self.database(), run_id).await.map_err(internal)?;
+        let column_of = |field: &str| {
+            let link = run.plan.mapping.links.iter().find(|link| link.target == field)?;
+            let Source::Field { name } = &link.source else { return None };
+            files.header.iter().position(|column| column == name)
+        };
+        let mut sampled = Vec::new();
+        for (stage, number) in &files.files {
+            if sampled.contains(stage) {
+                continue;
+            }
+            sampled.push(*stage);
+            let path = super::reject_path(&payload_folder(run_id), *stage, *number);
+            // What was removed meanwhile has no sample.
+            let Ok(file) = self.payloads().get(&key, &path).await else { continue };
+            sample(&file, files.header.len(), &column_of, &mut samples).map_err(internal)?;
+        }
+        Ok(samples)
     }
 
     /// One run with all that is known of it.
@@ -43,6 +112,16 @@ impl Hub {
         let newest = async |kind| views::newest(self.database(), &actor.account_id, kind, HOME_RUNS).await;
         let endpoints = self.endpoints(actor).await?;
         Ok(HomeView {
+            alerts: self.open_alerts(actor).await?,
+            freshness: views::freshness(self.database(), &actor.account_id, HOME_RUNS).await.map_err(internal)?,
+            volatility: views::volatility(
+                self.database(),
+                &actor.account_id,
+                self.now_ms().saturating_sub(VOLATILE_WITHIN_MS),
+                HOME_RUNS as usize,
+            )
+            .await
+            .map_err(internal)?,
             held_shares: self.held_shares(actor).await?,
             held_runs: newest(Newest::Held).await.map_err(internal)?,
             failed_runs: newest(Newest::FailedAndNotTriedAgain).await.map_err(internal)?,
@@ -70,25 +149,33 @@ impl Hub {
         self.signing().public_key()
     }
 
-    /// The rows that a run left out, as CSV: the source's columns, then what was wrong with each. One file of rows is in memory at a time.
+    /// The rows that a run left out, or those that a filter takes, as CSV: the source's columns, then what was wrong with each. One file of rows is in
+    /// memory at a time.
     pub async fn rejects(
         &self,
         actor: &Actor,
         run_id: &RunId,
+        filter: RejectFilter,
     ) -> Result<impl Stream<Item = Result<Bytes>> + Send + 'static + use<>> {
         let files = views::reject_files(self.database(), &actor.account_id, run_id).await.map_err(internal)?;
         let files = files.ok_or_else(|| HubError::not_found("rejects"))?;
         let key = self.sealing().open(&files.wrapped_key, &super::key_context(run_id)).ok();
         let key = key.and_then(|bytes| PayloadKey::from_bytes(&bytes));
         let key = key.ok_or_else(|| internal(Unopenable))?;
+        let columns = files.header.len();
         let header = Bytes::from(download_header(&files.header));
         let folder = payload_folder(run_id);
         let hub = self.clone();
         let bodies = stream::iter(files.files).then(move |(stage, number)| {
             let (hub, key, path) = (hub.clone(), key.clone(), super::reject_path(&folder, stage, number));
+            let filter = filter.clone();
             async move {
-                let bytes = hub.payloads().get(&key, &path).await;
-                bytes.map(Bytes::from).map_err(internal)
+                let bytes = hub.payloads().get(&key, &path).await.map_err(internal)?;
+                if filter.is_open() {
+                    return Ok(Bytes::from(bytes));
+                }
+                let kept = tokio::task::spawn_blocking(move || only(&bytes, columns, &filter)).await;
+                kept.map_err(internal)?.map(Bytes::from).map_err(internal)
             }
         });
         Ok(stream::once(async move { Ok(header) }).chain(bodies))

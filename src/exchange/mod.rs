@@ -29,6 +29,7 @@ pub mod retry;
 mod runs;
 pub mod settings;
 mod sifting;
+pub(crate) mod standing;
 mod stop;
 pub mod views;
 mod webhooks;
@@ -36,15 +37,19 @@ mod worker;
 
 use model::{id::RunId, run::RunState};
 
+use crate::store::resealing::SealedColumn;
+
 pub(crate) use jobs::jobs_of_endpoint;
 pub(crate) use ledger::book::forget_ledgers;
 pub use plan::{NewRun, RunPlan, enqueue};
 pub use receipt::{NotGenuine, verify_receipt};
+pub use rejects::RejectFilter;
 pub use requests::is_under_way;
 pub use retry::RetryPolicy;
 pub use settings::{ExchangeSettings, Workshop};
 pub(crate) use views::{Usual, newest_plan, runs_between, runs_with_endpoint, usual};
 pub use views::{last_runs, runs_of_share};
+pub(crate) use webhooks::patient_policy;
 pub(crate) use {plan::enqueue_as, requests::under_way};
 
 /// The states that `which` picks, as a list of SQL literals.
@@ -88,8 +93,15 @@ fn dropped_path(folder: &str) -> String {
     format!("{folder}/dropped")
 }
 
+/// What of the exchange is sealed.
+pub(crate) const SEALED: [SealedColumn; 3] = [
+    SealedColumn { table: "run", id: "id", column: "payload_key", context: |id| key_context(id) },
+    SealedColumn { table: "ledger", id: "id", column: "key", context: |id| ledger::book::key_context(id) },
+    SealedColumn { table: "webhook", id: "endpoint_id", column: "secret", context: |id| webhooks::secret_context(id) },
+];
+
 /// What a run's wrapped key is bound to.
-fn key_context(run_id: &RunId) -> String {
+fn key_context(run_id: impl std::fmt::Display) -> String {
     format!("run payload {run_id}")
 }
 

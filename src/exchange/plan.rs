@@ -85,8 +85,8 @@ pub(crate) async fn enqueue_as(
         [&plan.audience_name, &plan.source_name, &plan.destination.endpoint_name, segment].join("\n").to_lowercase();
     sqlx::query(
         "insert into run (id, account_id, share_id, mapping_version, plan, audience_name, source_name, destination_name,
-            destination_segment, mode, search, state, created_at, turn_at, source_endpoint_id, destination_endpoint_id, expected_rows)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, $14, $15, $16)",
+            destination_segment, mode, search, state, created_at, turn_at, source_endpoint_id, destination_endpoint_id, expected_rows, is_partial)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, $14, $15, $16, $17)",
     )
     .bind(id.as_str())
     .bind(run.account_id.as_str())
@@ -104,8 +104,10 @@ pub(crate) async fn enqueue_as(
     .bind(plan.source_endpoint_id.as_str())
     .bind(plan.destination.endpoint_id.as_str())
     .bind(plan.expected_rows.map(to_integer))
+    .bind(i64::from(plan.is_pre_flight || plan.repairs.is_some()))
     .execute(&mut **transaction)
     .await?;
+    crate::telling::look_soon(transaction, now_ms, &run.account_id, &run.share_id).await?;
     sqlx::query("insert into run_event (run_id, ordinal, at, message) values ($1, 1, $2, $3)")
         .bind(id.as_str())
         .bind(now_ms)

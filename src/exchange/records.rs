@@ -346,7 +346,7 @@ pub(crate) async fn part_attempted(
     number: u32,
     now: i64,
 ) -> Result<(), StoreError> {
-    sqlx::query("update run_part set attempted_at = coalesce(attempted_at, $3) where run_id = $1 and number = $2")
+    sqlx::query("update run_part set attempted_at = coalesce(attempted_at, $3), attempts = attempts + 1 where run_id = $1 and number = $2")
         .bind(run_id.as_str())
         .bind(i64::from(number))
         .bind(now)

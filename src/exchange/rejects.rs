@@ -8,14 +8,19 @@ use memchr::memchr_iter;
 use model::{
     contract::Refusal,
     mapping::Row,
+    mask::masked,
     reject::RejectCode,
-    rows::{append_row, plain_line},
+    rows::{RawRow, RowError, RowReader, append_row, plain_line},
+    view::RejectSample,
 };
 
 use super::runs::bounded_text;
 
 /// The columns that stand after the source's own.
 const ERROR_COLUMNS: [&str; 4] = ["_error_code", "_error_field", "_error_reason", "_error_line"];
+
+/// Values of a code and field that are sampled.
+const SAMPLED: usize = 3;
 
 /// The header of the download.
 pub(super) fn download_header(source_header: &[String]) -> Vec<u8> {
@@ -40,6 +45,74 @@ pub(super) fn append_rejected(
     let why = [code, field.unwrap_or(""), reason, &line].into_iter().map(str::as_bytes);
     let surplus = (columns..source.columns()).map(|index| source.value(index).unwrap_or_default());
     append_row(file, own.chain(why).chain(surplus));
+}
+
+/// Which of the rejects: those with this code, those of this field, or both; all when neither is given.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RejectFilter {
+    /// The code, as it stands in the file.
+    pub code: Option<String>,
+    /// The destination's field; empty is of no field.
+    pub field: Option<String>,
+}
+
+impl RejectFilter {
+    fn takes(&self, code: &[u8], field: &[u8]) -> bool {
+        let is =
+            |wanted: &Option<String>, value: &[u8]| wanted.as_ref().is_none_or(|wanted| wanted.as_bytes() == value);
+        is(&self.code, code) && is(&self.field, field)
+    }
+
+    /// Everything is wanted.
+    pub(super) fn is_open(&self) -> bool {
+        self.code.is_none() && self.field.is_none()
+    }
+}
+
+/// The rows of a file of rejects that a filter takes, as a file.
+pub(super) fn only(file: &[u8], columns: usize, filter: &RejectFilter) -> Result<Vec<u8>, RowError> {
+    let mut kept = Vec::new();
+    read(file, &mut |row| {
+        let value = |index: usize| row.value(index).unwrap_or_default();
+        if filter.takes(value(columns), value(columns + 1)) {
+            append_row(&mut kept, row.values());
+        }
+    })?;
+    Ok(kept)
+}
+
+/// Values of each code and field in a file of rejects, added to those that are known already: what stands in the source's column that feeds the field.
+pub(super) fn sample(
+    file: &[u8],
+    columns: usize,
+    column_of: &dyn Fn(&str) -> Option<usize>,
+    samples: &mut Vec<RejectSample>,
+) -> Result<(), RowError> {
+    read(file, &mut |row| {
+        let text = |index: usize| String::from_utf8_lossy(row.value(index).unwrap_or_default()).into_owned();
+        let (code, field) = (text(columns), text(columns + 1));
+        let Some(column) = column_of(&field) else { return };
+        let known = samples.iter().position(|sample| sample.code == code && sample.field == field);
+        let place = known.unwrap_or_else(|| {
+            samples.push(RejectSample { code, field, values: Vec::new() });
+            samples.len() - 1
+        });
+        let value = masked(&text(column));
+        let values = &mut samples[place].values;
+        if values.len() < SAMPLED && !values.contains(&value) {
+            values.push(value);
+        }
+    })
+}
+
+fn read(file: &[u8], on_row: &mut dyn FnMut(Row<'_>)) -> Result<(), RowError> {
+    let mut reader = RowReader::headless();
+    let mut each = |row: RawRow<'_>| {
+        on_row(row.values);
+        Ok::<_, RowError>(())
+    };
+    reader.feed(file, &mut each)?;
+    reader.finish(&mut each)
 }
 
 /// Says of a row that it lies as one line, to be cut at its commas.
@@ -161,6 +234,16 @@ mod tests {
         let file = refused_file(&source, 3, &[refusal(3, None), refusal(1, Some("x"))]).expect("a file");
         let expected = b"a,,\"\xff\"\"\r\n\",refused,x,No. (bad),10\r\n,,,refused,,No. (bad),12\r\n";
         assert_eq!(file, expected);
+        let by_field = RejectFilter { field: Some("x".to_owned()), ..RejectFilter::default() };
+        assert_eq!(only(&file, 3, &by_field).expect("reads"), b"a,,\"\xff\"\"\r\n\",refused,x,No. (bad),10\r\n");
+        let of_none = RejectFilter { field: Some(String::new()), code: Some("refused".to_owned()) };
+        assert_eq!(only(&file, 3, &of_none).expect("reads"), b",,,refused,,No. (bad),12\r\n");
+        let other = RejectFilter { code: Some("invalid_email".to_owned()), ..RejectFilter::default() };
+        assert!(only(&file, 3, &other).expect("reads").is_empty());
+        let mut samples = Vec::new();
+        sample(&file, 3, &|field| (field == "x").then_some(0), &mut samples).expect("reads");
+        let sampled = RejectSample { code: "refused".to_owned(), field: "x".to_owned(), values: vec!["a".to_owned()] };
+        assert_eq!(samples, [sampled], "a field that nothing feeds has no sample");
         assert_eq!(refused_file(&source, 3, &[refusal(4, None)]), None);
         assert_eq!(refused_file(&source[..source.len() - 1], 3, &[refusal(3, None)]), None);
     }

@@ -92,7 +92,9 @@ pub(crate) async fn ask_to_cancel(
         .bind(now)
         .fetch_one(&mut *transaction)
         .await?;
-        crate::sharing::run_ended(&mut transaction, now, account_id, &id_of(&row, "share_id")?, next).await?;
+        let share_id = id_of(&row, "share_id")?;
+        crate::sharing::run_ended(&mut transaction, now, account_id, &share_id, next).await?;
+        crate::telling::look(&mut transaction, now, account_id, &share_id).await?;
     }
     transaction.commit().await?;
     Ok(Asked::Taken)
@@ -143,20 +145,23 @@ pub(crate) async fn ask_to_approve(
     now: i64,
 ) -> Result<Asked, StoreError> {
     let mut transaction = database.begin().await?;
-    let row = sqlx::query("update run set version = version + 1 where account_id = $1 and id = $2 returning state")
-        .bind(account_id.as_str())
-        .bind(run_id.as_str())
-        .fetch_optional(&mut *transaction)
-        .await?;
+    let row =
+        sqlx::query("update run set version = version + 1 where account_id = $1 and id = $2 returning state, share_id")
+            .bind(account_id.as_str())
+            .bind(run_id.as_str())
+            .fetch_optional(&mut *transaction)
+            .await?;
     let Some(row) = row else { return Ok(Asked::NoSuchRun) };
     let state = state_of(&row)?;
     let Ok(next) = state.step(RunEvent::Approve) else { return Ok(Asked::Forbidden(state)) };
-    sqlx::query("update run set state = $2, hold = null where id = $1")
+    sqlx::query("update run set state = $2, hold = null, asked_at = $3 where id = $1")
         .bind(run_id.as_str())
         .bind(next.as_str())
+        .bind(now)
         .execute(&mut *transaction)
         .await?;
     note(&mut transaction, run_id, now, note_text).await?;
+    crate::telling::look(&mut transaction, now, account_id, &id_of(&row, "share_id")?).await?;
     transaction.commit().await?;
     Ok(Asked::Taken)
 }
@@ -191,14 +196,16 @@ pub(crate) async fn ask_to_retry(
     }
     sqlx::query(
         "update run set state = $2, failure = null, finished_at = null, waiting = null, cancel_requested = 0,
-            payload_removed_at = null, lease_owner = null, lease_expires_at = 0 where id = $1",
+            payload_removed_at = null, lease_owner = null, lease_expires_at = 0, asked_at = $3 where id = $1",
     )
     .bind(run_id.as_str())
     .bind(next.as_str())
+    .bind(now)
     .execute(&mut *transaction)
     .await?;
     let from = if whole { "where it stopped" } else { "the start" };
     note(&mut transaction, run_id, now, &format!("Tried again by {who}, from {from}.")).await?;
+    crate::telling::look(&mut transaction, now, account_id, &share_id).await?;
     transaction.commit().await?;
     Ok(Asked::Taken)
 }

@@ -417,9 +417,12 @@ impl Change {
                 .execute(&mut *self.transaction)
                 .await?;
         }
-        if next.is_final() {
+        if !next.is_workable() {
             let (account_id, share_id) = (id_of(&row, "account_id")?, id_of(&row, "share_id")?);
-            crate::sharing::run_ended(&mut self.transaction, self.now, &account_id, &share_id, next).await?;
+            if next.is_final() {
+                crate::sharing::run_ended(&mut self.transaction, self.now, &account_id, &share_id, next).await?;
+            }
+            crate::telling::look(&mut self.transaction, self.now, &account_id, &share_id).await?;
         }
         self.state = next;
         Ok(next)

@@ -5,7 +5,10 @@ use std::collections::HashMap;
 use model::{
     id::{AccountId, EndpointId, RunId, ShareId},
     run::{Failure, Hold, Mode, RunState},
-    view::{DestinationSegment, RunPage, RunQuery, RunSummary, RunView, TimelineEntry},
+    view::{
+        AudienceVolatility, BesideRun, DestinationFreshness, DestinationSegment, PartView, RunPage, RunQuery,
+        RunSummary, RunView, TimelineEntry,
+    },
 };
 use sqlx::{Any, AssertSqlSafe, Row, any::AnyRow, query::Query};
 
@@ -13,7 +16,8 @@ use super::plan::RunPlan;
 use super::runs::{corrupt, counts_of, from_integer, id_of, state_of};
 use crate::store::{Database, StoreError, clock::rfc3339};
 
-const PAGE_ROWS: u64 = 50;
+const PAGE_ROWS: usize = 50;
+const PARTS_SHOWN: i64 = 200;
 const TIMELINE_ENTRIES: i64 = 100;
 const WORDS: usize = 8;
 const SUMMARY: &str = "id, share_id, state, audience_name, source_name, destination_name, destination_segment, mode, declared,
@@ -39,18 +43,26 @@ fn summary_of(row: &AnyRow) -> Result<RunSummary, StoreError> {
     })
 }
 
+/// A value of a condition.
+enum Bound {
+    Text(String),
+    Number(i64),
+}
+
 /// One page of an account's runs.
-pub(crate) async fn runs(database: &Database, account_id: &AccountId, query: &RunQuery) -> Result<RunPage, StoreError> {
-    let words: Vec<String> = query
-        .text
-        .to_lowercase()
-        .split_whitespace()
-        .take(WORDS)
-        .map(|word| format!("%{}%", word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")))
-        .collect();
+pub(crate) async fn runs(
+    database: &Database,
+    account_id: &AccountId,
+    query: &RunQuery,
+    now: i64,
+) -> Result<RunPage, StoreError> {
+    let mut bound = vec![Bound::Text(account_id.to_string())];
     let mut condition = "account_id = $1".to_owned();
-    for number in 0..words.len() {
-        condition.push_str(&format!(" and search like ${} escape '\\'", number + 2));
+    let words = query.text.to_lowercase();
+    for word in words.split_whitespace().take(WORDS) {
+        let escaped = word.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+        bound.push(Bound::Text(format!("%{escaped}%")));
+        condition.push_str(&format!(" and search like ${} escape '\\'", bound.len()));
     }
     if let Some(state) = query.state {
         condition.push_str(&format!(" and state = '{}'", state.as_str()));
@@ -58,28 +70,194 @@ pub(crate) async fn runs(database: &Database, account_id: &AccountId, query: &Ru
     if query.under_way {
         condition.push_str(&format!(" and state in ({})", super::states_sql(|state| !state.is_final())));
     }
-    fn bound<'q>(
-        text: String,
-        account_id: &'q AccountId,
-        words: &'q [String],
-    ) -> Query<'q, Any, sqlx::any::AnyArguments> {
-        words
-            .iter()
-            .fold(sqlx::query(AssertSqlSafe(text)).bind(account_id.as_str()), |query, word| query.bind(word.as_str()))
+    if let Some(share) = &query.share {
+        bound.push(Bound::Text(share.to_string()));
+        condition.push_str(&format!(" and share_id = ${}", bound.len()));
     }
-    let count = bound(format!("select count(*) as many from run where {condition}"), account_id, &words)
+    if let Some(endpoint) = &query.endpoint {
+        bound.push(Bound::Text(endpoint.to_string()));
+        let number = bound.len();
+        condition.push_str(&format!(" and (source_endpoint_id = ${number} or destination_endpoint_id = ${number})"));
+    }
+    if let Some(hours) = query.within_hours {
+        bound.push(Bound::Number(now.saturating_sub(i64::from(hours) * 3_600_000)));
+        condition.push_str(&format!(" and created_at >= ${}", bound.len()));
+    }
+    fn asked<'q>(text: String, bound: &'q [Bound]) -> Query<'q, Any, sqlx::any::AnyArguments> {
+        bound.iter().fold(sqlx::query(AssertSqlSafe(text)), |query, value| match value {
+            Bound::Text(text) => query.bind(text.as_str()),
+            Bound::Number(number) => query.bind(*number),
+        })
+    }
+    let count = asked(format!("select count(*) as many from run where {condition}"), &bound)
         .fetch_one(database.reader())
         .await?;
     let total = from_integer(count.try_get("many")?);
-    let pages = u32::try_from(total.div_ceil(PAGE_ROWS)).unwrap_or(u32::MAX).max(1);
-    let page = query.page.clamp(1, pages);
-    let offset = u64::from(page - 1) * PAGE_ROWS;
+    if let Some((at, id)) = query.before.as_deref().and_then(place) {
+        bound.push(Bound::Number(at));
+        bound.push(Bound::Text(id.to_string()));
+        let (at, id) = (bound.len() - 1, bound.len());
+        condition.push_str(&format!(" and (created_at < ${at} or created_at = ${at} and id < ${id})"));
+    }
     let text = format!(
-        "select {SUMMARY} from run where {condition} order by created_at desc, id desc limit {PAGE_ROWS} offset {offset}"
+        "select {SUMMARY} from run where {condition} order by created_at desc, id desc limit {}",
+        PAGE_ROWS + 1
     );
-    let rows = bound(text, account_id, &words).fetch_all(database.reader()).await?;
+    let mut rows = asked(text, &bound).fetch_all(database.reader()).await?;
+    let is_cut = rows.len() > PAGE_ROWS;
+    rows.truncate(PAGE_ROWS);
+    let older = match rows.last() {
+        Some(last) if is_cut => {
+            Some(format!("{}-{}", last.try_get::<i64, _>("created_at")?, last.try_get::<String, _>("id")?))
+        }
+        _ => None,
+    };
     let items = rows.iter().map(summary_of).collect::<Result<_, _>>()?;
-    Ok(RunPage { items, total, page, pages })
+    Ok(RunPage { items, total, older })
+}
+
+/// A place in the list: when the run there was asked for, and its id.
+fn place(text: &str) -> Option<(i64, RunId)> {
+    let (at, id) = text.split_once('-')?;
+    Some((at.parse().ok()?, id.parse().ok()?))
+}
+
+/// Something that is another once a run of the account was asked for, went on, or ended.
+pub(crate) async fn stamp(database: &Database, account_id: &AccountId) -> Result<String, StoreError> {
+    let text = format!(
+        "select count(*) as many, cast(coalesce(sum(version), 0) as bigint) as versions,
+            coalesce((select max(finished_at) from run where account_id = $1), 0) as ended
+         from run where account_id = $1 and state in ({})",
+        super::states_sql(|state| !state.is_final())
+    );
+    let row = sqlx::query(AssertSqlSafe(text)).bind(account_id.as_str()).fetch_one(database.reader()).await?;
+    let number = |column: &str| row.try_get::<i64, _>(column);
+    Ok(format!("{}-{}-{}", number("many")?, number("versions")?, number("ended")?))
+}
+
+/// What a run's page shows beside the run; none when the account has no such run.
+pub(crate) async fn details(
+    database: &Database,
+    account_id: &AccountId,
+    run_id: &RunId,
+) -> Result<Option<BesideRun>, StoreError> {
+    let row = sqlx::query("select share_id, created_at from run where account_id = $1 and id = $2")
+        .bind(account_id.as_str())
+        .bind(run_id.as_str())
+        .fetch_optional(database.reader())
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let text = format!(
+        "select {SUMMARY} from run where account_id = $1 and share_id = $2 and created_at < $3 and is_partial = 0
+            and state in ('complete', 'complete_with_rejects') order by created_at desc, id desc limit 1"
+    );
+    let previous = sqlx::query(AssertSqlSafe(text))
+        .bind(account_id.as_str())
+        .bind(row.try_get::<String, _>("share_id")?)
+        .bind(row.try_get::<i64, _>("created_at")?)
+        .fetch_optional(database.reader())
+        .await?;
+    let parts = sqlx::query(
+        "select number, row_count, byte_count, attempts, acknowledged_at, accepted, refused from run_part
+         where run_id = $1 order by number limit $2",
+    )
+    .bind(run_id.as_str())
+    .bind(PARTS_SHOWN)
+    .fetch_all(database.reader())
+    .await?
+    .iter()
+    .map(|row| {
+        let small = |column: &str| row.try_get::<i64, _>(column).map(|n| u32::try_from(n).unwrap_or(u32::MAX));
+        Ok(PartView {
+            number: small("number")?,
+            rows: from_integer(row.try_get("row_count")?),
+            bytes: from_integer(row.try_get("byte_count")?),
+            attempts: small("attempts")?,
+            acknowledged_at: row.try_get::<Option<i64>, _>("acknowledged_at")?.map(rfc3339),
+            accepted: from_integer(row.try_get("accepted")?),
+            refused: from_integer(row.try_get("refused")?),
+        })
+    })
+    .collect::<Result<Vec<_>, StoreError>>()?;
+    Ok(Some(BesideRun { previous: previous.as_ref().map(summary_of).transpose()?, parts, samples: Vec::new() }))
+}
+
+/// When each destination last got something, the longest ago first.
+pub(crate) async fn freshness(
+    database: &Database,
+    account_id: &AccountId,
+    most: u32,
+) -> Result<Vec<DestinationFreshness>, StoreError> {
+    let rows = sqlx::query(
+        "select id, destination_endpoint_id, destination_name, audience_name, finished_at from (
+            select id, destination_endpoint_id, destination_name, audience_name, finished_at,
+                row_number() over (partition by destination_endpoint_id order by finished_at desc, id desc) as newest
+            from run where account_id = $1 and destination_endpoint_id is not null and is_partial = 0
+                and state in ('complete', 'complete_with_rejects')) as ended
+         where newest = 1 order by finished_at, id limit $2",
+    )
+    .bind(account_id.as_str())
+    .bind(i64::from(most))
+    .fetch_all(database.reader())
+    .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(DestinationFreshness {
+                endpoint_id: id_of(row, "destination_endpoint_id")?,
+                name: row.try_get("destination_name")?,
+                run_id: id_of(row, "id")?,
+                audience_name: row.try_get("audience_name")?,
+                at: rfc3339(row.try_get("finished_at")?),
+            })
+        })
+        .collect()
+}
+
+/// How far the size of each audience moved, by the runs of each share that have something to be compared with; the farthest first.
+pub(crate) async fn volatility(
+    database: &Database,
+    account_id: &AccountId,
+    since: i64,
+    most: usize,
+) -> Result<Vec<AudienceVolatility>, StoreError> {
+    let rows = sqlx::query(
+        "select share_id, audience_name, source_name, destination_name, rows_read, newest from (
+            select share_id, audience_name, source_name, destination_name, rows_read,
+                row_number() over (partition by share_id order by created_at desc, id desc) as newest
+            from run where account_id = $1 and created_at >= $2 and is_partial = 0
+                and state in ('complete', 'complete_with_rejects')) as ended
+         where newest <= 6 order by share_id, newest",
+    )
+    .bind(account_id.as_str())
+    .bind(since)
+    .fetch_all(database.reader())
+    .await?;
+    let mut found: Vec<AudienceVolatility> = Vec::new();
+    for row in &rows {
+        let read = from_integer(row.try_get("rows_read")?);
+        if row.try_get::<i64, _>("newest")? == 1 {
+            found.push(AudienceVolatility {
+                share_id: id_of(row, "share_id")?,
+                audience_name: row.try_get("audience_name")?,
+                source_name: row.try_get("source_name")?,
+                destination_name: row.try_get("destination_name")?,
+                rows: read,
+                mean: 0,
+                runs: 0,
+            });
+        } else if let Some(last) = found.last_mut() {
+            // The sum until all are there.
+            last.mean = last.mean.saturating_add(read);
+            last.runs += 1;
+        }
+    }
+    found.retain(|one| one.runs > 0);
+    for one in &mut found {
+        one.mean /= u64::from(one.runs);
+    }
+    found.sort_by_key(|one| std::cmp::Reverse(one.per_mille().unsigned_abs()));
+    found.truncate(most);
+    Ok(found)
 }
 
 /// The newest runs of an account among those of a kind.

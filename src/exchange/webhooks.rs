@@ -176,7 +176,8 @@ impl Hub {
         Ok(WebhookSecretText(secret.reveal()))
     }
 
-    fn webhook_url(&self, text: &str) -> std::result::Result<Url, String> {
+    /// The address of a webhook that somebody typed or declared, when messages may be sent there.
+    pub(crate) fn webhook_url(&self, text: &str) -> std::result::Result<Url, String> {
         let text = text.trim();
         if text.len() > LONGEST_URL {
             return Err(format!("An address has at most {LONGEST_URL} characters."));
@@ -317,7 +318,7 @@ impl Hub {
         };
         let body = Bytes::from(serde_json::to_vec(&event)?);
         let secret = WebhookSecret::from_bytes(secret);
-        let sent = self.outbound().send_webhook(&url, &secret, message.id.as_str(), self.now_ms(), body).await;
+        let sent = self.outbound().send_webhook(&url, &[secret], message.id.as_str(), self.now_ms(), body).await;
         let outcome = if sent.is_ok() { "ok" } else { "failed" };
         metrics::counter!("usher_webhooks_total", "outcome" => outcome).increment(1);
         Ok(match sent {
@@ -335,7 +336,7 @@ impl Hub {
         }
         let now = self.now_ms();
         let elapsed = Duration::from_millis(u64::try_from(now - message.created_at).unwrap_or(0));
-        match policy(&self.exchange().settings.retry).delay(message.attempts, elapsed, error.retry_after()) {
+        match patient_policy(&self.exchange().settings.retry).delay(message.attempts, elapsed, error.retry_after()) {
             Some(delay) => Outcome::Again(now.saturating_add(i64::try_from(delay.as_millis()).unwrap_or(i64::MAX))),
             None => Outcome::GivenUp(error.to_string()),
         }
@@ -390,7 +391,7 @@ enum WebhookError {
 }
 
 /// Quick at first, then ever more rarely, for about three days: a receiver may be away over a weekend.
-fn policy(calls: &RetryPolicy) -> RetryPolicy {
+pub(crate) fn patient_policy(calls: &RetryPolicy) -> RetryPolicy {
     RetryPolicy {
         base: calls.base * 5,
         factor: 4.0,
@@ -402,6 +403,6 @@ fn policy(calls: &RetryPolicy) -> RetryPolicy {
     }
 }
 
-fn secret_context(id: &EndpointId) -> String {
+pub(super) fn secret_context(id: impl std::fmt::Display) -> String {
     format!("webhook secret {id}")
 }

@@ -1,4 +1,5 @@
-//! Outbound: the only room that opens connections. An address guard, timeouts, and a client for the contract's calls ("Endpoints host").
+//! Outbound: the only room that opens connections. An address guard, timeouts, a client for the contract's calls ("Endpoints host"), signed messages,
+//! and mail.
 //!
 //! It knows no account, audience or run, and keeps nothing. Whether a call is tried again is its caller's matter; what it says of a failed
 //! call ([`CallError`]) is enough to decide.
@@ -7,6 +8,7 @@ mod access;
 mod address;
 mod client;
 mod error;
+mod mail;
 mod probe;
 mod tokens;
 mod urls;
@@ -16,6 +18,7 @@ pub use access::{Access, TokenSource};
 pub use address::AddressGuard;
 pub use client::{Call, DataStream, EndpointClient, Outbound, Side, Timeouts};
 pub use error::CallError;
+pub use mail::{Mail, MailError, MailSettings, MailTls, Mailer, WrongMailSettings};
 pub use probe::{Ask, Probe, Reply};
 pub use tokens::{AuthorizationServer, Consent, Token};
 pub use urls::ContractUrls;

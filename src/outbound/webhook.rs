@@ -66,19 +66,19 @@ impl Outbound {
         Ok(self.guard.check_literal(url)?)
     }
 
-    /// Sends a message, signed now; a success says that it was taken. `id` is the same for every repeat.
+    /// Sends a message, signed now with each of the secrets; a success says that it was taken. `id` is the same for every repeat.
     pub async fn send_webhook(
         &self,
         url: &Url,
-        secret: &WebhookSecret,
+        secrets: &[WebhookSecret],
         id: &str,
         now_ms: i64,
         body: Bytes,
     ) -> Result<(), CallError> {
         let timestamp = now_ms.div_euclid(1000);
-        let signature = secret.sign(id, timestamp, &body);
-        let signature =
-            signature.ok_or_else(|| CallError::Nonsense { what: "the secret can't be signed with".to_owned() })?;
+        let signatures: Option<Vec<String>> = secrets.iter().map(|secret| secret.sign(id, timestamp, &body)).collect();
+        let signatures =
+            signatures.ok_or_else(|| CallError::Nonsense { what: "the secret can't be signed with".to_owned() })?;
         let request = self
             .http_for(url)?
             .post(url.clone())
@@ -86,7 +86,7 @@ impl Outbound {
             .header(CONTENT_TYPE, "application/json")
             .header("webhook-id", id)
             .header("webhook-timestamp", timestamp)
-            .header("webhook-signature", signature)
+            .header("webhook-signature", signatures.join(" "))
             .body(body);
         let response = request.send().await?;
         let status = response.status();

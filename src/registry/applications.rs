@@ -218,7 +218,7 @@ impl Hub {
 }
 
 /// What a client's secret is sealed with: it goes from version to version of one application, and to no other.
-fn client_secret_context(id: &ApplicationId) -> String {
+pub(super) fn client_secret_context(id: impl std::fmt::Display) -> String {
     format!("application client secret {id}")
 }
 

@@ -274,11 +274,11 @@ pub(super) fn server(
 impl Hub {
     /// Credentials as they are kept.
     pub(super) fn seal_kept(&self, id: &EndpointId, kept: &Kept) -> Result<Vec<u8>> {
-        Ok(self.sealing().seal(&kept.to_bytes().map_err(internal)?, &context(id)))
+        Ok(self.sealing().seal(&kept.to_bytes().map_err(internal)?, &endpoints::credential_context(id)))
     }
 
     pub(super) fn open_kept(&self, id: &EndpointId, sealed: &[u8]) -> Result<Kept> {
-        Kept::of_bytes(self.sealing().open(sealed, &context(id)).map_err(internal)?)
+        Kept::of_bytes(self.sealing().open(sealed, &endpoints::credential_context(id)).map_err(internal)?)
     }
 
     /// What an endpoint shows to be let in, for a client that may live long.
@@ -484,10 +484,6 @@ impl TokenSource for EndpointTokens {
         }
         .boxed()
     }
-}
-
-fn context(id: &EndpointId) -> String {
-    format!("endpoint credential {id}")
 }
 
 /// A refusal of the outbound room as a person is told it.

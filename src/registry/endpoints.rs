@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use model::{
-    contract::{EndpointDescription, MAX_COLUMNS, Movement},
+    contract::{EndpointDescription, MAX_COLUMNS, Movement, WebhookAddress},
     error::{FieldProblem, HubError},
     id::{AccountId, ApplicationId, EndpointId},
     view::{Actor, By, Connect, ConnectionReport, EndpointHealth, EndpointSummary, EndpointView, Role},
@@ -13,7 +13,7 @@ use url::Url;
 
 use super::{
     EndpointActor,
-    applications::{Application, filled},
+    applications::{Application, client_secret_context, filled},
     connection,
     credentials::{self, Kept},
     require,
@@ -22,7 +22,7 @@ use crate::{
     exchange,
     hub::{Hub, Result, internal},
     outbound::{CallError, EndpointClient},
-    store::{StoreError, clock::rfc3339, new_id},
+    store::{StoreError, clock::rfc3339, new_id, resealing::SealedColumn},
 };
 
 const LONGEST_NAME: usize = 100;
@@ -147,6 +147,7 @@ impl Hub {
             Err(error) => return Err(internal(error)),
         }
         tracing::info!(endpoint.id = %id, "endpoint connected");
+        self.begin_webhook(&actor.account_id, &id, &parsed.application).await;
         if description.producer.is_some()
             && let Err(error) = self.refresh_audiences(actor, &id).await
         {
@@ -165,6 +166,19 @@ impl Hub {
             .await
             .map_err(internal)?;
         if row.try_get::<i64, _>("many").map_err(internal)? == 0 { Ok(()) } else { Err(taken()) }
+    }
+
+    /// Where an application that calls Usher said that it wants to be told of jobs is where its new endpoint is told, until it says another place.
+    pub(super) async fn begin_webhook(&self, account_id: &AccountId, id: &EndpointId, application: &Application) {
+        let Some(contact) = application.definition.urls.contact.as_ref() else { return };
+        // With a place in it, it is no address before the account has filled that in.
+        if !application.definition.calls_usher() || contact.contains('{') {
+            return;
+        }
+        let endpoint = EndpointActor { account_id: account_id.clone(), endpoint_id: id.clone() };
+        if let Err(error) = self.set_webhook(&endpoint, &WebhookAddress { url: contact.clone() }).await {
+            tracing::warn!(endpoint.id = %id, %error, "the webhook of a new endpoint could not be set");
+        }
     }
 
     async fn parse(&self, form: &Connect) -> Result<Parsed> {
@@ -453,6 +467,22 @@ fn not_passed(report: &ConnectionReport) -> HubError {
 
 fn taken() -> HubError {
     HubError::invalid("name", "Another endpoint of your account has this name. Choose another name.")
+}
+
+/// What of the registry is sealed.
+pub(crate) const SEALED: [SealedColumn; 2] = [
+    SealedColumn { table: "endpoint", id: "id", column: "credential", context: |id| credential_context(id) },
+    SealedColumn {
+        table: "application_version",
+        id: "application_id || ' ' || cast(version as text)",
+        column: "client_secret",
+        context: |id| client_secret_context(id.split(' ').next().unwrap_or(id)),
+    },
+];
+
+/// What an endpoint's credentials are sealed with.
+pub(super) fn credential_context(id: impl std::fmt::Display) -> String {
+    format!("endpoint credential {id}")
 }
 
 pub(crate) fn parsed_id<T>(row: &AnyRow, column: &str) -> std::result::Result<T, StoreError>

@@ -8,11 +8,15 @@ mod connection;
 mod consents;
 mod credentials;
 mod disconnecting;
+mod endings;
 mod endpoints;
+mod invitations;
 mod keys;
+mod members;
 mod operators;
 mod password;
 mod people;
+mod profile;
 mod registration;
 mod repeats;
 mod sessions;
@@ -21,11 +25,13 @@ mod slow_down;
 pub use applications::{LARGEST_FIELDS_FILE, LARGEST_LOGO};
 pub(crate) use calls::CallLog;
 pub use consents::{Consented, NoConsent};
+pub(crate) use endings::{CredentialEnd, credential_ends};
 pub use endpoints::ConnectedEndpoint;
-pub(crate) use endpoints::{disconnected, parsed_id, undecodable};
+pub(crate) use endpoints::{SEALED, disconnected, parsed_id, undecodable};
 pub use keys::EndpointActor;
+pub(crate) use people::members;
 pub use repeats::{Answer, Attempt, IdempotencyKey, Repeat, UnfitKey};
-pub use sessions::SessionRows;
+pub use sessions::{SessionRow, SessionRows};
 
 use model::{
     error::HubError,

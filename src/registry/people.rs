@@ -1,4 +1,4 @@
-//! Accounts and the people in them: signing up, signing in, and who a session belongs to.
+//! Signing up with a new account, signing in, and who a session belongs to; and the rules of names, addresses and passwords.
 
 use std::{borrow::Cow, net::IpAddr};
 
@@ -8,9 +8,9 @@ use model::{
     transform::Transform,
     view::{Actor, Role, SignIn, SignUp},
 };
-use sqlx::Row;
+use sqlx::{Any, Row, Transaction};
 
-use super::slow_down::Attempt;
+use super::{parsed_id, slow_down::Attempt};
 use crate::{
     hub::{Hub, Result, internal},
     store::{StoreError, new_id},
@@ -27,31 +27,12 @@ impl Hub {
     pub async fn sign_up(&self, form: SignUp) -> Result<Actor> {
         let (account_name, user_name, email) =
             (form.account_name.trim(), form.user_name.trim(), folded_email(&form.email));
-        let mut problems = Vec::new();
-        for (field, value, what) in
-            [("account_name", account_name, "your organisation's name"), ("user_name", user_name, "your name")]
-        {
-            if value.is_empty() {
-                problems.push(FieldProblem::new(field, format!("Enter {what}.")));
-            } else if value.chars().count() > LONGEST_NAME || value.chars().any(char::is_control) {
-                problems.push(FieldProblem::new(
-                    field,
-                    format!("Use at most {LONGEST_NAME} ordinary characters for {what}."),
-                ));
-            }
-        }
-        if email.is_empty() || Transform::NormaliseEmail.apply(Cow::Borrowed(&email)).is_err() {
-            problems.push(FieldProblem::new("email", "Enter an e-mail address like ada@example.org."));
-        }
-        let length = form.password.chars().count();
-        if !(SHORTEST_PASSWORD..=LONGEST_PASSWORD).contains(&length) {
-            let message =
-                format!("Use {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters; a few words are a good password.");
-            problems.push(FieldProblem::new("password", message));
-        }
-        if !problems.is_empty() {
-            return Err(HubError::Invalid { problems });
-        }
+        problems_or_none([
+            problem_of_name("account_name", account_name, "your organisation's name"),
+            problem_of_name("user_name", user_name, "your name"),
+            problem_of_email("email", &email),
+            problem_of_password("password", &form.password),
+        ])?;
         let password_hash = self.hash_password(form.password).await.map_err(internal)?;
         let actor = Actor {
             user_id: new_id(UserId::PREFIX),
@@ -64,10 +45,7 @@ impl Hub {
         };
         match self.insert_account(&actor, &password_hash).await {
             Ok(()) => Ok(actor),
-            Err(StoreError::Duplicate) => Err(HubError::invalid(
-                "email",
-                "Somebody has signed up with this e-mail address already. Sign in instead.",
-            )),
+            Err(StoreError::Duplicate) => Err(taken("email")),
             Err(error) => Err(internal(error)),
         }
     }
@@ -81,27 +59,24 @@ impl Hub {
             .bind(now)
             .execute(&mut *transaction)
             .await?;
-        sqlx::query("insert into app_user (id, email, name, password_hash, created_at) values ($1, $2, $3, $4, $5)")
-            .bind(actor.user_id.as_str())
-            .bind(actor.email.as_str())
-            .bind(actor.user_name.as_str())
-            .bind(password_hash)
-            .bind(now)
-            .execute(&mut *transaction)
-            .await?;
-        sqlx::query("insert into membership (account_id, user_id, role, created_at) values ($1, $2, $3, $4)")
-            .bind(actor.account_id.as_str())
-            .bind(actor.user_id.as_str())
-            .bind(actor.role.as_str())
-            .bind(now)
-            .execute(&mut *transaction)
-            .await?;
+        insert_user(&mut transaction, &actor.user_id, &actor.user_name, &actor.email, password_hash, now).await?;
+        insert_membership(&mut transaction, &actor.account_id, &actor.user_id, actor.role, now).await?;
         transaction.commit().await?;
         Ok(())
     }
 
     /// Who signs in. `client` is the address that the attempt came from, for the slow-down.
     pub async fn sign_in(&self, form: SignIn, client: Option<IpAddr>) -> Result<Actor> {
+        let user_id = self.authenticate(form, client).await?;
+        let actor = self.first_actor(&user_id).await.map_err(internal)?;
+        actor.ok_or_else(|| HubError::Conflict {
+            message: "The password is right, but you are in no account any more. Ask an admin for an invitation."
+                .to_owned(),
+        })
+    }
+
+    /// Whose e-mail address and password these are, whether or not they are in any account.
+    pub(super) async fn authenticate(&self, form: SignIn, client: Option<IpAddr>) -> Result<UserId> {
         let email = folded_email(&form.email);
         let mut problems = Vec::new();
         if email.is_empty() {
@@ -125,15 +100,12 @@ impl Hub {
         let hash = found.as_ref().map(|(_, hash)| hash.clone());
         let password = if too_long { String::new() } else { form.password };
         let right = self.verify_password(password, hash).await.map_err(internal)?;
-        let actor = match found {
-            Some((user_id, _)) if right => self.first_actor(&user_id).await.map_err(internal)?,
-            _ => None,
+        let Some((user_id, _)) = found.filter(|_| right) else {
+            // Which of the two is wrong is not told.
+            return Err(HubError::invalid("password", "The e-mail address or the password is wrong."));
         };
-        // Which of the two is wrong is not told.
-        let actor =
-            actor.ok_or_else(|| HubError::invalid("password", "The e-mail address or the password is wrong."))?;
         self.sign_in_succeeded(&attempt).await.map_err(internal)?;
-        Ok(actor)
+        Ok(user_id)
     }
 
     /// Who a session belongs to; none when the person is no longer in the account.
@@ -184,6 +156,105 @@ impl Hub {
     }
 }
 
+pub(super) async fn insert_user(
+    transaction: &mut Transaction<'static, Any>,
+    id: &UserId,
+    name: &str,
+    email: &str,
+    password_hash: &str,
+    now: i64,
+) -> std::result::Result<(), StoreError> {
+    sqlx::query("insert into app_user (id, email, name, password_hash, created_at) values ($1, $2, $3, $4, $5)")
+        .bind(id.as_str())
+        .bind(email)
+        .bind(name)
+        .bind(password_hash)
+        .bind(now)
+        .execute(&mut **transaction)
+        .await?;
+    Ok(())
+}
+
+/// Puts somebody into an account; [`StoreError::Duplicate`] when they are in it.
+pub(super) async fn insert_membership(
+    transaction: &mut Transaction<'static, Any>,
+    account_id: &AccountId,
+    user_id: &UserId,
+    role: Role,
+    now: i64,
+) -> std::result::Result<(), StoreError> {
+    sqlx::query("insert into membership (account_id, user_id, role, created_at) values ($1, $2, $3, $4)")
+        .bind(account_id.as_str())
+        .bind(user_id.as_str())
+        .bind(role.as_str())
+        .bind(now)
+        .execute(&mut **transaction)
+        .await?;
+    Ok(())
+}
+
 pub(super) fn folded_email(text: &str) -> String {
     text.trim().to_lowercase()
+}
+
+pub(super) fn problem_of_name(field: &str, name: &str, what: &str) -> Option<FieldProblem> {
+    if name.is_empty() {
+        Some(FieldProblem::new(field, format!("Enter {what}.")))
+    } else if name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control) {
+        Some(FieldProblem::new(field, format!("Use at most {LONGEST_NAME} ordinary characters for {what}.")))
+    } else {
+        None
+    }
+}
+
+/// Of an address that was folded.
+pub(super) fn problem_of_email(field: &str, email: &str) -> Option<FieldProblem> {
+    let is_one = !email.is_empty() && Transform::NormaliseEmail.apply(Cow::Borrowed(email)).is_ok();
+    (!is_one).then(|| FieldProblem::new(field, "Enter an e-mail address like ada@example.org."))
+}
+
+pub(super) fn problem_of_password(field: &str, password: &str) -> Option<FieldProblem> {
+    let fits = (SHORTEST_PASSWORD..=LONGEST_PASSWORD).contains(&password.chars().count());
+    (!fits).then(|| {
+        let message =
+            format!("Use {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters; a few words are a good password.");
+        FieldProblem::new(field, message)
+    })
+}
+
+/// An error of all the problems that there are.
+pub(super) fn problems_or_none<const N: usize>(found: [Option<FieldProblem>; N]) -> Result<()> {
+    let problems: Vec<_> = found.into_iter().flatten().collect();
+    if problems.is_empty() { Ok(()) } else { Err(HubError::Invalid { problems }) }
+}
+
+/// The address is somebody else's.
+pub(super) fn taken(field: &str) -> HubError {
+    HubError::invalid(field, "Somebody has signed up with this e-mail address already. Sign in instead.")
+}
+
+/// A person of an account, and where they can be written to.
+pub(crate) struct MemberAddress {
+    pub(crate) id: UserId,
+    pub(crate) name: String,
+    pub(crate) email: String,
+}
+
+/// The people of an account, by name.
+pub(crate) async fn members(
+    transaction: &mut Transaction<'_, Any>,
+    account_id: &AccountId,
+) -> std::result::Result<Vec<MemberAddress>, StoreError> {
+    let rows = sqlx::query(
+        "select u.id, u.name, u.email from membership m join app_user u on u.id = m.user_id
+         where m.account_id = $1 order by u.name, u.id",
+    )
+    .bind(account_id.as_str())
+    .fetch_all(&mut **transaction)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(MemberAddress { id: parsed_id(row, "id")?, name: row.try_get("name")?, email: row.try_get("email")? })
+        })
+        .collect()
 }

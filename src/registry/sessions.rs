@@ -1,7 +1,9 @@
-//! Rows of people's sessions. The server's session layer decides what is in one; here its id is only ever stored as a hash.
+//! Rows of people's sessions. The server's session layer decides what is in one; here its id is only ever stored as a hash. Whose a session is, and in
+//! which account, stands beside it, so that sessions can be ended: a row that was deleted is not written again by a request that was under way.
 
 use std::sync::Arc;
 
+use model::id::{AccountId, UserId};
 use sha2::{Digest, Sha256};
 use sqlx::Row;
 
@@ -12,6 +14,19 @@ use crate::store::{Clock, Database, StoreError};
 pub struct SessionRows {
     database: Database,
     clock: Arc<dyn Clock>,
+}
+
+/// What is written of a session.
+#[derive(Clone)]
+pub struct SessionRow<'a> {
+    /// What is in it.
+    pub data: &'a [u8],
+    /// When it ends, unless it is used.
+    pub expires_at_ms: i64,
+    /// Who is signed in with it.
+    pub user_id: Option<UserId>,
+    /// In which account.
+    pub account_id: Option<AccountId>,
 }
 
 impl std::fmt::Debug for SessionRows {
@@ -26,28 +41,34 @@ impl SessionRows {
     }
 
     /// Makes a row; false when the id is taken. Forgets the rows that have expired.
-    pub async fn create(&self, id: &str, data: &[u8], expires_at_ms: i64) -> Result<bool, StoreError> {
+    pub async fn create(&self, id: &str, session: &SessionRow<'_>) -> Result<bool, StoreError> {
         sqlx::query("delete from user_session where expires_at <= $1")
             .bind(self.clock.now_ms())
             .execute(self.database.writer())
             .await?;
         let sql =
-            "insert into user_session (id_hash, data, expires_at) values ($1, $2, $3) on conflict (id_hash) do nothing";
+            "insert into user_session (data, expires_at, user_id, account_id, id_hash) values ($1, $2, $3, $4, $5)
+            on conflict (id_hash) do nothing";
+        self.write(sql, id, session).await
+    }
+
+    /// Changes a row; false when it is not there (any more).
+    pub async fn save(&self, id: &str, session: &SessionRow<'_>) -> Result<bool, StoreError> {
+        let sql =
+            "update user_session set data = $1, expires_at = $2, user_id = $3, account_id = $4 where id_hash = $5";
+        self.write(sql, id, session).await
+    }
+
+    async fn write(&self, sql: &'static str, id: &str, session: &SessionRow<'_>) -> Result<bool, StoreError> {
         let done = sqlx::query(sql)
+            .bind(session.data.to_vec())
+            .bind(session.expires_at_ms)
+            .bind(session.user_id.as_ref().map(UserId::as_str))
+            .bind(session.account_id.as_ref().map(AccountId::as_str))
             .bind(hash(id))
-            .bind(data.to_vec())
-            .bind(expires_at_ms)
             .execute(self.database.writer())
             .await?;
         Ok(done.rows_affected() == 1)
-    }
-
-    /// Makes or changes a row.
-    pub async fn save(&self, id: &str, data: &[u8], expires_at_ms: i64) -> Result<(), StoreError> {
-        let sql = "insert into user_session (id_hash, data, expires_at) values ($1, $2, $3)
-            on conflict (id_hash) do update set data = excluded.data, expires_at = excluded.expires_at";
-        sqlx::query(sql).bind(hash(id)).bind(data.to_vec()).bind(expires_at_ms).execute(self.database.writer()).await?;
-        Ok(())
     }
 
     /// What was saved, unless it has expired.
@@ -68,6 +89,6 @@ impl SessionRows {
     }
 }
 
-fn hash(id: &str) -> String {
+pub(super) fn hash(id: &str) -> String {
     hex::encode(Sha256::digest(id.as_bytes()))
 }

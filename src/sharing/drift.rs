@@ -16,6 +16,7 @@ use super::{
 use crate::{
     hub::{Hub, Result, internal},
     registry::{parsed_id, require},
+    store::StoreError,
 };
 
 /// Fields named in the one line that lists show.
@@ -54,15 +55,24 @@ impl Hub {
         };
         let sql = "update share set held_because = $1, held_at = case when $1 is null then null else coalesce(held_at, $2) end
             where id = $3 and account_id = $4 and coalesce(held_because, '') <> coalesce($1, '')";
-        let done = sqlx::query(sql)
-            .bind(because.as_deref())
-            .bind(self.now_ms())
-            .bind(id.as_str())
-            .bind(account_id.as_str())
-            .execute(self.database().writer())
-            .await
-            .map_err(internal)?;
-        if done.rows_affected() == 1 {
+        let now = self.now_ms();
+        let changed = async {
+            let mut transaction = self.database().begin().await?;
+            let done = sqlx::query(sql)
+                .bind(because.as_deref())
+                .bind(now)
+                .bind(id.as_str())
+                .bind(account_id.as_str())
+                .execute(&mut *transaction)
+                .await?;
+            let changed = done.rows_affected() == 1;
+            if changed {
+                crate::telling::look(&mut transaction, now, account_id, id).await?;
+                transaction.commit().await?;
+            }
+            Ok::<_, StoreError>(changed)
+        };
+        if changed.await.map_err(internal)? {
             tracing::info!(share.id = %id, held = because.is_some(), "a share follows a change of fields");
         }
         Ok(())

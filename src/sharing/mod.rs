@@ -11,9 +11,11 @@ mod handling;
 mod review;
 mod schedule;
 mod shares;
+mod standing;
 mod templates;
 mod versions;
 
 pub use schedule::{LARGEST_CALENDAR, ReadCalendar, SchedulingSettings};
 pub(crate) use schedule::{forget_pause, run_ended};
 pub(crate) use shares::segment_made;
+pub(crate) use standing::{ShareStanding, active_shares, standing};

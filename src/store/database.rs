@@ -74,9 +74,13 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0013_schedules", include_str!("migrations/0013_schedules.sql")),
     ("0014_values_shown", include_str!("migrations/0014_values_shown.sql")),
     ("0015_calendar", include_str!("migrations/0015_calendar.sql")),
+    ("0016_alerts", include_str!("migrations/0016_alerts.sql")),
+    ("0017_attempts", include_str!("migrations/0017_attempts.sql")),
     ("0018_applications", include_str!("migrations/0018_applications.sql")),
     ("0020_connections", include_str!("migrations/0020_connections.sql")),
     ("0021_consents", include_str!("migrations/0021_consents.sql")),
+    ("0022_people", include_str!("migrations/0022_people.sql")),
+    ("0023_installation_secret", include_str!("migrations/0023_installation_secret.sql")),
 ];
 
 /// How long a statement waits while somebody else has the database locked: a backup, a person with a shell.

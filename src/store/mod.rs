@@ -9,6 +9,7 @@ pub mod database;
 pub mod dialect;
 pub mod identity;
 pub mod payload;
+pub mod resealing;
 pub mod sealing;
 pub mod signing;
 #[cfg(test)]

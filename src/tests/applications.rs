@@ -2,8 +2,8 @@
 
 use model::{
     application::{
-        ApplicationEvent, Credentials, DriveState, VersionState,
-        form::{AboutForm, Change, CredentialsForm, DeliveryForm, FieldForm, TypesForm, UrlsForm},
+        ApplicationEvent, Credentials, DriveState, Verdict, VersionState,
+        form::{AboutForm, Change, CredentialsForm, DeliveryForm, DriveForm, FieldForm, TypesForm, UrlsForm},
     },
     contract::Movement,
     error::HubError,
@@ -101,7 +101,6 @@ async fn an_application_lives_from_draft_to_retirement() {
         let error = hub.change_application(&ann, &id, about("Changed"), None).await.expect_err("is in review");
         assert!(matches!(error, HubError::Conflict { .. }), "{error:?}");
         assert_eq!(hub.applications_to_review(&olga).await.expect("lists")[0].id, id);
-        assert_eq!(hub.waiting_reviews(&olga).await.expect("counts"), 1);
         let (page, seen) = hub.review_page(&olga, &id).await.expect("shows");
         assert!(page.lines.iter().any(|line| line.what == "Field email"), "{:?}", page.lines);
         assert!(!format!("{page:?}").contains("the-client-secret"));
@@ -272,7 +271,7 @@ async fn only_the_accounts_own_admins_define_and_only_operators_review() {
                 hub.withdraw_application(&actor, &id).await,
                 hub.begin_version(&actor, &id).await,
                 hub.discard_draft(&actor, &id).await,
-                hub.start_test_drive(&actor, &id, &model::application::form::DriveForm::default()).await,
+                hub.start_test_drive(&actor, &id, &DriveForm::default()).await,
                 hub.make_trial_endpoint(&actor, &id).await.map(drop),
             ];
             (not_there, refused, id)
@@ -284,7 +283,6 @@ async fn only_the_accounts_own_admins_define_and_only_operators_review() {
         let tried = |actor: Actor| async move {
             vec![
                 hub.applications_to_review(&actor).await.map(drop),
-                hub.waiting_reviews(&actor).await.map(drop),
                 hub.review_page(&actor, &id).await.map(drop),
                 hub.approve_application(&actor, &id, 0, "").await,
                 hub.reject_application(&actor, &id, 0, "No.").await,
@@ -319,5 +317,53 @@ async fn applications_of_before_are_approved_with_a_version() {
         // Another process that starts installs nothing twice.
         let all = stage.another().await.applications(&ann).await.expect("lists");
         assert_eq!(all.len(), 4);
+    }
+}
+
+#[tokio::test]
+async fn an_application_that_calls_usher_is_tried_by_what_its_trial_endpoint_has_done() {
+    for stage in stages().await {
+        let hub = &stage.hub;
+        let ann = admin(hub, "ann@example.org").await;
+        let id = hub.begin_application(&ann, "Calls by itself").await.expect("is begun");
+        let types = TypesForm { producer: "PUSH".to_owned(), consumer: String::new() };
+        hub.change_application(&ann, &id, Change::Types(types), None).await.expect("is saved");
+        let urls = UrlsForm { contact: "http://127.0.0.1:9/jobs".to_owned(), ..UrlsForm::default() };
+        hub.change_application(&ann, &id, Change::Urls(urls), None).await.expect("is saved");
+        let drive = async || {
+            hub.start_test_drive(&ann, &id, &DriveForm::default()).await.expect("starts");
+            let ended = async {
+                loop {
+                    let view = hub.test_drive(&ann, &id).await.expect("is read").expect("was started");
+                    if view.state != DriveState::Running {
+                        return view;
+                    }
+                    tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+                }
+            };
+            let view = tokio::time::timeout(std::time::Duration::from_secs(30), ended).await.expect("ends");
+            let failed = view.report.steps.iter().find(|step| step.verdict == Verdict::Failed).expect("one fails");
+            failed.name.clone()
+        };
+        assert_eq!(drive().await, "Call Usher with its key");
+        let trial = hub.make_trial_endpoint(&ann, &id).await.expect("is made");
+        assert_eq!(hub.make_trial_endpoint(&ann, &id).await.expect("is told"), trial, "there is one");
+        let view = hub.endpoint(&ann, &trial).await.expect("is shown");
+        assert_eq!(view.webhook.map(|webhook| webhook.url).as_deref(), Some("http://127.0.0.1:9/jobs"));
+        let error = hub.discard_draft(&ann, &id).await.expect_err("an endpoint hangs on it");
+        assert!(matches!(error, HubError::Conflict { .. }), "{error:?}");
+        let key = hub.make_endpoint_key(&ann, &trial).await.expect("has a key");
+        let endpoint = hub.endpoint_of_key(&key.0).await.expect("looks").expect("is known");
+        assert_eq!(drive().await, "Describe itself to Usher");
+        let description = model::contract::EndpointDescription {
+            name: "Shop".to_owned(),
+            description: None,
+            producer: Some(model::contract::ProducerSide { movement: Movement::Push }),
+            consumer: None,
+        };
+        hub.register_endpoint(&endpoint, description).await.expect("fits");
+        assert_eq!(drive().await, "Declare its audiences");
+        hub.declare_segment(&endpoint, &super::application::segment("1", "North")).await.expect("is declared");
+        assert_eq!(drive().await, "Send an export");
     }
 }

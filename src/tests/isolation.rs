@@ -9,7 +9,10 @@ use model::{
 };
 
 use super::{admin, application::Application, application::segment, connect_form, connected, stages};
-use crate::hub::{Hub, Result};
+use crate::{
+    exchange::RejectFilter,
+    hub::{Hub, Result},
+};
 
 struct Owned {
     endpoint: EndpointId,
@@ -69,7 +72,7 @@ async fn try_everything(hub: &Hub, actor: &Actor, owned: &Owned) -> Vec<(&'stati
         ("discard_share", hub.discard_share(actor, &owned.share).await),
         ("run", hub.run(actor, &owned.run).await.map(drop)),
         ("receipt", hub.receipt(actor, &owned.run).await.map(drop)),
-        ("rejects", hub.rejects(actor, &owned.run).await.map(drop)),
+        ("rejects", hub.rejects(actor, &owned.run, RejectFilter::default()).await.map(drop)),
         ("cancel_run", hub.cancel_run(actor, &owned.run).await),
         ("retry_run", hub.retry_run(actor, &owned.run).await),
     ]

@@ -9,13 +9,16 @@ mod credentials;
 mod endpoint_life;
 mod expiry;
 mod isolation;
+mod memberships;
 mod people;
 mod registration;
 mod repeats;
+mod resealing;
 mod sampling;
 mod scheduling;
 mod share_flow;
 mod sharing;
+mod telling;
 mod webhooks;
 
 use std::{path::Path, sync::Arc, time::Duration};
@@ -30,7 +33,7 @@ use crate::{
     hub::{Hub, HubSettings},
     outbound::Timeouts,
     sharing::SchedulingSettings,
-    store::{ManualClock, testing::ScratchDatabase, testing::scratch_databases},
+    store::{ManualClock, sealing::MasterKeys, testing::ScratchDatabase, testing::scratch_databases},
 };
 
 /// 2026-11-23T12:00:00Z.
@@ -58,10 +61,14 @@ async fn stages() -> Vec<Stage> {
 
 /// One process of an installation.
 async fn node(database: &ScratchDatabase, folder: &Path, clock: Arc<ManualClock>) -> Hub {
-    let settings = HubSettings {
+    Hub::open(settings(database, folder), clock).await.expect("opens")
+}
+
+fn settings(database: &ScratchDatabase, folder: &Path) -> HubSettings {
+    HubSettings {
         database_url: database.url().to_owned(),
         payload_folder: folder.join("payloads"),
-        master_key: [7; 32],
+        master_keys: MasterKeys::only([7; 32]),
         allowed_networks: vec!["127.0.0.1/32".parse().expect("a network")],
         allow_http: false,
         timeouts: Timeouts {
@@ -71,8 +78,8 @@ async fn node(database: &ScratchDatabase, folder: &Path, clock: Arc<ManualClock>
         },
         exchange: ExchangeSettings::default(),
         scheduling: SchedulingSettings::default(),
-    };
-    Hub::open(settings, clock).await.expect("opens")
+        mail: None,
+    }
 }
 
 impl Stage {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use model::{error::HubError, view::SignIn};
 
 use super::{admin, sign_up_form, stages};
+use crate::registry::SessionRow;
 
 fn sign_in_form(email: &str, password: &str) -> SignIn {
     SignIn { email: email.to_owned(), password: password.to_owned() }
@@ -79,15 +80,32 @@ async fn guessing_many_names_from_one_address_slows_down_too() {
     }
 }
 
+fn session(data: &[u8], expires_at_ms: i64) -> SessionRow<'_> {
+    SessionRow { data, expires_at_ms, user_id: None, account_id: None }
+}
+
 #[tokio::test]
 async fn sessions_are_kept_until_they_expire() {
     for stage in stages().await {
         let rows = stage.hub.sessions();
-        assert!(rows.create("abc", b"1", super::NOON + 1000).await.expect("creates"));
-        assert!(!rows.create("abc", b"2", super::NOON + 1000).await.expect("is asked"), "an id is used once");
-        rows.save("abc", b"3", super::NOON + 1000).await.expect("saves");
+        let end = super::NOON + 1000;
+        assert!(rows.create("abc", &session(b"1", end)).await.expect("creates"));
+        assert!(!rows.create("abc", &session(b"2", end)).await.expect("is asked"), "an id is used once");
+        assert!(rows.save("abc", &session(b"3", end)).await.expect("saves"));
         assert_eq!(rows.load("abc").await.expect("loads"), Some(b"3".to_vec()));
         stage.clock.advance(Duration::from_secs(2));
+        assert_eq!(rows.load("abc").await.expect("loads"), None);
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_was_ended_is_not_written_again_by_a_request_under_way() {
+    for stage in stages().await {
+        let rows = stage.hub.sessions();
+        let end = super::NOON + 1000;
+        rows.create("abc", &session(b"1", end)).await.expect("creates");
+        rows.delete("abc").await.expect("ends");
+        assert!(!rows.save("abc", &session(b"2", end)).await.expect("is asked"));
         assert_eq!(rows.load("abc").await.expect("loads"), None);
     }
 }
@@ -120,9 +138,12 @@ async fn what_no_address_has_is_a_problem_of_the_form_on_both_databases() {
 async fn sessions_that_expired_are_forgotten_when_somebody_signs_in() {
     for stage in stages().await {
         let rows = stage.hub.sessions();
-        rows.create("old", b"1", super::NOON + 1000).await.expect("creates");
+        rows.create("old", &session(b"1", super::NOON + 1000)).await.expect("creates");
         stage.clock.advance(Duration::from_secs(2));
-        rows.create("new", b"2", super::NOON + 9000).await.expect("creates");
-        assert!(rows.create("old", b"3", super::NOON + 9000).await.expect("creates"), "nothing is left of it");
+        rows.create("new", &session(b"2", super::NOON + 9000)).await.expect("creates");
+        assert!(
+            rows.create("old", &session(b"3", super::NOON + 9000)).await.expect("creates"),
+            "nothing is left of it"
+        );
     }
 }

@@ -36,11 +36,11 @@ use crate::{exchange::hosted::JobQuery, registry::EndpointActor, store::Clock};
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// What a receiver was sent.
-struct Message {
-    id: String,
+pub(super) struct Message {
+    pub(super) id: String,
     timestamp: i64,
     signature: String,
-    body: Bytes,
+    pub(super) body: Bytes,
 }
 
 impl Message {
@@ -49,13 +49,15 @@ impl Message {
     }
 
     /// As a receiver verifies it (Standard Webhooks, "Verifying signatures").
-    fn is_signed_with(&self, secret: &str) -> bool {
+    pub(super) fn is_signed_with(&self, secret: &str) -> bool {
         let bytes = STANDARD.decode(secret.strip_prefix("whsec_").expect("the prefix")).expect("Base64");
         let mut mac = Hmac::<Sha256>::new_from_slice(&bytes).expect("a key");
         mac.update(format!("{}.{}.", self.id, self.timestamp).as_bytes());
         mac.update(&self.body);
-        let told = STANDARD.decode(self.signature.strip_prefix("v1,").expect("the version")).expect("Base64");
-        mac.verify_slice(&told).is_ok()
+        self.signature.split(' ').any(|one| {
+            let told = STANDARD.decode(one.strip_prefix("v1,").expect("the version")).expect("Base64");
+            mac.clone().verify_slice(&told).is_ok()
+        })
     }
 }
 
@@ -63,15 +65,15 @@ impl Message {
 type Answers = Arc<Mutex<VecDeque<(StatusCode, Option<u64>)>>>;
 
 /// A program that is told, until it is dropped. It answers as it was told to, then with 204.
-struct Receiver {
-    url: String,
+pub(super) struct Receiver {
+    pub(super) url: String,
     answers: Answers,
     messages: Arc<Mutex<Vec<Message>>>,
     serving: tokio::task::JoinHandle<()>,
 }
 
 impl Receiver {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let answers = Answers::default();
         let messages: Arc<Mutex<Vec<Message>>> = Arc::default();
         let (to_give, taken) = (answers.clone(), messages.clone());
@@ -97,12 +99,12 @@ impl Receiver {
         Self { url, answers, messages, serving }
     }
 
-    fn will_answer(&self, status: StatusCode, wait: Option<u64>) {
+    pub(super) fn will_answer(&self, status: StatusCode, wait: Option<u64>) {
         self.answers.lock().expect("locks").push_back((status, wait));
     }
 
     /// What it was sent since this was asked last.
-    fn messages(&self) -> Vec<Message> {
+    pub(super) fn messages(&self) -> Vec<Message> {
         std::mem::take(&mut self.messages.lock().expect("locks"))
     }
 }

@@ -8,9 +8,11 @@
 mod cluster;
 mod demo;
 mod fuzz;
+mod join;
 mod programs;
 mod service;
 mod site;
+mod split;
 mod static_toolkit;
 mod step;
 mod testing;

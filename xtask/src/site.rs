@@ -1,6 +1,10 @@
 //! The site: the browser's half as WASM with its JavaScript, the styles as one file, and the public files, in `target/site`.
+//!
+//! The pages' program is cut into bundles (`split.rs`); each of its files is optimised and compressed like a program of its own.
 
 use std::{
+    collections::BTreeSet,
+    ffi::OsString,
     fs,
     io::{self, Write},
     path::{Path, PathBuf},
@@ -12,7 +16,7 @@ use tokio::process::Command;
 use wasm_bindgen_cli_support::Bindgen;
 
 use crate::{
-    Profile, programs,
+    Profile, programs, split,
     step::{Step, done, minutes, skipped},
 };
 
@@ -32,6 +36,8 @@ struct Module {
     /// The name of its files.
     name: &'static str,
     features: &'static [&'static str],
+    /// Whether it is cut into bundles.
+    in_bundles: bool,
 }
 
 /// The pages, and what they load only where they need it.
@@ -45,6 +51,7 @@ const MODULES: [Module; 2] = [
         library: "app",
         name: "usher",
         features: &["--no-default-features", "--features", "hydrate"],
+        in_bundles: true,
     },
     Module {
         build: "build the numbering plans",
@@ -55,6 +62,7 @@ const MODULES: [Module; 2] = [
         library: "phones",
         name: "phones",
         features: &[],
+        in_bundles: false,
     },
 ];
 
@@ -70,8 +78,11 @@ const WASM_OPT: [&str; 8] = [
     "--enable-sign-ext",
 ];
 
-/// So many bytes may the browser's half have, compressed by Brotli, in the release build.
+/// So many bytes may a page load of the browser's half, compressed by Brotli, in the release build.
 const MOST_BYTES: u64 = 350 * 1000;
+
+/// How the files of bundles begin that are named after what is in them.
+const BUNDLE_FILES: [&str; 2] = ["split_", "chunk_"];
 
 /// What the server looks for beside a file.
 const COMPRESSED: [&str; 2] = ["br", "gz"];
@@ -87,15 +98,41 @@ pub async fn build(root: &Path, profile: Profile) -> anyhow::Result<()> {
     public(root)
 }
 
-/// Refuses a release build whose browser's half has become too large.
+/// Refuses a release build of which some page loads too much.
 pub fn check_size(root: &Path) -> anyhow::Result<()> {
-    let file = with_ending(&folder(root).join("pkg/usher_bg.wasm"), COMPRESSED[0]);
-    let size = fs::metadata(&file).with_context(|| format!("{} was not built", file.display()))?.len();
-    println!("the browser's half has {size} bytes compressed; {MOST_BYTES} are allowed");
+    let pkg = folder(root).join("pkg");
+    let compressed = |name: &str| -> anyhow::Result<u64> {
+        let file = with_ending(&pkg.join(name).with_extension("wasm"), COMPRESSED[0]);
+        Ok(fs::metadata(&file).with_context(|| format!("{} was not built", file.display()))?.len())
+    };
+    let manifest = fs::read_to_string(pkg.join(split::MANIFEST))?;
+    let needed: split::Needed = serde_json::from_str(&manifest)?;
+    let common = compressed("usher_bg")?;
+    println!("the browser's half, compressed, in bytes: what a page loads of it, and how many files");
+    println!("{common:>9}  every page");
+    let mut largest = (common, "every page");
+    let mut all = BTreeSet::from(["usher_bg"]);
+    for (bundle, files) in &needed {
+        let mut size = common;
+        for file in files {
+            size += compressed(file)?;
+            all.insert(file);
+        }
+        println!("{size:>9}  a page of the bundle {bundle} ({} files)", files.len() + 1);
+        largest = largest.max((size, bundle));
+    }
+    let mut whole = 0;
+    for file in &all {
+        whole += compressed(file)?;
+    }
+    println!("{whole:>9}  all of it ({} files)", all.len());
+    println!("{MOST_BYTES:>9}  are allowed for a page");
     anyhow::ensure!(
-        size <= MOST_BYTES,
-        "The browser's half has become too large: {size} bytes compressed, {MOST_BYTES} at most. Look for what came in lately (a crate, a long \
-         generic component, a table) and keep it on the server."
+        largest.0 <= MOST_BYTES,
+        "The browser's half has become too large: {} bytes compressed for {}, {MOST_BYTES} at most. Look for what came in lately (a crate, a long \
+         generic component, a table) and keep it on the server, or see whether a bundle of its own serves better (app/src/bundles.rs).",
+        largest.0,
+        largest.1
     );
     Ok(())
 }
@@ -109,10 +146,11 @@ async fn wasm(root: &Path, profile: Profile, pkg: &Path, module: &Module) -> any
     let mut cargo = programs::cargo(root);
     cargo.args(["rustc", "--quiet", "--package", module.package, "--lib", "--crate-type", "cdylib"]);
     cargo.args(["--target", "wasm32-unknown-unknown"]).args(module.features);
+    let mut compiler = Vec::new();
     let built = match profile {
         Profile::Dev => {
             // Three quarters of the file would be debugging information that browsers don't read.
-            cargo.args(["--", "-C", "strip=debuginfo"]);
+            compiler.extend(["-C", "strip=debuginfo"]);
             "debug"
         }
         Profile::Release => {
@@ -120,6 +158,10 @@ async fn wasm(root: &Path, profile: Profile, pkg: &Path, module: &Module) -> any
             "wasm-release"
         }
     };
+    if module.in_bundles {
+        compiler.extend(["-C", "link-args=--emit-relocs"]);
+    }
+    cargo.arg("--").args(compiler);
     let step = Step {
         name: module.build,
         limit: minutes(40),
@@ -130,71 +172,112 @@ async fn wasm(root: &Path, profile: Profile, pkg: &Path, module: &Module) -> any
     let input = programs::target(root).join("wasm32-unknown-unknown").join(built);
     let input = input.join(module.library).with_extension("wasm");
     // Each profile keeps its own result, so that going from one to the other costs nothing.
-    let kept = programs::target(root).join("xtask").join(built);
-    let (script_name, binary_name) = (format!("{}.js", module.name), format!("{}_bg.wasm", module.name));
-    let (script, binary) = (kept.join(&script_name), kept.join(&binary_name));
+    let kept = programs::target(root).join("xtask").join(built).join(module.name);
     let optimiser = root.join("end2end/node_modules/.bin/wasm-opt");
     let optimise = profile == Profile::Release && optimiser.exists();
     let stamp = Stamp {
-        file: kept.join(format!("{}.stamp", module.name)),
-        text: format!("{} optimised={optimise}", identity(&input)?),
+        file: kept.join("stamp"),
+        text: format!("{} {} optimised={optimise}", identity(&input)?, identity(&std::env::current_exe()?)?),
     };
-    if stamp.holds() && script.exists() && binary.exists() {
+    if stamp.holds() {
         skipped(module.bind);
     } else {
-        let started = Instant::now();
-        Bindgen::new()
-            .input_path(&input)
-            .out_name(module.name)
-            .typescript(false)
-            .remove_name_section(true)
-            // The numbering plans find their module beside their script.
-            .omit_default_module_path(false)
-            .web(true)?
-            .generate(&kept)
-            .context("wasm-bindgen failed. Is wasm-bindgen in Cargo.lock the release that xtask/Cargo.toml names?")?;
-        done(module.bind, started);
+        match fs::remove_dir_all(&kept) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+            _ => fs::create_dir_all(&kept)?,
+        }
+        bind(module, &input, &kept)?;
+        let binaries: Vec<PathBuf> = files_below(&kept)?.into_iter().filter(|file| has_ending(file, "wasm")).collect();
         if optimise {
-            let step = Step {
-                name: module.optimise,
-                limit: minutes(10),
-                advice: "Remove end2end/node_modules and run ./setup.sh to install wasm-opt again.",
-            };
-            step.run(Command::new(&optimiser).args(WASM_OPT).arg(&binary).arg("-o").arg(&binary)).await?;
+            let started = Instant::now();
+            for binary in &binaries {
+                optimise_one(&optimiser, binary, module.optimise).await?;
+            }
+            done(module.optimise, started);
         } else if profile == Profile::Release {
             println!("wasm-opt is not installed (./setup.sh does it): {} stays larger than need be", module.name);
         }
-        compress(&binary, profile, module.compress)?;
+        compress(&binaries, profile, module.compress)?;
         stamp.set()?;
     }
-    copy_changed(&script, &pkg.join(&script_name))?;
-    copy_changed(&binary, &pkg.join(&binary_name))?;
-    for ending in COMPRESSED {
-        let (from, to) = (with_ending(&binary, ending), with_ending(&pkg.join(&binary_name), ending));
-        match profile {
-            Profile::Release => copy_changed(&from, &to)?,
-            // One of another build would be served in place of this one.
-            Profile::Dev => remove(&to)?,
+    let mut names = BTreeSet::new();
+    for file in files_below(&kept)? {
+        if file != stamp.file {
+            let name = file.file_name().context("a file has a name")?.to_owned();
+            copy_changed(&file, &pkg.join(&name))?;
+            names.insert(name);
+        }
+    }
+    remove_others(module, pkg, &names)
+}
+
+/// Makes of what the compiler has made what browsers load, in `kept`.
+fn bind(module: &Module, input: &Path, kept: &Path) -> anyhow::Result<()> {
+    let started = Instant::now();
+    let mut main = input.to_owned();
+    if module.in_bundles {
+        main.set_extension("main.wasm");
+        split::split(input, kept, &main, &format!("{}.js", module.name))?;
+    }
+    Bindgen::new()
+        .input_path(&main)
+        .out_name(module.name)
+        .typescript(false)
+        .remove_name_section(true)
+        // Other files refer to them.
+        .keep_lld_exports(module.in_bundles)
+        // The numbering plans find their module beside their script.
+        .omit_default_module_path(false)
+        .web(true)?
+        .generate(kept)
+        .context("wasm-bindgen failed. Is wasm-bindgen in Cargo.lock the release that xtask/Cargo.toml names?")?;
+    done(module.bind, started);
+    Ok(())
+}
+
+async fn optimise_one(optimiser: &Path, binary: &Path, name: &'static str) -> anyhow::Result<()> {
+    let advice = "Remove end2end/node_modules and run ./setup.sh to install wasm-opt again.";
+    let step = Step { name, limit: minutes(10), advice };
+    let status = step.status(Command::new(optimiser).args(WASM_OPT).arg(binary).arg("-o").arg(binary)).await?;
+    anyhow::ensure!(status.success(), "{name} failed for {} ({status}). {advice}", binary.display());
+    Ok(())
+}
+
+/// Takes away what an earlier build has left: files of bundles that are no more, and compressed ones, which would be served in place of those of now.
+fn remove_others(module: &Module, pkg: &Path, names: &BTreeSet<OsString>) -> anyhow::Result<()> {
+    for file in files_below(pkg)? {
+        let name = file.file_name().unwrap_or_default();
+        let text = name.to_string_lossy();
+        let is_of_module = text.starts_with(&format!("{}_bg.", module.name))
+            || (module.in_bundles && BUNDLE_FILES.iter().any(|start| text.starts_with(start)));
+        if is_of_module && !names.contains(name) {
+            remove(&file)?;
         }
     }
     Ok(())
 }
 
 /// Compresses once and well what would else be compressed for each visitor. Not for tests, which load it over loopback.
-fn compress(module: &Path, profile: Profile, step: &str) -> anyhow::Result<()> {
+fn compress(binaries: &[PathBuf], profile: Profile, step: &str) -> anyhow::Result<()> {
     if profile == Profile::Dev {
         return Ok(());
     }
     let started = Instant::now();
-    let bytes = fs::read(module)?;
-    let [brotli_file, gzip_file] = COMPRESSED.map(|ending| with_ending(module, ending));
-    let parameters = brotli::enc::BrotliEncoderParams { quality: 11, lgwin: 22, ..Default::default() };
-    brotli::BrotliCompress(&mut bytes.as_slice(), &mut fs::File::create(brotli_file)?, &parameters)?;
-    let mut gzip = flate2::write::GzEncoder::new(fs::File::create(gzip_file)?, flate2::Compression::best());
-    gzip.write_all(&bytes)?;
-    gzip.finish()?;
+    for binary in binaries {
+        let bytes = fs::read(binary)?;
+        let [brotli_file, gzip_file] = COMPRESSED.map(|ending| with_ending(binary, ending));
+        let parameters = brotli::enc::BrotliEncoderParams { quality: 11, lgwin: 22, ..Default::default() };
+        brotli::BrotliCompress(&mut bytes.as_slice(), &mut fs::File::create(brotli_file)?, &parameters)?;
+        let mut gzip = flate2::write::GzEncoder::new(fs::File::create(gzip_file)?, flate2::Compression::best());
+        gzip.write_all(&bytes)?;
+        gzip.finish()?;
+    }
     done(step, started);
     Ok(())
+}
+
+fn has_ending(file: &Path, ending: &str) -> bool {
+    file.extension().is_some_and(|extension| extension == ending)
 }
 
 /// `usher_bg.wasm.br`

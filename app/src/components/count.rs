@@ -1,19 +1,7 @@
 //! Numbers for people: grouped by thin spaces, never rounded where they must add up.
 
 use leptos::prelude::*;
-
-/// A whole number, grouped by narrow no-break spaces.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() * 2);
-    for (position, digit) in digits.chars().enumerate() {
-        if position > 0 && (digits.len() - position).is_multiple_of(3) {
-            text.push('\u{202f}');
-        }
-        text.push(digit);
-    }
-    text
-}
+pub use model::count::grouped;
 
 /// "1 row", "2 rows".
 pub fn counted(number: u64, one: &str, many: &str) -> String {

@@ -133,3 +133,133 @@ pub fn ErrorSummary(
         </div>
     }
 }
+
+/// The words about an input, tied to it: what is wrong, what helps.
+#[component]
+fn Words(name: String, problem: Signal<Option<String>>, help: Option<String>) -> impl IntoView {
+    view! {
+        <p class="problem" id=format!("{name}-problem") hidden=move || problem.with(Option::is_none)>
+            {move || problem.get()}
+        </p>
+        {help.map(|help| view! { <p class="help" id=format!("{name}-help")>{help}</p> })}
+    }
+}
+
+/// Several lines of input.
+#[component]
+pub fn TextArea(
+    /// The form's state.
+    form: FormState,
+    /// The input's name.
+    name: &'static str,
+    /// The label above.
+    label: &'static str,
+    /// Lines that are seen.
+    #[prop(default = 4)]
+    rows: u32,
+    /// The help below.
+    #[prop(optional, into)]
+    help: Option<String>,
+    /// What to begin with, when nothing was typed yet.
+    #[prop(optional, into)]
+    initial: String,
+) -> impl IntoView {
+    let text = if form.is_typed() { form.value(name) } else { initial };
+    let problem = form.problem(name);
+    let described = format!("{name}-problem {name}-help");
+    view! {
+        <div class="field" class:wrong=move || problem.with(Option::is_some)>
+            <label for=name>{label}</label>
+            <textarea
+                id=name
+                name=name
+                rows=rows.to_string()
+                aria-describedby=described
+                aria-invalid=move || problem.with(Option::is_some).to_string()
+            >
+                {text}
+            </textarea>
+            <Words name=name.to_owned() problem help />
+        </div>
+    }
+}
+
+/// One of a few choices.
+#[component]
+pub fn SelectField(
+    /// The form's state.
+    form: FormState,
+    /// The input's name.
+    name: &'static str,
+    /// The label above.
+    label: &'static str,
+    /// Values and what they are called.
+    options: Vec<(String, String)>,
+    /// The help below.
+    #[prop(optional, into)]
+    help: Option<String>,
+    /// What to begin with, when nothing was chosen yet.
+    #[prop(optional, into)]
+    initial: String,
+) -> impl IntoView {
+    let chosen = if form.is_typed() { form.value(name) } else { initial };
+    let problem = form.problem(name);
+    let options: Vec<_> = options
+        .into_iter()
+        .map(|(value, text)| {
+            let selected = value == chosen;
+            view! { <option value=value selected=selected>{text}</option> }
+        })
+        .collect();
+    view! {
+        <div class="field" class:wrong=move || problem.with(Option::is_some)>
+            <label for=name>{label}</label>
+            <select
+                id=name
+                name=name
+                aria-describedby=format!("{name}-problem {name}-help")
+                aria-invalid=move || problem.with(Option::is_some).to_string()
+            >
+                {options}
+            </select>
+            <Words name=name.to_owned() problem help />
+        </div>
+    }
+}
+
+/// A box to tick.
+#[component]
+pub fn CheckField(
+    /// The form's state.
+    form: FormState,
+    /// The input's name; ticked it holds `yes`.
+    name: &'static str,
+    /// The label beside.
+    label: &'static str,
+    /// The help below.
+    #[prop(optional, into)]
+    help: Option<String>,
+    /// Ticked, when nothing was chosen yet.
+    #[prop(optional)]
+    initial: bool,
+) -> impl IntoView {
+    let checked = if form.is_typed() { !form.value(name).is_empty() } else { initial };
+    let problem = form.problem(name);
+    view! {
+        <div class="field check" class:wrong=move || problem.with(Option::is_some)>
+            <label>
+                <input
+                    id=name
+                    type="checkbox"
+                    name=name
+                    value="yes"
+                    checked=checked
+                    aria-describedby=format!("{name}-problem {name}-help")
+                    aria-invalid=move || problem.with(Option::is_some).to_string()
+                />
+                <span>{label}</span>
+            </label>
+            <Words name=name.to_owned() problem help />
+        </div>
+    }
+}

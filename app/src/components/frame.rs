@@ -1,15 +1,19 @@
 //! The frame around every page of a signed-in person: the rail of rooms, the bar with account and person, and the way past them.
 
-use leptos::prelude::*;
+use leptos::{prelude::*, server_fn::ServerFn};
 use leptos_router::{components::Outlet, hooks::use_location};
-use model::view::Actor;
+use model::people::{AccountChoice, Presence};
 
 use super::{
+    bell::{Bell, BellBeat},
     icon::{Icon, IconName, Mark},
     notice::Trouble,
     palette::Palette,
 };
-use crate::{session::current_actor, theme};
+use crate::{
+    session::{SwitchAccount, who_is_here},
+    theme,
+};
 
 /// The rooms: address, name and sign.
 pub const ROOMS: [(&str, &str, IconName); 6] = [
@@ -22,7 +26,15 @@ pub const ROOMS: [(&str, &str, IconName); 6] = [
 ];
 
 /// Below the others: what is set once and seldom looked at.
-const SETTINGS: [(&str, &str, IconName); 1] = [("/account", "Account", IconName::Settings)];
+pub const SETTINGS: [(&str, &str, IconName); 4] = [
+    ("/applications", "Integration Manager", IconName::Applications),
+    (REVIEW, "Review", IconName::Review),
+    ("/people", "People", IconName::People),
+    ("/account", "Account", IconName::Settings),
+];
+
+/// The operators' room.
+pub const REVIEW: &str = "/review";
 
 /// Whether the page at `path` stands in the room at `room`.
 fn is_in_room(path: &str, room: &str) -> bool {
@@ -36,15 +48,15 @@ fn is_in_room(path: &str, room: &str) -> bool {
 /// The frame; pages are given the person who is signed in as context.
 #[component]
 pub fn Frame() -> impl IntoView {
-    let actor = Resource::new_blocking(|| (), |()| current_actor());
+    let here = crate::answers::ask(|| (), |()| who_is_here());
     view! {
         // The browser moves the focus along, which the router would not.
         <a class="skip-link" href="#main" rel="external">"Skip to the page"</a>
         // No `Suspense` around it: while the server waits, that looks through its children again and again, and each look at the `Outlet` makes the
         // page and its resources anew. Those that are thrown away would never answer, and the page with them.
         {Suspend::new(async move {
-            match actor.await {
-                Ok(actor) => view! { <Signed actor /> }.into_any(),
+            match here.await {
+                Ok(here) => view! { <Signed here /> }.into_any(),
                 Err(error) => view! { <main id="main"><Trouble error /></main> }.into_any(),
             }
         })}
@@ -52,9 +64,12 @@ pub fn Frame() -> impl IntoView {
 }
 
 #[component]
-fn Signed(actor: Actor) -> impl IntoView {
+fn Signed(here: Presence) -> impl IntoView {
+    let Presence { actor, accounts } = here;
     let location = use_location();
     provide_context(actor.clone());
+    let beat = BellBeat::new();
+    provide_context(beat);
     let room = move |(href, name, icon): (&'static str, &'static str, IconName)| {
         let current = move || location.pathname.with(|path| is_in_room(path, href)).then_some("page");
         view! {
@@ -67,7 +82,14 @@ fn Signed(actor: Actor) -> impl IntoView {
         }
     };
     let rooms: Vec<_> = ROOMS.into_iter().map(room).collect();
-    let settings: Vec<_> = SETTINGS.into_iter().map(room).collect();
+    let is_operator = actor.is_operator;
+    let may_enter = move |(href, ..): &(&str, &str, IconName)| is_operator || *href != REVIEW;
+    let settings: Vec<_> = SETTINGS.into_iter().filter(may_enter).map(room).collect();
+    let in_menu: Vec<_> = SETTINGS
+        .into_iter()
+        .filter(may_enter)
+        .map(|(href, name, _)| view! { <a class="button narrow-only" href=href>{name}</a> })
+        .collect();
     view! {
         <div class="frame">
             <nav class="rail" aria-label="Rooms">
@@ -80,8 +102,9 @@ fn Signed(actor: Actor) -> impl IntoView {
             </nav>
             <div class="stage">
                 <header class="top-bar">
-                    <span class="account">{actor.account_name}</span>
+                    <AccountSwitch name=actor.account_name current=actor.account_id.to_string() accounts />
                     <Palette />
+                    <Bell beat />
                     <details class="person-menu">
                         <summary>
                             <Icon name=IconName::Person />
@@ -89,8 +112,9 @@ fn Signed(actor: Actor) -> impl IntoView {
                         </summary>
                         <div class="menu">
                             <p class="who">{actor.email}</p>
-                            // The rail has no room for it on phones.
-                            <a class="button narrow-only" href="/account">"Account"</a>
+                            <a class="button" href="/profile">"Your profile"</a>
+                            // The rail has no room for them on phones.
+                            {in_menu}
                             <ThemeChoice />
                             <form method="post" action="/sign-out">
                                 <button type="submit" class="button">"Sign out"</button>
@@ -104,6 +128,45 @@ fn Signed(actor: Actor) -> impl IntoView {
             </div>
         </div>
     }
+}
+
+/// The account in which one acts, and the way to one's others.
+#[component]
+fn AccountSwitch(name: String, current: String, accounts: Vec<AccountChoice>) -> impl IntoView {
+    if accounts.len() < 2 {
+        return view! { <span class="account">{name}</span> }.into_any();
+    }
+    let others: Vec<_> = accounts
+        .into_iter()
+        .filter(|account| account.id.as_str() != current)
+        .map(|account| {
+            view! {
+                <li>
+                    <button type="submit" class="button quiet" name="account_id" value=account.id.to_string()>
+                        <span>{account.name}</span>
+                        <span class="soft">{account.role.as_str()}</span>
+                    </button>
+                </li>
+            }
+        })
+        .collect();
+    view! {
+        <details class="person-menu account-menu">
+            <summary>
+                <span class="visually-hidden">"Account: "</span>
+                <span class="account">{name}</span>
+                <Icon name=IconName::Down />
+            </summary>
+            <div class="menu">
+                <p class="who">"Go on in another account"</p>
+                // By the browser itself: everything on the page is the other account's then.
+                <form method="post" action=SwitchAccount::PATH>
+                    <ul>{others}</ul>
+                </form>
+            </div>
+        </details>
+    }
+    .into_any()
 }
 
 #[component]

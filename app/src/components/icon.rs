@@ -19,6 +19,8 @@ pub enum IconName {
     Endpoints,
     /// One person.
     Person,
+    /// A person beside a plus.
+    People,
     /// A magnifying glass.
     Search,
     /// To the right.
@@ -51,19 +53,28 @@ pub enum IconName {
     Redo,
     /// An eye.
     Show,
+    /// Three boxes and a plus.
+    Applications,
+    /// A sheet with a tick.
+    Review,
     /// Two sliders.
     Settings,
     /// To the top.
     Up,
     /// To the bottom.
     Down,
+    /// A bell.
+    Bell,
 }
 
 impl IconName {
     fn path(self) -> &'static str {
         match self {
+            Self::Applications => "M4 4h5v5H4zM11 11h5v5h-5zM4 11h5v5H4zM13.5 4v5M11 6.5h5",
+            Self::Review => "M5 3.5h7l3 3V16.5H5zM7.5 11.5l2 2 3.5-4",
             Self::Settings => "M3 7h7M14 7h3M12 5v4M3 13h3M10 13h7M8 11v4",
             Self::Up => "M10 16V4.5M5 9.5l5-5 5 5",
+            Self::Bell => "M5.5 13.500V9a4.5 4.5 0 0 1 9 0v4.500l1.500 1.500h-12l1.500-1.500ZM8.500 17h3M10 3v1.500",
             Self::Down => "M10 4v11.5M5 10.5l5 5 5-5",
             Self::Home => "M3.5 9.5 10 4l6.5 5.5M5.5 8.5V16h9V8.5M8.5 16v-4h3v4",
             Self::Audiences => {
@@ -73,6 +84,9 @@ impl IconName {
             Self::Runs => "M8 5.5h9M8 10h9M8 14.5h9M3 5.5l1 1 1.5-2M3 10l1 1 1.5-2M3 14.5l1 1 1.5-2",
             Self::Schedule => "M4 5.500h12V16H4zM4 9h12M7 3.500v3M13 3.500v3M7 12h.01M10 12h.01M13 12h.01",
             Self::Endpoints => "M7 3v4M13 3v4M5 7h10v2.5a5 5 0 0 1-10 0V7ZM10 14.5V17",
+            Self::People => {
+                "M8 9.5a3 3 0 1 0 0-6 3 3 0 0 0 0 6ZM2 16.500c0-2.800 2.400-4.500 6-4.500s6 1.700 6 4.500M16 6v5M13.500 8.500h5"
+            }
             Self::Person => "M10 9.5a3 3 0 1 0 0-6 3 3 0 0 0 0 6ZM4 16.5c0-2.8 2.4-4.5 6-4.5s6 1.7 6 4.5",
             Self::Search => "M9 14.5a5.5 5.5 0 1 0 0-11 5.5 5.5 0 0 0 0 11ZM13 13l4 4",
             Self::Arrow => "M4 10h12M12 6l4 4-4 4",

@@ -8,7 +8,7 @@ use leptos_router::{NavigateOptions, hooks::use_navigate};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    frame::ROOMS,
+    frame::{REVIEW, ROOMS, SETTINGS},
     icon::{Icon, IconName},
 };
 use crate::error::AppError;
@@ -85,14 +85,17 @@ impl Place {
 }
 
 /// The pages and what can be begun, as far as the words fit.
-fn pages(text: &str, may_connect: bool) -> Vec<Place> {
+fn pages(text: &str, may_connect: bool, is_operator: bool) -> Vec<Place> {
     let page = |kind: &str, name: &str, href: &str| Place {
         kind: kind.to_owned(),
         name: name.to_owned(),
         about: String::new(),
         href: href.to_owned(),
     };
-    let mut places: Vec<Place> = ROOMS.into_iter().map(|(href, name, _)| page("Page", name, href)).collect();
+    let rooms = ROOMS.into_iter().chain(SETTINGS).filter(|(href, ..)| is_operator || *href != REVIEW);
+    let rooms = rooms.map(|(href, name, _)| (name, href));
+    let mut places: Vec<Place> =
+        rooms.chain([("Your profile", "/profile")]).map(|(name, href)| page("Page", name, href)).collect();
     places.push(page("Action", "Share an audience", "/audiences"));
     if may_connect {
         places.push(page("Action", "Connect an application", "/connect"));
@@ -104,14 +107,14 @@ fn pages(text: &str, may_connect: bool) -> Vec<Place> {
 /// The button that opens the palette, and the palette.
 #[component]
 pub fn Palette() -> impl IntoView {
-    let may_connect = crate::pages::may_connect();
+    let (may_connect, is_operator) = (crate::pages::may_connect(), crate::pages::is_operator());
     let (dialog, input) = (NodeRef::<html::Dialog>::new(), NodeRef::<html::Input>::new());
     let text = RwSignal::new(String::new());
     let found = RwSignal::new(Vec::<Place>::new());
     let problem = RwSignal::new(None::<String>);
     let chosen = RwSignal::new(0_usize);
     let places = Memo::new(move |_| {
-        let mut places = text.with(|text| pages(text.trim(), may_connect));
+        let mut places = text.with(|text| pages(text.trim(), may_connect, is_operator));
         found.with(|found| places.extend(found.iter().cloned()));
         places
     });
@@ -302,8 +305,9 @@ mod tests {
 
     #[test]
     fn pages_are_found_by_any_of_their_words_and_only_admins_are_offered_to_connect() {
-        let names =
-            |text: &str, may_connect| pages(text, may_connect).into_iter().map(|place| place.name).collect::<Vec<_>>();
+        let names = |text: &str, may_connect| {
+            pages(text, may_connect, false).into_iter().map(|place| place.name).collect::<Vec<_>>()
+        };
         assert_eq!(names("aud share", true), ["Share an audience"]);
         assert_eq!(names("END", true), ["Endpoints"]);
         assert!(names("", true).contains(&"Connect an application".to_owned()));

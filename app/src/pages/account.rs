@@ -68,7 +68,7 @@ pub fn AccountPage() -> impl IntoView {
         let before = before.copied().unwrap_or_default();
         action.value().with(|value| if matches!(value, Some(Ok(_))) { before + 1 } else { before })
     });
-    let policy = Resource::new_blocking(move || saved.get(), |_| retention());
+    let policy = crate::answers::ask(move || saved.get(), |_| retention());
     let done = move || {
         action.value().with(|value| match value {
             Some(Ok(notice)) => Some(view! { <Done text=notice.clone() /> }),
@@ -88,6 +88,11 @@ pub fn AccountPage() -> impl IntoView {
                             {done}
                             <ErrorSummary form=state.clone() fields=&[("retention_days", "Days"), ("receipt", "Receipt")] />
                             <Retention policy form=state.clone() action />
+                            <section aria-labelledby="alerts">
+                                <h2 id="alerts">"Alerts"</h2>
+                                <p>"When a run fails, waits or is late, people can be told without looking: by mail, and through other programs."</p>
+                                <a class="button" href="/account/alerts">"What is told, and to whom"</a>
+                            </section>
                             <CheckReceipt form=state />
                         }
                             .into_any()

@@ -20,7 +20,7 @@ pub async fn applications() -> Result<Vec<ApplicationView>, AppError> {
 /// The page.
 #[component]
 pub fn ConnectPage() -> impl IntoView {
-    let found = Resource::new_blocking(|| (), |()| applications());
+    let found = crate::answers::ask(|| (), |()| applications());
     // A consent that led nowhere comes back here.
     let form = crate::flash::Form::new(|| "/connect".to_owned(), Signal::derive(|| None));
     let query = use_query_map();

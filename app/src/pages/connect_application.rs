@@ -171,7 +171,7 @@ const FIELDS: &[(&str, &str)] = &[
 #[component]
 pub fn ConnectApplicationPage() -> impl IntoView {
     let id = super::address_part("application");
-    let found = Resource::new_blocking(move || id.get(), application);
+    let found = crate::answers::ask(move || id.get(), application);
     let action = ServerAction::<Connect>::new();
     let live = Signal::derive(move || action.value().with(|value| value.as_ref()?.as_ref().err()?.hub().cloned()));
     let form = Form::new(move || format!("/connect/{}", id.get()), live);

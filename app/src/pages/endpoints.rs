@@ -43,7 +43,7 @@ pub fn syndication(producer: Option<Movement>, consumer: Option<Movement>) -> St
 /// The page.
 #[component]
 pub fn EndpointsPage() -> impl IntoView {
-    let found = Resource::new_blocking(|| (), |()| endpoints());
+    let found = crate::answers::ask(|| (), |()| endpoints());
     let form = crate::flash::Form::new(|| "/endpoints".to_owned(), Signal::derive(|| None));
     let may_connect = super::may_connect();
     view! {

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 use model::{
+    alert::ShareAlertsView,
     calendar::ScheduleView,
     mapping::{Link, Source},
     run::Mode,
@@ -18,6 +19,7 @@ use crate::{
     },
     error::AppError,
     pages::{
+        alerts::{AlertsOfShare, share_alerts},
         runs::RunTable,
         schedule::{ChangeSchedule, ScheduleOfShare, schedule_of_share},
         share::{FieldsChanged, ShareNow},
@@ -104,15 +106,16 @@ pub fn LinkRow(
 #[component]
 pub fn ShareOverviewPage() -> impl IntoView {
     let id = super::address_part("id");
-    let found = Resource::new_blocking(move || id.get(), share);
+    let found = crate::answers::ask(move || id.get(), share);
     let change = ServerAction::<ChangeSchedule>::new();
-    let schedule = Resource::new_blocking(move || (id.get(), change.version().get()), |(id, _)| schedule_of_share(id));
+    let schedule = crate::answers::ask(move || (id.get(), change.version().get()), |(id, _)| schedule_of_share(id));
+    let alerts = crate::answers::ask(move || id.get(), share_alerts);
     view! {
         <Suspense fallback=|| view! { <Skeleton /> }>
             {move || Suspend::new(async move {
-                match (found.await, schedule.await) {
-                    (Ok(share), Ok(schedule)) => view! { <Content share schedule change /> }.into_any(),
-                    (Err(error), _) | (_, Err(error)) => view! { <PageHead title="Share" /><Trouble error /> }.into_any(),
+                match (found.await, schedule.await, alerts.await) {
+                    (Ok(share), Ok(schedule), Ok(alerts)) => view! { <Content share schedule alerts change /> }.into_any(),
+                    (Err(error), ..) | (_, Err(error), _) | (.., Err(error)) => view! { <PageHead title="Share" /><Trouble error /> }.into_any(),
                 }
             })}
         </Suspense>
@@ -120,7 +123,12 @@ pub fn ShareOverviewPage() -> impl IntoView {
 }
 
 #[component]
-fn Content(share: ShareView, schedule: Option<ScheduleView>, change: ServerAction<ChangeSchedule>) -> impl IntoView {
+fn Content(
+    share: ShareView,
+    schedule: Option<ScheduleView>,
+    alerts: ShareAlertsView,
+    change: ServerAction<ChangeSchedule>,
+) -> impl IntoView {
     let now = ServerAction::<ShareNow>::new();
     let discard = ServerAction::<DiscardShare>::new();
     let (copy, delete) = (ServerAction::<CopyShare>::new(), ServerAction::<DeleteShare>::new());
@@ -191,6 +199,7 @@ fn Content(share: ShareView, schedule: Option<ScheduleView>, change: ServerActio
         {(!may_share)
             .then(|| view! { <p class="soft">"You can look at this share; a member or an admin of this account can change it and share again."</p> })}
         <ScheduleOfShare share_id=id.clone() schedule action=change />
+        {(!draft).then(|| view! { <AlertsOfShare share_id=id.clone() alerts /> })}
         <section aria-labelledby="runs">
             <h2 id="runs">"Runs"</h2>
             {if share.runs.is_empty() {

@@ -26,7 +26,7 @@ pub async fn shares() -> Result<Vec<ShareSummary>, AppError> {
 /// The page.
 #[component]
 pub fn SharesPage() -> impl IntoView {
-    let found = Resource::new_blocking(|| (), |()| shares());
+    let found = crate::answers::ask(|| (), |()| shares());
     view! {
         <PageHead title="Shares" lead="Which audience goes where. Drafts are kept until you finish or discard them.">
             <ButtonLink href="/templates">"Templates"</ButtonLink>

@@ -31,7 +31,7 @@ pub async fn sign_in(email: String, password: String, #[server(default)] next: S
 }
 
 #[cfg(feature = "ssr")]
-pub(super) mod server {
+pub(in crate::pages) mod server {
     use std::net::{IpAddr, SocketAddr};
 
     use axum::extract::ConnectInfo;

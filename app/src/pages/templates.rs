@@ -62,7 +62,7 @@ pub async fn change_template(
 pub fn TemplatesPage() -> impl IntoView {
     let action = ServerAction::<ChangeTemplate>::new();
     let live = Signal::derive(move || action.value().with(|value| value.as_ref()?.as_ref().err()?.hub().cloned()));
-    let found = Resource::new_blocking(move || action.version().get(), |_| templates());
+    let found = crate::answers::ask(move || action.version().get(), |_| templates());
     let form = Form::new(|| PATH.to_owned(), live);
     let outcome = move || {
         action.value().with(|value| match value {

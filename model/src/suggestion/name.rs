@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
-use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
-
-use crate::field::{Field, FieldForm, FieldType};
+use crate::{
+    field::{Field, FieldForm, FieldType},
+    letter::{is_mark, taken_apart},
+};
 
 /// What a field is about, as its name says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -368,7 +369,7 @@ pub(super) fn folded(name: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word = String::new();
     let mut before: Option<char> = None;
-    let plain: Vec<char> = name.nfkd().filter(|character| !is_combining_mark(*character)).collect();
+    let plain: Vec<char> = taken_apart(name).chars().filter(|character| !is_mark(*character)).collect();
     for (index, character) in plain.iter().copied().enumerate() {
         if !character.is_alphanumeric() {
             flush(&mut word, &mut words);

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use unicode_normalization::char::is_combining_mark;
+use crate::letter::is_mark;
 
 /// In upper case, by Unicode.
 pub(super) fn uppercase(value: Cow<'_, str>) -> Cow<'_, str> {
@@ -16,7 +16,7 @@ pub(super) fn title_case(value: Cow<'_, str>) -> Cow<'_, str> {
     let mut before = Before::NoLetter;
     let mut characters = value.chars().peekable();
     while let Some(character) = characters.next() {
-        if is_combining_mark(character) {
+        if is_mark(character) {
             // Belongs to the letter in front of it.
             made.push(character);
             continue;

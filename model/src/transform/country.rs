@@ -1,6 +1,8 @@
 //! Countries: their two letters, three letters (ISO 3166-1) and English names.
 
-use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
+use std::borrow::Cow;
+
+use crate::letter::{is_mark, taken_apart};
 
 /// One a line, in the order of their two letters. As one text, because the browser loads it: a table would be twice as large.
 const COUNTRIES: &str = "\
@@ -333,7 +335,10 @@ pub fn country_name(code: &str) -> Option<&'static str> {
 
 /// Letters only, in lower case, without accents.
 fn letters(name: &str) -> impl Iterator<Item = char> + '_ {
-    name.nfkd()
-        .filter(|character| character.is_alphabetic() && !is_combining_mark(*character))
-        .flat_map(char::to_lowercase)
+    let (plain, apart) = match taken_apart(name) {
+        Cow::Borrowed(name) => (name, Vec::new()),
+        Cow::Owned(name) => ("", name.chars().collect()),
+    };
+    let all = plain.chars().chain(apart);
+    all.filter(|character| character.is_alphabetic() && !is_mark(*character)).flat_map(char::to_lowercase)
 }

@@ -111,16 +111,13 @@ pub(super) fn without_what_gmail_ignores(value: &str, googlemail: bool) -> Resul
 
 /// In lower case, and nothing but letters (with their marks) and digits.
 fn letters_and_digits(value: &str) -> String {
-    let is_kept =
-        |character: &char| character.is_alphanumeric() || unicode_normalization::char::is_combining_mark(*character);
+    let is_kept = |character: &char| character.is_alphanumeric() || crate::letter::is_mark(*character);
     lowercase(value.into()).chars().filter(is_kept).collect()
 }
 
 /// Marks that are no letters, digits or spaces, but for the marks of letters.
 fn is_punctuation(character: char) -> bool {
-    !character.is_alphanumeric()
-        && !character.is_whitespace()
-        && !unicode_normalization::char::is_combining_mark(character)
+    !character.is_alphanumeric() && !character.is_whitespace() && !crate::letter::is_mark(character)
 }
 
 /// The states of the US and what is written like them, by `letters_and_digits`.

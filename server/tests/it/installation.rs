@@ -8,7 +8,11 @@ use std::{
 };
 
 use hub::{
-    Hub, HubSettings, exchange::ExchangeSettings, outbound::Timeouts, sharing::SchedulingSettings, store::SystemClock,
+    Hub, HubSettings,
+    exchange::ExchangeSettings,
+    outbound::Timeouts,
+    sharing::SchedulingSettings,
+    store::{SystemClock, sealing::MasterKeys},
 };
 use model::{
     id::{RunId, ShareId},
@@ -130,6 +134,17 @@ impl Installation {
         Process::start(self.usher(&["serve"])).await
     }
 
+    /// The same, with everything that it logs in a file.
+    pub async fn serve_logging_to(&self, file: &str, filter: &str) -> Process {
+        let mut command = self.usher(&["serve"]);
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(self.path(file)).unwrap();
+        Process::start({
+            command.env("USHER_LOG", filter).stderr(log);
+            command
+        })
+        .await
+    }
+
     /// The demo's two applications, served on free ports.
     pub async fn endpoints(&self, people: u32) -> Endpoints {
         let folder = self.path("demo");
@@ -210,12 +225,13 @@ impl Installation {
         let settings = HubSettings {
             database_url: self.database_url(),
             payload_folder: self.path("payloads"),
-            master_key,
+            master_keys: MasterKeys::only(master_key),
             allowed_networks: vec!["127.0.0.0/8".parse().unwrap()],
             allow_http: false,
             timeouts: Timeouts::default(),
             exchange: ExchangeSettings::default(),
             scheduling: SchedulingSettings::default(),
+            mail: None,
         };
         Hub::open(settings, Arc::new(SystemClock)).await.unwrap()
     }
@@ -326,6 +342,12 @@ impl Browser {
         let request = self.client.post(format!("{}{path}", self.url)).body(body);
         let request = request.header("content-type", "application/x-www-form-urlencoded");
         headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)).send().await.unwrap()
+    }
+
+    /// Posts a text of this media type.
+    pub async fn post_text(&self, path: &str, media_type: &str, text: String) -> Response {
+        let request = self.client.post(format!("{}{path}", self.url)).header("content-type", media_type);
+        request.header("accept", "application/json").body(text).send().await.unwrap()
     }
 
     /// Posts a form with one file.

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod agents;
+mod alerts;
 mod calendar;
 mod combinations;
 mod crashes;
@@ -15,10 +16,12 @@ mod files;
 mod full_disk;
 mod health;
 mod installation;
+mod isolation;
 mod locked_database;
 mod restarts;
 mod runs;
 mod schemathesis;
+mod secrets;
 mod sessions;
 mod test_drives;
 mod webhooks;

@@ -97,4 +97,44 @@ async fn a_run_is_followed_to_its_end_and_accounted_for() {
     let rows = rows.records().collect::<Result<Vec<_>, _>>().expect("well-formed CSV").len() as u64;
     assert_eq!(rows, receipt.counts.rejected + receipt.counts.refused);
     assert!(rows > 0, "the demo's people are nasty");
+
+    // Those of one reason, as the account has them.
+    let group = receipt.left_out.first().expect("some were left out");
+    let (code, field) = (group.code.as_str(), group.field.clone().unwrap_or_default());
+    let text = browser.get(&format!("/runs/{run}/rejects.csv?code={code}&field={field}")).await.text().await.unwrap();
+    let mut some = csv::Reader::from_reader(text.as_bytes());
+    let some = some.records().collect::<Result<Vec<_>, _>>().expect("well-formed CSV").len() as u64;
+    assert_eq!(some, group.rows, "{code} {field}");
+}
+
+/// The next event of a stream.
+async fn next_event(answer: &mut reqwest::Response) -> String {
+    let mut event = String::new();
+    while !event.contains("\n\n") {
+        let chunk =
+            tokio::time::timeout(crate::installation::PATIENCE, answer.chunk()).await.expect("it comes in time");
+        event.push_str(&String::from_utf8(chunk.unwrap().expect("the stream goes on").to_vec()).unwrap());
+    }
+    event
+}
+
+#[tokio::test]
+async fn whoever_watches_the_list_is_told_when_a_run_is_asked_for_and_nothing_of_other_accounts() {
+    let installation = Installation::new();
+    let usher = installation.serve().await;
+    let endpoints = installation.endpoints(50).await;
+    installation.make_demo(&endpoints).await;
+    let hub = installation.hub().await;
+    let browser = usher.browser();
+    assert_eq!(browser.get("/events/runs").await.status(), 401);
+    browser.sign_in(DEMO_EMAIL, DEMO_PASSWORD).await;
+    let stranger = usher.newcomer("bob@example.org").await;
+    let (mut mine, mut others) = (browser.get("/events/runs").await, stranger.get("/events/runs").await);
+    assert_eq!(mine.headers()["content-type"], "text/event-stream");
+    let (first, of_others) = (next_event(&mut mine).await, next_event(&mut others).await);
+    assert!(first.contains("event: changed") && of_others.contains("event: changed"));
+    demo_run(&hub, &demo_actor(&hub).await).await;
+    assert_ne!(next_event(&mut mine).await, first);
+    let more = tokio::time::timeout(std::time::Duration::from_secs(2), others.chunk()).await;
+    assert!(more.is_err(), "nothing of it is told to others: {more:?}");
 }

@@ -176,6 +176,7 @@ async fn pass(State(proxy): State<Proxy>, request: Request) -> Response {
     {
         bytes = Bytes::from(String::from_utf8_lossy(&bytes).replace(from, to));
         headers.remove("content-length");
+        headers.remove("content-digest");
     }
     (status, headers, Body::from(bytes)).into_response()
 }
@@ -266,7 +267,7 @@ async fn what_is_wrong_with_a_producer_fails_its_step_and_says_how_to_mend_it() 
             "500",
         ),
         (Spoil::Replace { path: "/data", from: "email", to: "mail" }, "Hand out the data", "email"),
-        (Spoil::Wait { path: "/v1/segments", by: Duration::from_millis(5500) }, "Answer in time", "People wait"),
+        (Spoil::Wait { path: "/v1/health", by: Duration::from_millis(5500) }, "Answer in time", "People wait"),
     ];
     for (spoil, step, said) in cases {
         proxy.spoil(spoil);

@@ -34,7 +34,7 @@ impl Ledger {
     fn of(row: &AnyRow, sealing: &Sealing) -> Result<Self, StoreError> {
         let id: LedgerId = id_of(row, "id")?;
         let wrapped: Vec<u8> = row.try_get("key")?;
-        let key = sealing.open(&wrapped, &context(&id)).ok().and_then(|bytes| PayloadKey::from_bytes(&bytes));
+        let key = sealing.open(&wrapped, &key_context(&id)).ok().and_then(|bytes| PayloadKey::from_bytes(&bytes));
         let columns: String = row.try_get("columns")?;
         Ok(Self {
             key: key.ok_or_else(|| corrupt("ledger's key"))?,
@@ -59,7 +59,8 @@ impl Ledger {
     }
 }
 
-fn context(id: &LedgerId) -> String {
+/// What a ledger's wrapped key is bound to.
+pub(in crate::exchange) fn key_context(id: impl std::fmt::Display) -> String {
     format!("ledger {id}")
 }
 
@@ -105,7 +106,7 @@ pub(in crate::exchange) async fn open(
     .bind(owner.share_id.as_str())
     .bind(owner.endpoint_id.as_str())
     .bind(owner.segment_id)
-    .bind(sealing.seal(key.as_bytes(), &context(&id)))
+    .bind(sealing.seal(key.as_bytes(), &key_context(&id)))
     .bind(now)
     .execute(database.writer())
     .await?;

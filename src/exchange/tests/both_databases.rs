@@ -39,8 +39,7 @@ async fn rows_are_read_sent_refused_rejected_and_accounted_for() {
         let failed_runs: Vec<_> = home.failed_runs.iter().map(|run| &run.id).collect();
         assert_eq!(failed_runs, [&failed]);
         assert_eq!((home.endpoints, home.recent_runs.len(), home.active_runs.len()), (2, 2, 0));
-        let query =
-            RunQuery { text: "beacon".to_owned(), state: Some(RunState::Failed), page: 1, ..RunQuery::default() };
+        let query = RunQuery { text: "beacon".to_owned(), state: Some(RunState::Failed), ..RunQuery::default() };
         let page = scene.hub.runs(&scene.actor, &query).await.expect("lists");
         assert_eq!(page.items.iter().map(|run| &run.id).collect::<Vec<_>>(), [&failed]);
 

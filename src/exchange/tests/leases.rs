@@ -394,19 +394,43 @@ async fn an_account_finds_its_runs_and_no_others() {
         let other =
             Bench { account_id: new_id("acc_"), database: bench.database.clone(), ..Bench::new(scratch.url()).await };
         let foreign = other.enqueue().await;
-        let find = async |text: &str, state, page| {
-            let query = RunQuery { text: text.to_owned(), state, page, ..RunQuery::default() };
-            views::runs(&bench.database, &bench.account_id, &query).await.expect("lists")
+        let found = async |query: RunQuery| {
+            views::runs(&bench.database, &bench.account_id, &query, bench.clock.now_ms()).await.expect("lists")
         };
-        let page = find("", None, 2).await;
-        assert_eq!((page.items.len(), page.total, page.page, page.pages), (3, 53, 2, 2));
-        assert_eq!(find("READERS beacon", None, 0).await.total, 53, "all words, whatever their case and order");
-        assert_eq!(find("readers nobody", None, 1).await.total, 0);
-        assert_eq!(find("100%_", None, 1).await.total, 0, "what LIKE means by % and _ does not count");
-        assert_eq!(find("", Some(RunState::Queued), 1).await.total, 53);
-        assert_eq!(find("", Some(RunState::Failed), 9).await.total, 0);
-        let under_way = RunQuery { under_way: true, ..RunQuery::default() };
-        let under_way = views::runs(&bench.database, &bench.account_id, &under_way).await.expect("lists");
+        let find =
+            async |text: &str, state| found(RunQuery { text: text.to_owned(), state, ..RunQuery::default() }).await;
+        let first = find("", None).await;
+        assert_eq!((first.items.len(), first.total), (50, 53));
+        let before = first.older.clone().expect("there are more");
+        let second = found(RunQuery { before: Some(before), ..RunQuery::default() }).await;
+        assert_eq!((second.items.len(), second.total, second.older), (3, 53, None));
+        let mut seen: Vec<_> = first.items.iter().chain(&second.items).map(|run| run.id.clone()).collect();
+        seen.sort_unstable();
+        seen.dedup();
+        assert_eq!(seen.len(), 53, "each once");
+        let wrong = found(RunQuery { before: Some("nowhere".to_owned()), ..RunQuery::default() }).await;
+        assert_eq!(wrong.items.len(), 50, "a place that is none is the beginning");
+        assert_eq!(find("READERS beacon", None).await.total, 53, "all words, whatever their case and order");
+        assert_eq!(find("readers nobody", None).await.total, 0);
+        assert_eq!(find("100%_", None).await.total, 0, "what LIKE means by % and _ does not count");
+        assert_eq!(find("", Some(RunState::Queued)).await.total, 53);
+        assert_eq!(find("", Some(RunState::Failed)).await.total, 0);
+        let of_share = RunQuery { share: Some(first.items[0].share_id.clone()), ..RunQuery::default() };
+        assert_eq!(found(of_share).await.total, 1);
+        let plan = views::newest_plan(&bench.database, &bench.account_id, &first.items[0].share_id).await;
+        let source = plan.expect("reads").expect("has one").1.source_endpoint_id;
+        let from = RunQuery { endpoint: Some(source), text: "readers".to_owned(), ..RunQuery::default() };
+        assert_eq!(found(from).await.total, 53);
+        let nowhere = RunQuery { endpoint: Some(new_id("ep_")), ..RunQuery::default() };
+        assert_eq!(found(nowhere).await.total, 0);
+        let lately = RunQuery { within_hours: Some(1), ..RunQuery::default() };
+        assert_eq!(found(lately.clone()).await.total, 53);
+        let later = bench.clock.now_ms() + 2 * 3_600_000;
+        let later = views::runs(&bench.database, &bench.account_id, &lately, later).await.expect("lists");
+        assert_eq!(later.total, 0);
+        let stamp = views::stamp(&bench.database, &bench.account_id).await.expect("reads");
+        assert_eq!(views::stamp(&bench.database, &bench.account_id).await.expect("reads"), stamp);
+        let under_way = found(RunQuery { under_way: true, ..RunQuery::default() }).await;
         assert_eq!(under_way.total, 53, "what waits for its turn is under way");
         assert!(views::run(&bench.database, &bench.account_id, &foreign, 0).await.expect("reads").is_none());
         assert!(views::run(&other.database, &other.account_id, &foreign, 0).await.expect("reads").is_some());

@@ -159,6 +159,6 @@ async fn rejects_are_kept_for_the_retention_and_the_receipt_for_ever() {
     scene.wait_until(Duration::from_secs(5), async || !scene.has_payload(&run_id)).await;
     let view = scene.view(&run_id).await;
     assert_eq!((view.has_rejects, view.kept_until), (false, None));
-    assert!(scene.hub.rejects(&scene.actor, &run_id).await.is_err());
+    assert!(scene.hub.rejects(&scene.actor, &run_id, crate::exchange::RejectFilter::default()).await.is_err());
     scene.receipt(&run_id).await.check().expect("adds up");
 }

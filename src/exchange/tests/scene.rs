@@ -19,12 +19,12 @@ use super::{
     served::Served,
 };
 use crate::{
-    exchange::{ExchangeSettings, NewRun, RetryPolicy, RunPlan, enqueue},
+    exchange::{ExchangeSettings, NewRun, RejectFilter, RetryPolicy, RunPlan, enqueue},
     hub::{Hub, HubSettings},
     outbound::Timeouts,
     registry::EndpointActor,
     sharing::SchedulingSettings,
-    store::{SystemClock, new_id},
+    store::{SystemClock, new_id, sealing::MasterKeys},
 };
 
 /// Longer than anything takes that goes well.
@@ -70,7 +70,7 @@ async fn open(database_url: &str, folder: &Path, exchange: ExchangeSettings) -> 
     let settings = HubSettings {
         database_url: database_url.to_owned(),
         payload_folder: folder.join("payload"),
-        master_key: [7; 32],
+        master_keys: MasterKeys::only([7; 32]),
         allowed_networks: vec!["127.0.0.0/8".parse().expect("a network")],
         allow_http: false,
         timeouts: Timeouts {
@@ -80,6 +80,7 @@ async fn open(database_url: &str, folder: &Path, exchange: ExchangeSettings) -> 
         },
         exchange,
         scheduling: SchedulingSettings::default(),
+        mail: None,
     };
     Hub::open(settings, Arc::new(SystemClock)).await.expect("opens")
 }
@@ -264,7 +265,7 @@ impl Scene {
     }
 
     pub(super) async fn rejects(&self, run_id: &RunId) -> Vec<u8> {
-        let stream = self.hub.rejects(&self.actor, run_id).await.expect("has rejects");
+        let stream = self.hub.rejects(&self.actor, run_id, RejectFilter::default()).await.expect("has rejects");
         let chunks: Vec<bytes::Bytes> = stream.try_collect().await.expect("opens");
         chunks.concat()
     }

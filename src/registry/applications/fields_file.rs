@@ -170,8 +170,8 @@ mod tests {
         let told = problem(many.join(",").as_bytes());
         assert!(told.contains("512"), "{told}");
         let many: Vec<Field> =
-            many.into_iter().map(|name| Field::new(name, FieldKind::Attribute, FieldType::String)).collect();
+            many.into_iter().take(2000).map(|name| Field::new(name, FieldKind::Attribute, FieldType::String)).collect();
         let told = problem(&serde_json::to_vec(&many).expect("writes"));
-        assert!(told.contains("10000 fields"), "{told}");
+        assert!(told.contains("2000 fields"), "{told}");
     }
 }

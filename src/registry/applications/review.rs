@@ -39,16 +39,6 @@ impl Hub {
         Ok(entries)
     }
 
-    /// How many applications wait for review, for operators.
-    pub async fn waiting_reviews(&self, actor: &Actor) -> Result<u64> {
-        require_operator(actor)?;
-        let row = sqlx::query("select count(*) as waiting from application_version where state = 'in_review'")
-            .fetch_one(self.database().reader())
-            .await
-            .map_err(internal)?;
-        Ok(row.try_get::<i64, _>("waiting").map_err(internal)?.try_into().unwrap_or_default())
-    }
-
     /// An application as the operator reviews it, and what a form on its page is made from.
     pub async fn review_page(&self, actor: &Actor, id: &ApplicationId) -> Result<(ApplicationPage, u32)> {
         require_operator(actor)?;

@@ -111,6 +111,7 @@ impl Hub {
         form: &ScheduleForm,
         viewer_zone: &str,
     ) -> Result<SchedulePreview> {
+        self.share_row(actor, id).await?;
         let now = self.schedule_now().await.map_err(internal)?;
         let (rule, slots) = self.checked(actor, id, form, now).await?;
         self.foretell(actor, &rule, &slots, now, viewer_zone, &[]).await
@@ -147,6 +148,7 @@ impl Hub {
             .await
             .map_err(internal)?;
         forget_changes(&mut transaction, actor, id, now).await.map_err(internal)?;
+        crate::telling::look(&mut transaction, now, &actor.account_id, id).await.map_err(internal)?;
         transaction.commit().await.map_err(internal)
     }
 
@@ -189,6 +191,7 @@ impl Hub {
             .map_err(internal)?;
         crate::sharing::review::know_fields(&mut transaction, &run).await.map_err(internal)?;
         rows::set_next(&mut transaction, &actor.account_id, id, next).await.map_err(internal)?;
+        crate::telling::look(&mut transaction, now, &actor.account_id, id).await.map_err(internal)?;
         transaction.commit().await.map_err(internal)
     }
 
@@ -217,15 +220,17 @@ impl Hub {
         let next = if share.state == ShareState::Active { rows::next(&row.rule, id, now) } else { (None, None) };
         let sql = "update schedule set paused_at = null, paused_by = null, next_slot = $1, next_due = $2
             where share_id = $3 and account_id = $4 and paused_at is not null";
+        let mut transaction = self.database().begin().await.map_err(internal)?;
         sqlx::query(sql)
             .bind(next.0)
             .bind(next.1)
             .bind(id.as_str())
             .bind(actor.account_id.as_str())
-            .execute(self.database().writer())
+            .execute(&mut *transaction)
             .await
             .map_err(internal)?;
-        Ok(())
+        crate::telling::look(&mut transaction, now, &actor.account_id, id).await.map_err(internal)?;
+        transaction.commit().await.map_err(internal)
     }
 
     /// Holds back every schedule of the account, or all runs from and to one endpoint. Slots that come meanwhile are skipped.

@@ -14,6 +14,7 @@ mod rows;
 pub use blackouts::{LARGEST_CALENDAR, ReadCalendar};
 pub(crate) use desk::forget_pause;
 pub(crate) use due::run_ended;
+pub(super) use rows::planned;
 
 use std::time::Duration;
 

@@ -247,3 +247,23 @@ pub(super) async fn set_next(
         .await?;
     Ok(())
 }
+
+/// The first moment at which a run of a share is due by itself; none when none is planned, or its schedule is paused.
+pub(crate) async fn planned(
+    transaction: &mut Transaction<'_, Any>,
+    account_id: &AccountId,
+    share_id: &ShareId,
+) -> Result<Option<i64>, StoreError> {
+    let row = sqlx::query(
+        "select min(due) as due from (
+            select next_due as due from schedule where account_id = $1 and share_id = $2 and paused_at is null
+            union all
+            select due_at as due from occurrence where account_id = $1 and share_id = $2
+                and state in ('moved', 'called', 'waiting')) as planned",
+    )
+    .bind(account_id.as_str())
+    .bind(share_id.as_str())
+    .fetch_one(&mut **transaction)
+    .await?;
+    Ok(row.try_get("due")?)
+}

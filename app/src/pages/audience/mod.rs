@@ -84,9 +84,9 @@ pub fn AudiencePage() -> impl IntoView {
     let refresh = ServerAction::<RefreshAudience>::new();
     let live = Signal::derive(move || refresh.value().with(|value| value.as_ref()?.as_ref().err()?.hub().cloned()));
     let form = crate::flash::Form::new(move || format!("/audiences/{}", id.get()), live);
-    let found = Resource::new_blocking(move || (id.get(), refresh.version().get()), |(id, _)| audience(id));
+    let found = crate::answers::ask(move || (id.get(), refresh.version().get()), |(id, _)| audience(id));
     // Here, not where it is shown: what stands in a closure under `Suspense` is made several times while the server renders.
-    let sample = super::may_share().then(|| Resource::new_blocking(move || id.get(), audience_sample));
+    let sample = super::may_share().then(|| crate::answers::ask(move || id.get(), audience_sample));
     view! {
         <Transition fallback=|| view! { <Skeleton /> }>
             {move || Suspend::new(async move {
@@ -115,7 +115,7 @@ pub fn AudiencePage() -> impl IntoView {
 #[component]
 fn Content(
     data: AudienceData,
-    sample: Option<Resource<Result<Sample, AppError>>>,
+    sample: Option<crate::answers::Answer<Result<Sample, AppError>>>,
     refresh: ServerAction<RefreshAudience>,
     notices: AnyView,
 ) -> impl IntoView {

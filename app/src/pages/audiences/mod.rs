@@ -62,7 +62,7 @@ pub fn AudiencesPage() -> impl IntoView {
     let live = Signal::derive(move || refresh.value().with(|value| value.as_ref()?.as_ref().err()?.hub().cloned()));
     let form = crate::flash::Form::new(|| PATH.to_owned(), live);
     let found =
-        Resource::new_blocking(move || (asked.get(), refresh.version().get()), |(query, _)| search_audiences(query));
+        crate::answers::ask(move || (asked.get(), refresh.version().get()), |(query, _)| search_audiences(query));
     let (text, keep) = asked.with_untracked(|query| (query.text.clone(), parameters(query)));
     let (is_searching, set_searching) = signal(false);
     let refreshed = move || {

@@ -43,7 +43,7 @@ const FIELDS: &[(&str, &str)] = &[("name", "Name")];
 #[component]
 pub fn DisconnectPage() -> impl IntoView {
     let id = crate::pages::address_part("id");
-    let found = Resource::new_blocking(move || id.get(), endpoint);
+    let found = crate::answers::ask(move || id.get(), endpoint);
     let action = ServerAction::<DisconnectEndpoint>::new();
     let live = Signal::derive(move || action.value().with(|value| value.as_ref()?.as_ref().err()?.hub().cloned()));
     let form = Form::new(move || format!("/endpoints/{}/disconnect", id.get()), live);

@@ -27,6 +27,7 @@ use self::{
 use super::{
     audience::ChangeList,
     connect_application::{REPORT, ReportSteps},
+    credential_end::{CredentialEnd, NoteCredentialEnd, credential_end},
     endpoints::syndication,
 };
 use crate::{
@@ -87,7 +88,7 @@ pub async fn endpoint_segments(id: String) -> Result<Vec<ExistingSegment>, AppEr
 }
 
 /// What was asked of the destination's segments; nothing when they were not asked for.
-type Segments = Resource<Option<Result<Vec<ExistingSegment>, AppError>>>;
+type Segments = crate::answers::Answer<Option<Result<Vec<ExistingSegment>, AppError>>>;
 
 /// The page.
 #[component]
@@ -105,14 +106,16 @@ pub fn EndpointPage() -> impl IntoView {
     let form = crate::flash::Form::new(move || format!("/endpoints/{}", id.get()), live);
     let looked = RwSignal::new(0_u32);
     let waiting = waiting::wait(id, looked);
-    let found = Resource::new_blocking(
+    let found = crate::answers::ask(
         move || (id.get(), check.version().get(), change.version().get(), looked.get()),
         |(id, ..)| endpoint(id),
     );
-    let segments = Resource::new_blocking(
+    let segments = crate::answers::ask(
         move || (id.get(), asked.get()),
         async |(id, asked)| if asked { Some(endpoint_segments(id).await) } else { None },
     );
+    let note = ServerAction::<NoteCredentialEnd>::new();
+    let ends = crate::answers::ask(move || (id.get(), note.version().get()), |(id, _)| credential_end(id));
     let outcome = move || {
         let done =
             |value: &Option<Result<String, AppError>>| value.as_ref().and_then(|value| value.as_ref().ok().cloned());
@@ -123,6 +126,7 @@ pub fn EndpointPage() -> impl IntoView {
         <Transition fallback=|| view! { <Skeleton /> }>
             {move || Suspend::new(async move {
                 let state = form.state().await;
+                let day = ends.await.ok().flatten();
                 match found.await {
                     Ok(endpoint) => {
                         waiting.set_for(&endpoint);
@@ -145,7 +149,7 @@ pub fn EndpointPage() -> impl IntoView {
                             {outcome}
                             {move || failed.get().map(|error| view! { <Trouble error=AppError::Hub(error) /> })}
                             {standing(&endpoint)}
-                            <Content endpoint segments revoke=revoke.get() change waiting />
+                            <Content endpoint segments revoke=revoke.get() change waiting ends=day note />
                         }
                             .into_any()
                     }
@@ -236,6 +240,8 @@ fn Content(
     revoke: String,
     change: ServerAction<ChangeEndpoint>,
     waiting: waiting::Waiting,
+    ends: Option<String>,
+    note: ServerAction<NoteCredentialEnd>,
 ) -> impl IntoView {
     let keys = endpoint.may_have_keys.then(|| {
         view! { <EndpointKeys endpoint=endpoint.clone() revoke action=change on_made=Callback::new(move |()| waiting.begin()) /> }
@@ -248,6 +254,10 @@ fn Content(
     let lists =
         endpoint.disconnected.is_none() && endpoint.delivery.as_ref().is_some_and(|delivery| delivery.existing_segment);
     let of_it = lists.then(|| segments_of(&endpoint, segments));
+    let ends = endpoint
+        .base_url
+        .is_some()
+        .then(|| view! { <CredentialEnd id=endpoint.summary.id.to_string() day=ends action=note /> });
     let empty = if endpoint.base_url.is_some() {
         "It offers none at the moment. “Check now” asks again."
     } else {
@@ -329,7 +339,9 @@ fn Content(
             (true, false) => "new segments only",
             (false, _) => "existing segments only",
         };
-        format!("{}; {segments}", words.join(", "))
+        let kept = delivery.member_lifetime_days;
+        let kept = kept.map(|days| format!("; forgets members after {days}\u{a0}days")).unwrap_or_default();
+        format!("{}; {segments}{kept}", words.join(", "))
     });
     view! {
         <dl class="facts">
@@ -412,6 +424,7 @@ fn Content(
             })}
         {of_it}
         <Shares shares />
+        {ends}
         {sends_by_itself}
         <Calls calls />
     }

@@ -4,10 +4,13 @@ use leptos::prelude::*;
 use model::{
     reject::RejectCode,
     run::{RejectGroup, RunCounts},
-    view::RunView,
+    view::{BesideRun, RunView},
 };
 
-use crate::components::count::{counted, grouped};
+use crate::components::{
+    count::{counted, grouped},
+    search_box::escaped,
+};
 
 /// One bar.
 #[derive(Debug, Clone, Copy)]
@@ -38,7 +41,15 @@ fn on_scale(counts: &RunCounts, rows: u64) -> String {
 pub fn Funnel(
     /// The run.
     run: ReadSignal<RunView>,
+    /// What stands beside it: samples of what was left out.
+    details: RwSignal<BesideRun>,
 ) -> impl IntoView {
+    let left = LeftOut {
+        run_id: run.with_untracked(|run| run.summary.id.to_string()),
+        has_file: Memo::new(move |_| run.with(|run| run.has_rejects)),
+        details,
+    };
+    let ours = left.clone();
     let counts = Memo::new(move |_| run.with(|run| run.summary.counts));
     let groups = Memo::new(move |_| run.with(|run| run.left_out.clone()));
     // Each part stays while its numbers change, so that opened reasons stay open.
@@ -46,10 +57,10 @@ pub fn Funnel(
         <ol class="funnel">
             <Row counts bar=DECLARED />
             <Row counts bar=READ />
-            <Gap counts groups side=Side::Ours />
+            <Gap counts groups side=Side::Ours left=ours />
             <Row counts bar=VALID />
             <Row counts bar=SENT />
-            <Gap counts groups side=Side::Destination />
+            <Gap counts groups side=Side::Destination left />
             <Row counts bar=ACKNOWLEDGED />
         </ol>
     }
@@ -106,18 +117,63 @@ impl Side {
     }
 }
 
+/// Where what was left out is found.
+#[derive(Clone)]
+struct LeftOut {
+    run_id: String,
+    has_file: Memo<bool>,
+    details: RwSignal<BesideRun>,
+}
+
+impl LeftOut {
+    /// The values that rows of a group had, hidden but for their form.
+    fn values(&self, group: &RejectGroup) -> Vec<String> {
+        let field = group.field.as_deref().unwrap_or_default();
+        self.details.with(|details| {
+            let of = details.samples.iter().find(|sample| sample.code == group.code.as_str() && sample.field == field);
+            of.map(|sample| sample.values.clone()).unwrap_or_default()
+        })
+    }
+
+    /// The file with the rows of a group. Those that the destination refused have one code there.
+    fn file(&self, group: &RejectGroup) -> Option<String> {
+        let field = escaped(group.field.as_deref().unwrap_or_default());
+        self.has_file
+            .get()
+            .then(|| format!("/runs/{}/rejects.csv?code={}&field={field}", self.run_id, group.code.as_str()))
+    }
+}
+
 #[component]
-fn Gap(counts: Memo<RunCounts>, groups: Memo<Vec<RejectGroup>>, side: Side) -> impl IntoView {
+fn Gap(counts: Memo<RunCounts>, groups: Memo<Vec<RejectGroup>>, side: Side, left: LeftOut) -> impl IntoView {
     let reasons = move || {
+        let left = left.clone();
         let mine = groups.get().into_iter().filter(move |group| side.gave(group));
         mine.map(|group| {
             let code = group.destination_code.clone().unwrap_or_else(|| group.code.as_str().to_owned());
+            let values: Vec<_> = left
+                .values(&group)
+                .into_iter()
+                .map(|value| {
+                    if value.is_empty() {
+                        view! { <span class="soft">"(empty)"</span>" " }.into_any()
+                    } else {
+                        view! { <code>{value}</code>" " }.into_any()
+                    }
+                })
+                .collect();
+            let label = format!("Download the rows: {}", group.reason);
+            let file = left
+                .file(&group)
+                .map(|href| view! { <a href=href rel="external" download="" aria-label=label>"Rows"</a> });
             view! {
                 <tr>
                     <th scope="row" data-label="Reason">{group.reason}</th>
                     <td data-label="Field">{group.field.map(|field| view! { <code>{field}</code> })}</td>
                     <td data-label="Code"><code>{code}</code></td>
+                    <td data-label="For example">{values}</td>
                     <td data-label="Rows" class="number">{grouped(group.rows)}</td>
+                    <td data-label="Download">{file}</td>
                 </tr>
             }
         })
@@ -139,7 +195,9 @@ fn Gap(counts: Memo<RunCounts>, groups: Memo<Vec<RejectGroup>>, side: Side) -> i
                             <th scope="col">"Reason"</th>
                             <th scope="col">"Field"</th>
                             <th scope="col">"Code"</th>
+                            <th scope="col">"For example"</th>
                             <th scope="col" class="number">"Rows"</th>
+                            <th scope="col">"Download"</th>
                         </tr>
                     </thead>
                     <tbody>{reasons}</tbody>

@@ -1,21 +1,24 @@
-//! The list of runs: filters and page in the address, live while something is under way.
+//! The list of runs: search, filters and place in the address; a form that works without the program. Live: whenever something is another than before,
+//! the server says so, and the list asks again.
 
 use leptos::prelude::*;
-use leptos_router::hooks::use_query_map;
+use leptos_router::{components::Form, hooks::use_query_map};
 use model::{
     run::RunState,
-    view::{RunPage as Found, RunSummary},
+    view::{RunChoices, RunPage as Found, RunSummary},
 };
 
+use super::follow_list::follow_list;
 use crate::{
     components::{
         badge::RunBadge,
         button::ButtonLink,
         count::{Count, counted, grouped},
         empty_state::EmptyState,
+        icon::{Icon, IconName},
         notice::Trouble,
         page::PageHead,
-        search_box::{SearchBox, escaped},
+        search_box::escaped,
         skeleton::Skeleton,
         time::Time,
     },
@@ -24,48 +27,119 @@ use crate::{
 
 /// In the address: whatever has not ended.
 const UNDER_WAY: &str = "under_way";
+/// Within how many hours, and how that is said.
+const WITHIN: [(&str, &str); 4] =
+    [("", "Any time"), ("24", "Last 24 hours"), ("168", "Last 7 days"), ("720", "Last 30 days")];
+
+/// What the address asks for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Asked {
+    text: String,
+    state: String,
+    share: String,
+    endpoint: String,
+    within: String,
+    before: String,
+}
+
+impl Asked {
+    /// The address that asks for it; without a place in the list, which belongs to what was asked for before.
+    fn address(&self) -> String {
+        let parts = [
+            ("q", &self.text),
+            ("state", &self.state),
+            ("share", &self.share),
+            ("endpoint", &self.endpoint),
+            ("within", &self.within),
+            ("before", &self.before),
+        ];
+        let parts: Vec<String> = parts
+            .into_iter()
+            .filter(|(_, value)| !value.is_empty())
+            .map(|(name, value)| format!("{name}={}", escaped(value)))
+            .collect();
+        if parts.is_empty() { "/runs".to_owned() } else { format!("/runs?{}", parts.join("&")) }
+    }
+
+    fn is_narrowed(&self) -> bool {
+        [&self.text, &self.state, &self.share, &self.endpoint, &self.within].into_iter().any(|part| !part.is_empty())
+    }
+}
 
 /// One page of the runs that match.
 #[server(endpoint = "runs")]
-pub async fn runs(text: String, state: String, page: u32) -> Result<Found, AppError> {
+pub async fn runs(
+    text: String,
+    state: String,
+    share: String,
+    endpoint: String,
+    within: String,
+    before: String,
+) -> Result<Found, AppError> {
     let actor = crate::session::actor().await?;
     let under_way = state == UNDER_WAY;
-    let query = model::view::RunQuery { text, state: RunState::parse(&state), under_way, page };
-    crate::session::answer(crate::session::hub().runs(&actor, &query).await).await
+    // An id that is none is nobody's: then nothing matches.
+    let found = async {
+        let query = model::view::RunQuery {
+            text,
+            state: RunState::parse(&state),
+            under_way,
+            share: if share.is_empty() { None } else { Some(crate::pages::parse_id(&share, "share")?) },
+            endpoint: if endpoint.is_empty() { None } else { Some(crate::pages::parse_id(&endpoint, "endpoint")?) },
+            within_hours: within.parse().ok(),
+            before: (!before.is_empty()).then_some(before),
+        };
+        crate::session::hub().runs(&actor, &query).await
+    };
+    crate::session::answer(found.await).await
+}
+
+/// What the list can be narrowed by.
+#[server(endpoint = "run_filters")]
+pub async fn run_filters() -> Result<RunChoices, AppError> {
+    let actor = crate::session::actor().await?;
+    crate::session::answer(crate::session::hub().run_filters(&actor).await).await
 }
 
 /// The page.
 #[component]
 pub fn RunsPage() -> impl IntoView {
     let query = use_query_map();
-    let asked = move || {
+    let asked = Memo::new(move |_| {
         query.with(|query| {
-            let page = query.get("page").and_then(|page| page.parse().ok()).unwrap_or(1_u32);
-            (query.get("q").unwrap_or_default(), query.get("state").unwrap_or_default(), page)
+            let part = |name: &str| query.get(name).unwrap_or_default();
+            Asked {
+                text: part("q"),
+                state: part("state"),
+                share: part("share"),
+                endpoint: part("endpoint"),
+                within: part("within"),
+                before: part("before"),
+            }
         })
-    };
-    let beat = RwSignal::new(0_u32);
-    let found =
-        Resource::new_blocking(move || (asked(), beat.get()), |((text, state, page), _)| runs(text, state, page));
-    // While something is under way the list looks again, every two seconds.
-    Effect::new(move |_| {
-        let active = found
-            .get()
-            .is_some_and(|found| found.is_ok_and(|found| found.items.iter().any(|run| !run.state.is_final())));
-        if active {
-            set_timeout(move || beat.update(|beat| *beat = beat.wrapping_add(1)), std::time::Duration::from_secs(2));
-        }
     });
-    let (text, state, _) = untrack(asked);
-    let keep = if state.is_empty() { Vec::new() } else { vec![("state", state)] };
+    let beat = RwSignal::new(0_u32);
+    let found = crate::answers::ask(
+        move || (asked.get(), beat.get()),
+        |(Asked { text, state, share, endpoint, within, before }, _)| {
+            runs(text, state, share, endpoint, within, before)
+        },
+    );
+    let filters = crate::answers::ask(|| (), |()| run_filters());
+    follow_list(beat);
     view! {
         <PageHead title="Runs" lead="Every execution of a share, the newest first." />
-        <SearchBox action="/runs" label="Search audiences, endpoints and segments" text keep />
+        <Suspense fallback=|| view! { <Skeleton /> }>
+            {move || Suspend::new(async move {
+                let filters = filters.await.unwrap_or_default();
+                view! { <Filters filters asked /> }
+            })}
+        </Suspense>
         <Transition fallback=|| view! { <Skeleton /> }>
             {move || Suspend::new(async move {
-                let (text, state, _) = asked();
+                let now = asked.get();
                 match found.await {
-                    Ok(found) => view! { <Results found text state /> }.into_any(),
+                    Ok(found) => view! { <Results found asked=now /> }.into_any(),
                     Err(error) => view! { <Trouble error /> }.into_any(),
                 }
             })}
@@ -73,70 +147,94 @@ pub fn RunsPage() -> impl IntoView {
     }
 }
 
-fn address(text: &str, state: &str, page: u32) -> String {
-    let mut address = format!("/runs?q={}", escaped(text));
-    if !state.is_empty() {
-        address.push_str(&format!("&state={state}"));
+/// The form: what is typed and chosen becomes the address, with the program and without.
+#[component]
+fn Filters(filters: RunChoices, asked: Memo<Asked>) -> impl IntoView {
+    let options = |choices: Vec<(String, String)>, chosen: Signal<String>, any: &'static str| {
+        let any = view! { <option value="">{any}</option> };
+        let others: Vec<_> = choices
+            .into_iter()
+            .map(|(value, name)| {
+                let word = value.clone();
+                view! { <option value=value selected=move || chosen.with(|chosen| *chosen == word)>{name}</option> }
+            })
+            .collect();
+        view! { {any}{others} }
+    };
+    let chosen = move |part: fn(&Asked) -> &String| Signal::derive(move || asked.with(|asked| part(asked).clone()));
+    let states = [("under_way".to_owned(), "Under way".to_owned())]
+        .into_iter()
+        .chain(RunState::ALL.into_iter().map(|state| (state.as_str().to_owned(), state.label().to_owned())))
+        .collect();
+    let shares = filters.shares.into_iter().map(|(id, name)| (id.to_string(), name)).collect();
+    let endpoints = filters.endpoints.into_iter().map(|(id, name)| (id.to_string(), name)).collect();
+    let within = WITHIN[1..].iter().map(|(hours, words)| ((*hours).to_owned(), (*words).to_owned())).collect();
+    // A choice is asked for at once; the button is for what was typed, and for where no program runs.
+    let send = move |event: leptos::ev::Event| {
+        #[cfg(feature = "hydrate")]
+        {
+            use wasm_bindgen::JsCast;
+            let select = event.target().and_then(|target| target.dyn_into::<web_sys::HtmlSelectElement>().ok());
+            if let Some(form) = select.and_then(|select| select.form()) {
+                let _ = form.request_submit();
+            }
+        }
+        #[cfg(not(feature = "hydrate"))]
+        let _ = event;
+    };
+    let text = asked.with_untracked(|asked| asked.text.clone());
+    view! {
+        <Form method="GET" action="/runs" attr:class="run-filters" attr:role="search">
+            <div class="field">
+                <label for="q">"Search"</label>
+                <input id="q" name="q" type="search" placeholder="Audience, endpoint or segment" value=text autocomplete="off" />
+            </div>
+            <div class="field">
+                <label for="state">"Status"</label>
+                <select id="state" name="state" on:change=send>{options(states, chosen(|asked| &asked.state), "Any")}</select>
+            </div>
+            <div class="field">
+                <label for="share">"Share"</label>
+                <select id="share" name="share" on:change=send>{options(shares, chosen(|asked| &asked.share), "Any")}</select>
+            </div>
+            <div class="field">
+                <label for="endpoint">"Endpoint"</label>
+                <select id="endpoint" name="endpoint" on:change=send>{options(endpoints, chosen(|asked| &asked.endpoint), "Any")}</select>
+            </div>
+            <div class="field">
+                <label for="within">"Asked for"</label>
+                <select id="within" name="within" on:change=send>{options(within, chosen(|asked| &asked.within), "Any time")}</select>
+            </div>
+            <button type="submit" class="button"><Icon name=IconName::Search />"Search"</button>
+        </Form>
     }
-    if page > 1 {
-        address.push_str(&format!("&page={page}"));
-    }
-    address
 }
 
 #[component]
-fn Results(found: Found, text: String, state: String) -> impl IntoView {
-    let ends = [
-        RunState::Held,
-        RunState::Complete,
-        RunState::CompleteWithRejects,
-        RunState::Failed,
-        RunState::Canceled,
-        RunState::Checked,
-    ];
-    let choices =
-        [("", "All"), (UNDER_WAY, "Under way")].into_iter().chain(ends.map(|end| (end.as_str(), end.label())));
-    let is_known = state == UNDER_WAY || RunState::parse(&state).is_some();
-    let chosen = if is_known { state.clone() } else { String::new() };
-    let filters: Vec<_> = choices
-        .map(|(word, label)| {
-            let href = address(&text, word, 1);
-            let current = (word == chosen).then_some("true");
-            view! { <li><a class="facet" href=href aria-current=current>{label}</a></li> }
-        })
-        .collect();
-    let pages = (found.pages > 1).then(|| {
-        let link =
-            |page: u32, label: &'static str| view! { <a class="button" href=address(&text, &state, page)>{label}</a> };
+fn Results(found: Found, asked: Asked) -> impl IntoView {
+    let all = "/runs";
+    let nothing = found.items.is_empty();
+    let (is_narrowed, is_first) = (asked.is_narrowed(), asked.before.is_empty());
+    let newest = Asked { before: String::new(), ..asked.clone() }.address();
+    let pages = (found.older.is_some() || !is_first).then(|| {
+        let older = found.older.map(|before| Asked { before, ..asked.clone() }.address());
         view! {
             <nav class="pages" aria-label="Pages">
-                {(found.page > 1).then(|| link(found.page - 1, "Previous"))}
-                <span>{format!("Page {} of {}", found.page, found.pages)}</span>
-                {(found.page < found.pages).then(|| link(found.page + 1, "Next"))}
+                {(!is_first).then(|| view! { <a class="button" href=newest>"Newest"</a> })}
+                {older.map(|href| view! { <a class="button" href=href>"Older"</a> })}
             </nav>
         }
     });
-    let nothing = found.items.is_empty();
-    let filtered = !chosen.is_empty() || !text.is_empty();
-    let found_nothing = match chosen.as_str() {
-        UNDER_WAY if text.is_empty() => "Nothing is under way.",
-        _ => "No run matches.",
-    };
+    let found_nothing =
+        if asked.state == UNDER_WAY && asked.text.is_empty() { "Nothing is under way." } else { "No run matches." };
     view! {
         <div class="result-bar">
             <p role="status">{counted(found.total, "run", "runs")}</p>
-            <ul class="facets" aria-label="State">{filters}</ul>
+            {is_narrowed.then(|| view! { <a href=all>"Show all runs"</a> })}
         </div>
-        {match (nothing, filtered) {
+        {match (nothing, is_narrowed || !is_first) {
             (false, _) => view! { <RunTable runs=found.items /> }.into_any(),
-            (true, true) => {
-                view! {
-                    <EmptyState text=found_nothing>
-                        <ButtonLink href="/runs">"Show all runs"</ButtonLink>
-                    </EmptyState>
-                }
-                    .into_any()
-            }
+            (true, true) => view! { <EmptyState text=found_nothing><ButtonLink href="/runs">"Show all runs"</ButtonLink></EmptyState> }.into_any(),
             (true, false) => {
                 view! {
                     <EmptyState text="Nothing has run yet. Share an audience, and its run appears here.">
@@ -151,7 +249,7 @@ fn Results(found: Found, text: String, state: String) -> impl IntoView {
 }
 
 /// How long a run took, from two RFC 3339 times of the same form.
-fn duration(run: &RunSummary) -> Option<String> {
+pub(super) fn duration(run: &RunSummary) -> Option<String> {
     let (started, finished) = (milliseconds(run.started_at.as_deref()?)?, milliseconds(run.finished_at.as_deref()?)?);
     let took = finished.checked_sub(started)?;
     Some(match took {
@@ -185,15 +283,19 @@ pub fn RunTable(
         .map(|run| {
             let left_out = run.counts.rejected + run.counts.refused;
             let took = duration(&run);
+            let started = match run.started_at.clone() {
+                Some(at) => view! { <Time at /> }.into_any(),
+                None => view! { <span class="soft">"Not yet"</span> }.into_any(),
+            };
             view! {
                 <tr>
-                    <td data-label="State"><RunBadge state=run.state /></td>
+                    <td data-label="Status"><RunBadge state=run.state /></td>
                     <th scope="row" data-label="Run">
                         <a href=format!("/runs/{}", run.id)>{run.audience_name}</a>
                         <span class="soft one-line">{format!("{} → {} · {}", run.source_name, run.destination_name, run.destination_segment)}</span>
                     </th>
                     <td data-label="Mode">{run.mode.label()}</td>
-                    <td data-label="Asked for"><Time at=run.created_at /></td>
+                    <td data-label="Started">{started}</td>
                     <td data-label="Took" class="number">{took.unwrap_or_else(|| "—".to_owned())}</td>
                     <td data-label="Rows" class="number"><Count number=run.counts.read /></td>
                     <td data-label="Delivered" class="number"><Count number=run.counts.acknowledged /></td>
@@ -206,10 +308,10 @@ pub fn RunTable(
         <table class="list">
             <thead>
                 <tr>
-                    <th scope="col">"State"</th>
+                    <th scope="col">"Status"</th>
                     <th scope="col">"Run"</th>
                     <th scope="col">"Mode"</th>
-                    <th scope="col">"Asked for"</th>
+                    <th scope="col">"Started"</th>
                     <th scope="col" class="number">"Took"</th>
                     <th scope="col" class="number">"Rows"</th>
                     <th scope="col" class="number">"Delivered"</th>

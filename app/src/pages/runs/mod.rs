@@ -1,5 +1,7 @@
 //! Runs: the list, and a run's own page, live while it runs.
 
+mod details;
+mod follow_list;
 mod funnel;
 mod held;
 mod list;

@@ -3,10 +3,11 @@
 use leptos::prelude::*;
 use model::{
     run::{Changes, LeftEmpty, Mode, RunState},
-    view::RunView,
+    view::{BesideRun, RunView},
 };
 
 use super::{
+    details::{Details, follow_details, run_details},
     funnel::Funnel,
     held::{DecideRun, Held},
     list::milliseconds,
@@ -86,7 +87,7 @@ pub fn RunPage() -> impl IntoView {
     let decide = ServerAction::<DecideRun>::new();
     let refused = Signal::derive(move || decide.value().with(|value| value.as_ref()?.as_ref().err()?.hub().cloned()));
     let form = Form::new(move || format!("/runs/{}", id.get()), refused);
-    let found = Resource::new_blocking(
+    let found = crate::answers::ask(
         move || {
             // A decision that was refused changes nothing, and what was typed stays.
             let decided = decide.value().with(|value| matches!(value, Some(Ok(()))));
@@ -94,13 +95,14 @@ pub fn RunPage() -> impl IntoView {
         },
         |(id, ..)| run(id),
     );
+    let beside = crate::answers::ask(move || id.get(), run_details);
     view! {
         <Suspense fallback=|| view! { <Skeleton /> }>
             {move || Suspend::new(async move {
                 let state = form.state().await;
-                match found.await {
-                    Ok(first) => view! { <Content first retry cancel pause decide form=state /> }.into_any(),
-                    Err(error) => view! { <PageHead title="Run" /><Trouble error /> }.into_any(),
+                match (found.await, beside.await) {
+                    (Ok(first), Ok(details)) => view! { <Content first details retry cancel pause decide form=state /> }.into_any(),
+                    (Err(error), _) | (_, Err(error)) => view! { <PageHead title="Run" /><Trouble error /> }.into_any(),
                 }
             })}
         </Suspense>
@@ -197,6 +199,7 @@ fn pace(run: &RunView) -> Option<String> {
 #[component]
 fn Content(
     first: RunView,
+    details: BesideRun,
     retry: ServerAction<RetryRun>,
     cancel: ServerAction<CancelRun>,
     pause: ServerAction<PauseRun>,
@@ -207,6 +210,8 @@ fn Content(
     let id = summary.id.to_string();
     let live = follow(first);
     let view = live.view;
+    let details = RwSignal::new(details);
+    follow_details(view, details);
     let retryable = Memo::new(move |_| view.with(|view| view.failure.as_ref().map(|failure| failure.retryable)));
     let state = Memo::new(move |_| view.with(|view| view.summary.state));
     let may_share = crate::pages::may_share();
@@ -319,7 +324,7 @@ fn Content(
         <section aria-labelledby="rows">
             <h2 id="rows">"Where the rows went"</h2>
             <WhatChanged view />
-            <Funnel run=view />
+            <Funnel run=view details />
             <p class="soft">"These are rows delivered, not people matched: how many of them the destination knows is its own matter."</p>
             <p class="rejects-line" hidden=move || !view.with(|view| view.has_rejects)>
                 <a class="button" href=format!("/runs/{}/rejects.csv", summary.id) rel="external" download="">
@@ -332,6 +337,7 @@ fn Content(
             <LeftEmptyValues view />
         </section>
         <Figures view />
+        <Details view details />
         <section aria-labelledby="timeline">
             <h2 id="timeline">"What happened"</h2>
             <ol class="timeline">

@@ -82,7 +82,7 @@ pub fn BlackoutsPage() -> impl IntoView {
     let (add, remove) = (ServerAction::<AddBlackout>::new(), ServerAction::<RemoveBlackout>::new());
     let live = Signal::derive(move || add.value().with(|value| value.as_ref()?.as_ref().err()?.hub().cloned()));
     let form = Form::new(|| PATH.to_owned(), live);
-    let found = Resource::new_blocking(move || (add.version().get(), remove.version().get()), |_| blackouts());
+    let found = crate::answers::ask(move || (add.version().get(), remove.version().get()), |_| blackouts());
     view! {
         <PageHead
             title="Blackouts"

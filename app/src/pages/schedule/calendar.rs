@@ -112,7 +112,7 @@ pub fn SchedulePage() -> impl IntoView {
     let (action, ending) = (ServerAction::<ChangeSchedule>::new(), ServerAction::<EndCalendarFeed>::new());
     let live = Signal::derive(move || action.value().with(|value| value.as_ref()?.as_ref().err()?.hub().cloned()));
     let form = Form::new(|| "/schedule".to_owned(), live);
-    let found = Resource::new_blocking(
+    let found = crate::answers::ask(
         move || (asked.get(), action.version().get(), ending.version().get()),
         |(asked, ..)| {
             let span = asked.span.as_str().to_owned();

@@ -35,7 +35,7 @@ pub fn OccurrencePage() -> impl IntoView {
     let (share, slot) = (address_part("share"), address_part("slot"));
     let action = ServerAction::<ChangeSchedule>::new();
     let live = Signal::derive(move || action.value().with(|value| value.as_ref()?.as_ref().err()?.hub().cloned()));
-    let found = Resource::new_blocking(
+    let found = crate::answers::ask(
         move || (share.get(), slot.get(), action.version().get()),
         |(share, slot, _)| occurrence(share, slot),
     );

@@ -117,7 +117,7 @@ fn Choosing(share: Signal<String>, endpoint: Signal<String>) -> impl IntoView {
     let page = Memo::new(move |_| query.with(|query| query.get("page").unwrap_or_default()));
     let action = ServerAction::<ChooseAudience>::new();
     let live = Signal::derive(move || action.value().with(|value| value.as_ref()?.as_ref().err()?.hub().cloned()));
-    let data = Resource::new_blocking(
+    let data = crate::answers::ask(
         move || (share.get(), endpoint.get(), text.get(), page.get()),
         |(share, endpoint, text, page)| audience_step(share, endpoint, text, page),
     );

@@ -61,7 +61,7 @@ pub fn ChangesPage() -> impl IntoView {
     let id = address_part("id");
     let action = ServerAction::<AnswerChanges>::new();
     let live = Signal::derive(move || action.value().with(|value| value.as_ref()?.as_ref().err()?.hub().cloned()));
-    let data = Resource::new_blocking(move || (id.get(), action.version().get()), |(id, _)| share(id));
+    let data = crate::answers::ask(move || (id.get(), action.version().get()), |(id, _)| share(id));
     let form = Form::new(move || format!("/shares/{}/changes", id.get()), live);
     view! {
         <Transition fallback=|| view! { <Skeleton /> }>

@@ -179,8 +179,7 @@ pub fn DestinationPage() -> impl IntoView {
     let endpoint = Memo::new(move |_| query.with(|query| query.get("endpoint").unwrap_or_default()));
     let action = ServerAction::<ChooseDestination>::new();
     let live = Signal::derive(move || action.value().with(|value| value.as_ref()?.as_ref().err()?.hub().cloned()));
-    let data =
-        Resource::new_blocking(move || (id.get(), endpoint.get()), |(id, endpoint)| destination_page(id, endpoint));
+    let data = crate::answers::ask(move || (id.get(), endpoint.get()), |(id, endpoint)| destination_page(id, endpoint));
     let form = Form::new(move || path(&id.get(), &endpoint.get()), live);
     view! {
         <Suspense>

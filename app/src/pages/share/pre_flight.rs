@@ -44,8 +44,7 @@ pub fn PreFlightPanel(
 ) -> impl IntoView {
     let looks = RwSignal::new(0_u32);
     let page = format!("/shares/{share_id}/review#pre-flight");
-    let found =
-        Resource::new_blocking(move || (asked.get(), looks.get()), move |_| pre_flight_result(share_id.clone()));
+    let found = crate::answers::ask(move || (asked.get(), looks.get()), move |_| pre_flight_result(share_id.clone()));
     let waiting = StoredValue::new(None::<TimeoutHandle>);
     Effect::new(move |_| {
         let Some(Ok(Some(result))) = found.get() else { return };

@@ -133,7 +133,7 @@ pub fn ReviewPage() -> impl IntoView {
     let id = address_part("id");
     let action = ServerAction::<ShareNow>::new();
     let live = Signal::derive(move || action.value().with(|value| value.as_ref()?.as_ref().err()?.hub().cloned()));
-    let review = Resource::new_blocking(move || id.get(), review_page);
+    let review = crate::answers::ask(move || id.get(), review_page);
     let form = Form::new(move || format!("/shares/{}/review", id.get()), live);
     view! {
         <Suspense>

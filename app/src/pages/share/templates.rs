@@ -92,7 +92,7 @@ pub fn ShareTemplatesPage() -> impl IntoView {
         let failed = save.value().with(|value| value.as_ref()?.as_ref().err()?.hub().cloned());
         failed.or_else(|| apply.value().with(|value| value.as_ref()?.as_ref().err()?.hub().cloned()))
     });
-    let data = Resource::new_blocking(move || (id.get(), save.version().get()), |(id, _)| share_templates(id));
+    let data = crate::answers::ask(move || (id.get(), save.version().get()), |(id, _)| share_templates(id));
     let form = Form::new(move || format!("/shares/{}/templates", id.get()), live);
     view! {
         <Transition fallback=|| view! { <Skeleton /> }>

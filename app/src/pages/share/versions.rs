@@ -68,7 +68,7 @@ pub fn VersionsPage() -> impl IntoView {
     let id = address_part("id");
     let action = ServerAction::<RestoreMapping>::new();
     let live = Signal::derive(move || action.value().with(|value| value.as_ref()?.as_ref().err()?.hub().cloned()));
-    let data = Resource::new_blocking(move || (id.get(), action.version().get()), |(id, _)| versions_page(id));
+    let data = crate::answers::ask(move || (id.get(), action.version().get()), |(id, _)| versions_page(id));
     let form = Form::new(move || format!("/shares/{}/versions", id.get()), live);
     view! {
         <Transition fallback=|| view! { <Skeleton /> }>

@@ -168,7 +168,7 @@ pub fn WhenPage() -> impl IntoView {
     let id = address_part("id");
     let action = ServerAction::<SaveWhen>::new();
     let live = Signal::derive(move || action.value().with(|value| value.as_ref()?.as_ref().err()?.hub().cloned()));
-    let data = Resource::new_blocking(move || id.get(), when_page);
+    let data = crate::answers::ask(move || id.get(), when_page);
     let form = Form::new(move || format!("/shares/{}/when", id.get()), live);
     view! {
         <Suspense>

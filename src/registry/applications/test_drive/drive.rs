@@ -181,7 +181,7 @@ impl Drive {
         let reply = self.ok(get(&["v1", "endpoint"]), &[200]).await?;
         let description: EndpointDescription = self.parsed(&reply)?;
         if let Some(mismatch) = self.application.mismatch(&description) {
-            return Err(format!("{mismatch} Make v1/endpoint and the step Types say the same."));
+            return Err(format!("{mismatch} Make v1/endpoint and what is defined here say the same."));
         }
         let definition = &self.application.definition;
         if definition.producer == Some(Movement::Pull) && description.producer.is_none() {

@@ -10,7 +10,10 @@ use model::{
 };
 use sqlx::Row;
 
-use super::drive::{Drive, Found};
+use super::{
+    Application,
+    drive::{Drive, Found},
+};
 use crate::{
     hub::{Hub, Result, internal},
     registry::endpoints::parsed_id,
@@ -63,7 +66,12 @@ impl Hub {
             .execute(self.database().writer())
             .await;
         match inserted.map_err(StoreError::from) {
-            Ok(_) => Ok(endpoint_id),
+            Ok(_) => {
+                let application =
+                    Application { id: id.clone(), version: newest.version, definition: newest.definition };
+                self.begin_webhook(&actor.account_id, &endpoint_id, &application).await;
+                Ok(endpoint_id)
+            }
             Err(StoreError::Duplicate) => Err(HubError::Conflict {
                 message: format!("An endpoint of your account is called “{name}” already. Rename that one first."),
             }),

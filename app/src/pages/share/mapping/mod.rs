@@ -199,7 +199,7 @@ pub fn MappingPage() -> impl IntoView {
     let id = address_part("id");
     let query = use_query_map();
     let values_shown = move || query.with(|query| query.get("values").as_deref() == Some("shown"));
-    let data = Resource::new_blocking(move || (id.get(), values_shown()), |(id, shown)| mapping_page(id, shown));
+    let data = crate::answers::ask(move || (id.get(), values_shown()), |(id, shown)| mapping_page(id, shown));
     let form = Form::new(move || format!("/shares/{}/mapping", id.get()), Signal::stored(None));
     view! {
         <Suspense>

@@ -1,0 +1,168 @@
+//! The bundles: what the browser loads of the program, and when. What every page needs (the frame, the router, what most pages are made of) it loads
+//! at once; the pages themselves come in bundles, each with the pages that people go through one after the other.
+//!
+//! On the server a bundle is nothing but its pages' functions. The browser's half is cut into files along `bundles!` by the builder
+//! (`xtask/src/site/split.rs`); what several bundles share comes in files of its own, with whichever of them is loaded first. The server names the
+//! files that a page needs in its head, so that the browser loads them beside the program, and they are there before the page is taken over.
+
+use leptos::prelude::*;
+use leptos_router::ChooseView;
+
+#[cfg(feature = "hydrate")]
+use crate::components::icon::{Icon, IconName};
+
+/// Declares bundles: the name, the file's name, and the pages by their places below `pages`. A route names a page as `Name::Page`.
+macro_rules! bundles {
+    ($($(#[$about:meta])* $name:ident($file:ident) { $($module:ident::$page:ident),+ $(,)? })+) => {
+        $(
+            $(#[$about])*
+            #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+            pub enum $name {
+                $(
+                    #[doc = concat!("The page that stands in `pages::", stringify!($module), "`.")]
+                    $page,
+                )+
+            }
+
+            impl $name {
+                fn page(self) -> AnyView {
+                    match self {
+                        $(Self::$page => crate::pages::$module::$page().into_any(),)+
+                    }
+                }
+            }
+
+            impl ChooseView for $name {
+                async fn choose(self) -> AnyView {
+                    #[cfg(feature = "hydrate")]
+                    return $file::page(self).await.unwrap_or_else(|_| view! { <NotLoaded /> }.into_any());
+                    #[cfg(not(feature = "hydrate"))]
+                    {
+                        leptos::prefetch_lazy_fn_on_server(stringify!($file));
+                        self.page()
+                    }
+                }
+
+                async fn preload(&self) {
+                    // When it can't be had, `choose` says so.
+                    #[cfg(feature = "hydrate")]
+                    let _ = $file::load().await;
+                }
+            }
+
+            #[cfg(feature = "hydrate")]
+            mod $file {
+                use leptos::{prelude::AnyView, wasm_split::SplitLoaderError};
+
+                #[leptos::wasm_split::wasm_split($file, wasm_split_path = ::leptos::wasm_split, preload(load), fallible)]
+                pub(super) fn page(page: super::$name) -> Result<AnyView, SplitLoaderError> {
+                    Ok(page.page())
+                }
+            }
+        )+
+
+        /// Loads the bundles that the server named in the page's head. Until then the page works as it does without the program; so it goes on doing when
+        /// one of them can't be had.
+        ///
+        /// # Errors
+        /// When one of them can't be had.
+        #[cfg(feature = "hydrate")]
+        pub async fn load_those_of_the_page() -> Result<(), leptos::wasm_split::SplitLoaderError> {
+            $(
+                if is_named_in_the_head(stringify!($file)) {
+                    $file::load().await?;
+                }
+            )+
+            Ok(())
+        }
+    };
+}
+
+bundles! {
+    /// For those who are not signed in.
+    Door(door) { sign_in::SignInPage, sign_up::SignUpPage, invitation::InvitationPage }
+
+    /// Where one begins.
+    Home(home) { home::HomePage }
+
+    /// Finding audiences.
+    Audiences(audiences) { audiences::AudiencesPage, audience::AudiencePage }
+
+    /// Shares as they are.
+    Shares(shares) {
+        shares::SharesPage,
+        share_overview::ShareOverviewPage,
+        templates::TemplatesPage,
+        share::VersionsPage,
+        share::ShareTemplatesPage,
+        share::ChangesPage,
+    }
+
+    /// Making a share, but for its mapping.
+    Sharing(sharing) {
+        share::AudienceStepPage,
+        share::ShareToPage,
+        share::DestinationPage,
+        share::WhenPage,
+        share::ReviewPage,
+    }
+
+    /// The mapping, which is as large as all others together.
+    Mapping(mapping) { share::MappingPage }
+
+    /// What has run and will run.
+    Schedule(schedule) { schedule::SchedulePage, schedule::BlackoutsPage, schedule::OccurrencePage }
+
+    /// Runs.
+    Runs(runs) { runs::RunsPage, runs::RunPage }
+
+    /// Endpoints, and connecting them.
+    Endpoints(endpoints) {
+        endpoints::EndpointsPage,
+        endpoint::EndpointPage,
+        endpoint::DisconnectPage,
+        connect::ConnectPage,
+        connect_application::ConnectApplicationPage,
+    }
+
+    /// The account, and the people in it.
+    Account(account) { account::AccountPage, people::PeoplePage, people::InvitationLinkPage, profile::ProfilePage }
+
+    /// What is the matter with shares, and who is told.
+    Alerts(alerts) { alerts::AlertsPage, alerts::AlertSettingsPage, alerts::ShareAlertsPage }
+
+    /// Defining applications.
+    Applications(applications) {
+        applications::ApplicationsPage,
+        applications::ApplicationPage,
+        applications::AboutPage,
+        applications::TypesPage,
+        applications::UrlsPage,
+        applications::FieldsPage,
+        applications::DeliveryPage,
+        applications::CredentialsPage,
+        applications::TestDrivePage,
+        applications::SubmitPage,
+    }
+
+    /// Reviewing them.
+    Review(review) { review::ReviewPage, review::ReviewApplicationPage }
+}
+
+#[cfg(feature = "hydrate")]
+fn is_named_in_the_head(file: &str) -> bool {
+    let selector = format!("head link[href$='/split_{file}.wasm']");
+    document().query_selector(&selector).ok().flatten().is_some()
+}
+
+/// Stands where the page would, when its bundle could not be loaded: the network was away, or Usher was updated meanwhile.
+#[cfg(feature = "hydrate")]
+#[component]
+fn NotLoaded() -> impl IntoView {
+    view! {
+        <div class="notice bad" role="alert">
+            <Icon name=IconName::Failed />
+            <p>"This page could not be loaded. Nothing was lost. "<a href="" rel="external">"Load it again"</a></p>
+        </div>
+    }
+}

@@ -1,0 +1,75 @@
+//! When the credential ends with which Usher calls an endpoint: noted by an admin, so that people are told in time.
+
+use leptos::{form::ActionForm, prelude::*};
+
+use crate::{
+    components::{
+        button::SubmitButton,
+        notice::{Done, Trouble},
+    },
+    error::AppError,
+};
+
+/// The day on which the credential of an endpoint ends, where somebody said so.
+#[server(endpoint = "credential_end")]
+pub async fn credential_end(id: String) -> Result<Option<String>, AppError> {
+    let actor = crate::session::actor().await?;
+    let found = async { crate::session::hub().credential_end(&actor, &super::parse_id(&id, "endpoint")?).await };
+    crate::session::answer(found.await).await
+}
+
+/// Notes that day; nothing when it is not known.
+#[server(endpoint = "note_credential_end")]
+pub async fn note_credential_end(id: String, #[server(default)] credential_end: String) -> Result<String, AppError> {
+    let actor = crate::session::actor().await?;
+    let path = format!("/endpoints/{id}");
+    let noted = async {
+        let hub = crate::session::hub();
+        hub.note_credential_end(&actor, &super::parse_id(&id, "endpoint")?, &credential_end).await
+    };
+    match noted.await {
+        Ok(()) => crate::flash::done(&path, "Noted. People are told before that day.".to_owned()).await,
+        Err(error) => Err(crate::flash::fail(&path, &[("credential_end", &credential_end)], error).await),
+    }
+}
+
+/// The day, and for admins the form to note another.
+#[component]
+pub fn CredentialEnd(
+    /// The endpoint.
+    id: String,
+    /// The day, where it is known.
+    day: Option<String>,
+    /// Posts the form.
+    action: ServerAction<NoteCredentialEnd>,
+) -> impl IntoView {
+    let outcome = move || {
+        action.value().with(|value| match value {
+            Some(Ok(notice)) => Some(view! { <Done text=notice.clone() /> }.into_any()),
+            Some(Err(error)) => Some(view! { <Trouble error=error.clone() /> }.into_any()),
+            None => None,
+        })
+    };
+    let said = match &day {
+        None => "No end is known. If the key or token that Usher calls it with ends, note the day, and people are told before.".to_owned(),
+        Some(day) => format!("What Usher calls it with ends on {day} (UTC). People are told before."),
+    };
+    view! {
+        <section aria-labelledby="credential-end">
+            <h2 id="credential-end">"When its credential ends"</h2>
+            <p>{said}</p>
+            {super::may_connect()
+                .then(|| {
+                    view! {
+                        <ActionForm action=action attr:class="credential-end" attr:novalidate=true>
+                            <input type="hidden" name="id" value=id />
+                            <label for="credential_end">"Day"</label>
+                            <input id="credential_end" name="credential_end" type="date" value=day.unwrap_or_default() />
+                            <SubmitButton pending=action.pending()>"Note it"</SubmitButton>
+                        </ActionForm>
+                    }
+                })}
+            <div>{outcome}</div>
+        </section>
+    }
+}
