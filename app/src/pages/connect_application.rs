@@ -1,4 +1,5 @@
 //! Click to Connect, second step: what the application asks for, a live test, and the connection; or the way to its consent.
+#![expect(clippy::too_many_arguments, reason = "one for each input that an application may ask for")]
 
 use std::collections::BTreeMap;
 
