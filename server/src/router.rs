@@ -33,8 +33,8 @@ use tower_http::{
 use tower_sessions::Session;
 
 use crate::{
-    api, applications, calendar, endpoint_key, events, health, receipts, repair, requests, run_files, security,
-    sessions, settings::ServeOptions,
+    api, applications, calendar, consent, endpoint_key, events, health, receipts, repair, requests, run_files,
+    security, sessions, settings::ServeOptions,
 };
 
 /// Bytes of a request at most. The largest is a mapping of a few hundred columns.
