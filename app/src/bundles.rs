@@ -6,10 +6,15 @@
 //! files that a page needs in its head, so that the browser loads them beside the program, and they are there before the page is taken over.
 
 use leptos::prelude::*;
+#[cfg(not(feature = "hydrate"))]
+use leptos_meta::Link;
 use leptos_router::ChooseView;
 
 #[cfg(feature = "hydrate")]
-use crate::components::icon::{Icon, IconName};
+use crate::components::{
+    icon::{Icon, IconName},
+    page::PageHead,
+};
 
 /// Declares bundles: the name, the file's name, and the pages by their places below `pages`. A route names a page as `Name::Page`.
 macro_rules! bundles {
@@ -38,7 +43,7 @@ macro_rules! bundles {
                     return $file::page(self).await.unwrap_or_else(|_| view! { <NotLoaded /> }.into_any());
                     #[cfg(not(feature = "hydrate"))]
                     {
-                        leptos::prefetch_lazy_fn_on_server(stringify!($file));
+                        name_in_the_head(stringify!($file));
                         self.page()
                     }
                 }
@@ -149,6 +154,22 @@ bundles! {
     Review(review) { review::ReviewPage, review::ReviewApplicationPage }
 }
 
+/// Names the bundle's files in the head of the page that is being rendered. Leptos' own way of doing so looks for the page when it is finished, on
+/// whatever thread that may be, and then finds none, or another one.
+#[cfg(not(feature = "hydrate"))]
+fn name_in_the_head(bundle: &str) {
+    // Without a built site there is no list.
+    let Some(list) = use_context::<leptos::WasmSplitManifest>() else { return };
+    list.0.with_value(|(folder, needed, loader)| {
+        let links = needed.get(bundle).into_iter().flatten().map(|file| {
+            view! { <Link rel="preload" href=format!("{folder}/{file}.wasm") as_="fetch" type_="application/wasm" crossorigin="" /> }
+        });
+        // What stands in the head is noted when it is rendered; in its own place there is nothing.
+        links.for_each(|link| drop(link.to_html()));
+        drop(view! { <Link rel="modulepreload" href=format!("{folder}/{loader}") crossorigin="" /> }.to_html());
+    });
+}
+
 #[cfg(feature = "hydrate")]
 fn is_named_in_the_head(file: &str) -> bool {
     let selector = format!("head link[href$='/split_{file}.wasm']");
@@ -160,6 +181,7 @@ fn is_named_in_the_head(file: &str) -> bool {
 #[component]
 fn NotLoaded() -> impl IntoView {
     view! {
+        <PageHead title="Not loaded" />
         <div class="notice bad" role="alert">
             <Icon name=IconName::Failed />
             <p>"This page could not be loaded. Nothing was lost. "<a href="" rel="external">"Load it again"</a></p>

@@ -77,10 +77,10 @@ impl FormState {
     }
 
     /// What is wrong with one input.
-    pub fn problem(&self, name: &'static str) -> Signal<Option<String>> {
-        let error = self.error();
+    pub fn problem(&self, name: &str) -> Signal<Option<String>> {
+        let (error, name) = (self.error(), name.to_owned());
         Signal::derive(move || {
-            error.with(|error| error.as_ref().and_then(|error| error.problem_of(name)).map(str::to_owned))
+            error.with(|error| error.as_ref().and_then(|error| error.problem_of(&name)).map(str::to_owned))
         })
     }
 }

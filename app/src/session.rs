@@ -10,6 +10,9 @@ pub const USER_ID: &str = "user_id";
 /// The session key of the account in which they act.
 pub const ACCOUNT_ID: &str = "account_id";
 
+/// The session key of what proves that a consent was begun in this session.
+pub const CONSENT: &str = "consent";
+
 /// Who is signed in, and where else they could act; leads to the sign-in page when nobody is.
 #[server(endpoint = "who_is_here")]
 pub async fn who_is_here() -> Result<Presence, AppError> {
@@ -37,7 +40,7 @@ pub async fn switch_account(account_id: String) -> Result<(), AppError> {
 }
 
 #[cfg(feature = "ssr")]
-pub use server::{actor, answer, hub, session, sign_in_as, sign_out, whoever};
+pub use server::{actor, answer, consent_address, consent_secret, hub, session, sign_in_as, sign_out, whoever};
 
 #[cfg(feature = "ssr")]
 mod server {
@@ -57,7 +60,7 @@ mod server {
     };
     use tower_sessions::Session;
 
-    use super::{ACCOUNT_ID, USER_ID};
+    use super::{ACCOUNT_ID, CONSENT, USER_ID};
     use crate::error::AppError;
 
     /// The hub's handle, as the server put it into the context.
@@ -119,6 +122,29 @@ mod server {
         done.await.map_err(|error| {
             tracing::error!(%error, "a session could not be written");
             AppError::Hub(HubError::Internal { request_id: "session".to_owned() })
+        })
+    }
+
+    /// What only this session knows, for consents that are begun in it.
+    pub async fn consent_secret() -> Result<String, AppError> {
+        let session = session().await?;
+        let kept = async {
+            if let Some(secret) = session.get::<String>(CONSENT).await? {
+                return Ok(secret);
+            }
+            let secret = Hub::fresh_secret();
+            session.insert(CONSENT, &secret).await?;
+            Ok::<_, tower_sessions::session::Error>(secret)
+        };
+        kept.await.map_err(|error| AppError::Transport(error.to_string()))
+    }
+
+    /// Where people come back to after a consent.
+    pub fn consent_address() -> Result<url::Url, AppError> {
+        let url =
+            url::Url::parse(&crate::address::of_request()).ok().and_then(|url| url.join("/connect/consented").ok());
+        url.ok_or_else(|| {
+            HubError::invalid("form", "Usher does not know its own address. Set USHER_PUBLIC_URL.").into()
         })
     }
 

@@ -152,6 +152,7 @@ async fn scheduled_share(hub: &Hub) -> anyhow::Result<ShareId> {
         name: "Application".to_owned(),
         base_url: endpoint::serve(vec![segment]).await?,
         authentication_key: endpoint::KEY.to_owned(),
+        ..Connect::default()
     };
     let connected = hub.connect_endpoint(&actor, connect).await.context("connecting")?;
     let query = AudienceQuery { page: 1, ..AudienceQuery::default() };

@@ -48,7 +48,7 @@ export async function start(): Promise<Installation> {
     throw new Error(`${site} holds no built site. Build it with \`cargo xtask build\`, or set USHER_SITE.`);
   }
   const folder = mkdtempSync(join(tmpdir(), "usher-end2end-"));
-  const [usherPort, harborPort, beaconPort] = await freePorts(3);
+  const [usherPort, harborPort, beaconPort] = (await freePorts(3)) as [number, number, number];
   const harborKey = "harbor-key-of-the-browser-tests";
   const beaconKey = "beacon-key-of-the-browser-tests";
   const toolkit = join(programs, "usher-toolkit");
@@ -119,6 +119,26 @@ export async function startAgain(name: Service["name"]): Promise<void> {
   const installation = running();
   await launch(installation[name]);
   writeFileSync(process.env[stateVariable] ?? "", JSON.stringify(installation));
+}
+
+/** Serves Harbor CRM's people once more, on a port of its own, as a program that registers itself with this endpoint key; ends it with `end`. */
+export async function serveRegistering(name: string, endpointKey: string): Promise<{ url: string; end: () => void }> {
+  const { folder, usher, harbor } = running();
+  const [port] = (await freePorts(1)) as [number];
+  const url = `http://127.0.0.1:${port}/`;
+  const template = readFileSync(join(folder, "harbor.toml"), "utf8");
+  const config = template
+    .replace(/^listen = .*$/m, `listen = "127.0.0.1:${port}"`)
+    .replace(/^name = .*$/m, `name = "${name}"`)
+    .replace(/^state = .*$/m, `state = "state-${port}"`);
+  const key = join(folder, `endpoint-${port}.key`);
+  writeFileSync(key, endpointKey);
+  const file = join(folder, `registering-${port}.toml`);
+  writeFileSync(file, `${config}\n[usher]\nurl = "${usher.url}"\nendpoint_key_file = "${key}"\nown_url = "${url}"\n`);
+  const log = openSync(logOf(harbor), "a");
+  const child = spawn(harbor.program, ["serve", "--config", file], { cwd: folder, stdio: ["ignore", log, log] });
+  closeSync(log);
+  return { url, end: () => void child.kill("SIGTERM") };
 }
 
 /** Ends everything and removes its data; the logs stay. */
@@ -205,7 +225,7 @@ function folderOf(service: Service): string {
   return config !== undefined && config.endsWith(".toml") ? join(config, "..") : root;
 }
 
-async function freePorts(count: number): Promise<[number, number, number]> {
+async function freePorts(count: number): Promise<number[]> {
   const servers = await Promise.all(
     Array.from({ length: count }, async () => {
       const server = createServer();
@@ -219,5 +239,5 @@ async function freePorts(count: number): Promise<[number, number, number]> {
     return address.port;
   });
   await Promise.all(servers.map((server) => new Promise((closed) => server.close(closed))));
-  return ports as [number, number, number];
+  return ports;
 }

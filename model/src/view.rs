@@ -1,5 +1,7 @@
 //! What the pages show: answers of the hub to the interface. Carried as JSON, so: no secrets, lists by page, times as RFC 3339 in UTC.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -183,6 +185,10 @@ pub struct EndpointView {
     pub base_url: Option<String>,
     /// It calls Usher, for at least one of its sides, with an endpoint key.
     pub calls_usher: bool,
+    /// It registers by itself, with an endpoint key.
+    pub registers: bool,
+    /// What its application asks for to that end: Markdown from the hub, HTML on a page.
+    pub steps: Option<String>,
     /// It has said what it offers or takes.
     pub has_said: bool,
     /// It can have keys: it calls Usher, or may.
@@ -291,18 +297,36 @@ pub struct BrokenAudience {
 }
 
 /// What the person filled in to connect an endpoint.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Connect {
     /// Of which application.
     pub application_id: String,
     /// Its name in this account.
     pub name: String,
-    /// Where Usher calls it; the contract's paths (`v1/...`) stand below it. Empty for an application that calls Usher.
-    #[serde(default)]
+    /// Where Usher calls it; the contract's paths (`v1/...`) stand below it. Empty for an application that registers by itself.
     pub base_url: String,
-    /// What Usher sends as `Authorization: Bearer`. Empty for an application that calls Usher.
-    #[serde(default)]
+    /// What Usher sends as `Authorization: Bearer`, where the application wants a key.
     pub authentication_key: String,
+    /// Where it wants a user name and a password.
+    pub user_name: String,
+    /// See `user_name`.
+    pub password: String,
+    /// Where it wants an OAuth client of the account's own.
+    pub client_id: String,
+    /// See `client_id`.
+    pub client_secret: String,
+    /// What it needs besides, by the names of its fields.
+    pub fields: BTreeMap<String, String>,
+}
+
+impl std::fmt::Debug for Connect {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connect")
+            .field("application_id", &self.application_id)
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The secret of an endpoint's webhook, when it was just made: shown once.

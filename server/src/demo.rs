@@ -86,6 +86,7 @@ async fn connect(hub: &Hub, actor: &Actor, name: &str, url: &str, key: &str) -> 
         name: name.to_owned(),
         base_url: url.to_owned(),
         authentication_key: key.to_owned(),
+        ..Connect::default()
     };
     hub.connect_endpoint(actor, form).await.with_context(|| {
         format!(

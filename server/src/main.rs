@@ -8,6 +8,7 @@
 mod api;
 mod applications;
 mod calendar;
+mod consent;
 mod demo;
 mod endpoint_key;
 mod events;

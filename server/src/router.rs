@@ -33,8 +33,8 @@ use tower_http::{
 use tower_sessions::Session;
 
 use crate::{
-    api, applications, calendar, endpoint_key, events, health, receipts, repair, requests, run_files, security,
-    sessions, settings::ServeOptions,
+    api, applications, calendar, consent, endpoint_key, events, health, receipts, repair, requests, run_files,
+    security, sessions, settings::ServeOptions,
 };
 
 /// Bytes of a request at most. The largest is a mapping of a few hundred columns.
@@ -140,6 +140,7 @@ fn people(state: &AppState, options: &ServeOptions) -> Router<AppState> {
         .route("/runs/{id}/receipt.json", get(run_files::receipt))
         .route("/receipts/check", post(receipts::check))
         .route("/schedule/address", post(calendar::make_address))
+        .route("/connect/consented", get(consent::consented))
         .route("/endpoints/{id}/key", post(endpoint_key::make))
         .route("/endpoints/{id}/webhook-secret", post(endpoint_key::make_webhook_secret))
         .route("/account/alerts/webhooks/{id}/secret", post(endpoint_key::make_alert_secret))

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use bytes::BytesMut;
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt, future::BoxFuture};
 use oauth2::{
     AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointNotSet, EndpointSet, HttpRequest,
     HttpResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RefreshToken, RequestTokenError, Scope,
@@ -120,7 +120,7 @@ impl Outbound {
         let request = client
             .exchange_code(AuthorizationCode::new(code.to_owned()))
             .set_pkce_verifier(PkceCodeVerifier::new(verifier.to_owned()));
-        let answer = request.request_async(&|request| self.asked(request)).await;
+        let answer = request.request_async(&self.asking()).await;
         token(answer, &[code, verifier, server.client_secret.as_deref().unwrap_or_default()])
     }
 
@@ -128,21 +128,29 @@ impl Outbound {
     pub async fn token_for_client(&self, server: &AuthorizationServer) -> Result<Token, CallError> {
         let client = server.client();
         let request = client.exchange_client_credentials().add_scopes(server.scopes());
-        let answer = request.request_async(&|request| self.asked(request)).await;
+        let answer = request.request_async(&self.asking()).await;
         token(answer, &[server.client_secret.as_deref().unwrap_or_default()])
     }
 
     /// Another token; with the refresh token that holds from now on.
     pub async fn token_refreshed(&self, server: &AuthorizationServer, refresh_token: &str) -> Result<Token, CallError> {
         let (client, old) = (server.client(), RefreshToken::new(refresh_token.to_owned()));
-        let answer = client.exchange_refresh_token(&old).request_async(&|request| self.asked(request)).await;
+        let answer = client.exchange_refresh_token(&old).request_async(&self.asking()).await;
         let mut token = token(answer, &[refresh_token, server.client_secret.as_deref().unwrap_or_default()])?;
         // A server that gives no new one goes on taking the old (RFC 6749, 6).
         token.refresh_token.get_or_insert_with(|| refresh_token.to_owned());
         Ok(token)
     }
 
-    /// Carries a request of the `oauth2` crate out.
+    /// What carries the `oauth2` crate's requests out.
+    fn asking(&self) -> impl Fn(HttpRequest) -> BoxFuture<'static, Result<HttpResponse, CallError>> + use<> {
+        let outbound = self.clone();
+        move |request| {
+            let outbound = outbound.clone();
+            async move { outbound.asked(request).await }.boxed()
+        }
+    }
+
     async fn asked(&self, request: HttpRequest) -> Result<HttpResponse, CallError> {
         let request = reqwest::Request::try_from(request)?;
         let http = self.http_for(request.url())?;

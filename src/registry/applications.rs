@@ -11,7 +11,7 @@ mod review;
 mod test_drive;
 
 use model::{
-    application::Definition,
+    application::{Credentials, Definition},
     contract::{EndpointDescription, JobMode, Movement},
     error::HubError,
     id::ApplicationId,
@@ -31,11 +31,12 @@ use crate::{
 pub use fields_file::LARGEST_FIELDS_FILE;
 pub use logos::LARGEST_LOGO;
 
-const BUILT_IN: [(&str, &str); 4] = [
+const BUILT_IN: [(&str, &str); 5] = [
     ("Harbor CRM", include_str!("applications/harbor-crm.json")),
     ("Beacon Mail", include_str!("applications/beacon-mail.json")),
     ("Toolkit agent", include_str!("applications/toolkit-agent.json")),
     ("Toolkit endpoint", include_str!("applications/toolkit-endpoint.json")),
+    ("Toolkit service", include_str!("applications/toolkit-service.json")),
 ];
 
 /// One version of an application, as endpoints keep to it.
@@ -62,6 +63,19 @@ impl Application {
             version: version_of(row, "application_version")?,
             definition: serde_json::from_str(&row.try_get::<String, _>("definition")?).map_err(undecodable)?,
         })
+    }
+
+    /// An endpoint of it says by itself what it is, with an endpoint key.
+    pub(super) fn registers(&self) -> bool {
+        self.definition.calls_usher() || self.steps().is_some()
+    }
+
+    /// What it asks those to do who connect it, when it is connected so.
+    pub(super) fn steps(&self) -> Option<&str> {
+        match &self.definition.credentials {
+            Credentials::Instructions { steps } => Some(steps),
+            _ => None,
+        }
     }
 
     /// Where an endpoint of it answers. `values` are what its account entered for the places in addresses.

@@ -3,38 +3,54 @@
 use std::{future::Future, time::Instant};
 
 use model::{
+    application::Credentials,
     contract::{EndpointDescription, Segment},
     view::{ConnectionReport, ConnectionStep},
 };
-use url::Url;
 
-use super::applications::Application;
-use crate::outbound::{CallError, EndpointClient, Outbound, Side};
+use super::{applications::Application, credentials::Kept, endpoints::Address};
+use crate::{
+    hub::Hub,
+    outbound::{Access, CallError, EndpointClient, Side},
+};
 
 /// What a passed test learned, so that it need not be asked again.
 pub(super) struct Learned {
     pub(super) description: EndpointDescription,
+    /// With the first access token, where there are such.
+    pub(super) kept: Kept,
 }
 
 /// Runs all steps against the endpoint.
 pub(super) async fn test(
-    outbound: &Outbound,
+    hub: &Hub,
     application: &Application,
-    base_url: &Url,
-    key: &str,
+    address: &Address,
 ) -> (ConnectionReport, Option<Learned>) {
     let mut steps = Steps::default();
-    let client = steps
-        .take("Reach it", async {
-            let client = {
-                let urls = application.urls(base_url.clone(), &[]).map_err(|error| error.to_string())?;
-                outbound.endpoint_at(urls, key).map_err(|error| sentence(&error))?
-            };
+    let credentials = &application.definition.credentials;
+    let granted = async { hub.first_access(application, address.kept.clone()).await.map_err(|error| sentence(&error)) };
+    let ready = match credentials {
+        Credentials::ClientCredentials { .. } | Credentials::AuthorizationCode { .. } => {
+            let given = async { Ok((Ok(granted.await?), "Its authorisation server gave one.".to_owned())) };
+            steps.take("Get an access token", given).await
+        }
+        Credentials::Key | Credentials::Basic | Credentials::Instructions { .. } => Some(granted.await),
+    };
+    let reached = steps
+        .after(ready, "Reach it", async |ready: Result<(Access, Kept), String>| {
+            let (access, kept) = ready?;
+            let urls = application.urls(address.base_url.clone(), &kept.values()).map_err(|error| error.to_string())?;
+            let client = hub.outbound().endpoint_at(urls, access).map_err(|error| sentence(&error))?;
             let answer = well(&client).await?;
-            Ok((client, answer.to_owned()))
+            Ok(((client, kept), answer.to_owned()))
         })
         .await;
-    let description = steps.after(client.as_ref(), "Accept the key", describe).await;
+    let (client, kept) = reached.unzip();
+    let is_key = *credentials == Credentials::Key;
+    let name = if is_key { "Accept the key" } else { "Accept the credentials" };
+    let description =
+        steps.after(client.as_ref(), name, async |client: &EndpointClient| described(client, is_key).await).await;
     let description = steps
         .after(description, "Describe itself", async |description: EndpointDescription| {
             match application.mismatch(&description) {
@@ -56,14 +72,14 @@ pub(super) async fn test(
         (None, None, Some(_)) => steps.after(segments, "Say which segments it has", list).await,
         _ => steps.after(segments, name, list).await,
     };
-    let learned = listed.and(description).map(|description| Learned { description });
+    let learned = listed.and(description).zip(kept).map(|(description, kept)| Learned { description, kept });
     (ConnectionReport { steps: steps.0 }, learned)
 }
 
 /// Looks at an endpoint that is connected already: whether it is well, and what it says of itself. Else a sentence that says why not.
 pub(super) async fn look(client: &EndpointClient, application: &Application) -> Result<EndpointDescription, String> {
     well(client).await?;
-    let (description, _) = describe(client).await?;
+    let (description, _) = described(client, true).await?;
     match application.mismatch(&description) {
         Some(mismatch) => Err(mismatch),
         None => Ok(description),
@@ -80,13 +96,15 @@ async fn well(client: &EndpointClient) -> Result<&'static str, String> {
     }
 }
 
-async fn describe(client: &EndpointClient) -> Result<(EndpointDescription, String), String> {
+async fn described(client: &EndpointClient, is_key: bool) -> Result<(EndpointDescription, String), String> {
     match client.describe().await {
-        Ok(description) => Ok((description, "The authentication key is accepted.".to_owned())),
-        Err(CallError::KeyRefused) => {
+        Ok(description) if is_key => Ok((description, "The authentication key is accepted.".to_owned())),
+        Ok(description) => Ok((description, "They are accepted.".to_owned())),
+        Err(CallError::KeyRefused) if is_key => {
             Err("It refused the authentication key (401). Copy the key again, without spaces before or after it."
                 .to_owned())
         }
+        Err(CallError::KeyRefused) => Err("It refused the credentials (401). Enter them again.".to_owned()),
         Err(error) => Err(sentence(&error)),
     }
 }

@@ -13,8 +13,10 @@ use url::Url;
 
 use super::{
     EndpointActor,
-    applications::{Application, client_secret_context},
-    connection, require,
+    applications::{Application, client_secret_context, filled},
+    connection,
+    credentials::{self, Kept},
+    require,
 };
 use crate::{
     exchange,
@@ -68,17 +70,17 @@ struct EndpointRow {
 }
 
 /// What the connect form held, parsed.
-struct Parsed {
-    application: Application,
-    name: String,
-    /// None when the application calls Usher.
-    address: Option<Address>,
+pub(super) struct Parsed {
+    pub(super) application: Application,
+    pub(super) name: String,
+    /// None when the endpoint registers by itself.
+    pub(super) address: Option<Address>,
 }
 
 /// Where Usher calls an endpoint, and with what.
-struct Address {
-    base_url: Url,
-    key: String,
+pub(super) struct Address {
+    pub(super) base_url: Url,
+    pub(super) kept: Kept,
 }
 
 impl Hub {
@@ -87,11 +89,13 @@ impl Hub {
         require(actor, Role::Admin)?;
         let parsed = self.parse(form).await?;
         let Some(address) = parsed.address else {
-            let message =
-                format!("{} calls Usher; there is nothing to try before it does.", parsed.application.definition.name);
+            let message = format!(
+                "{} registers by itself; there is nothing to try before it does.",
+                parsed.application.definition.name
+            );
             return Err(HubError::Conflict { message });
         };
-        let (report, _) = connection::test(self.outbound(), &parsed.application, &address.base_url, &address.key).await;
+        let (report, _) = connection::test(self, &parsed.application, &address).await;
         Ok(report)
     }
 
@@ -99,15 +103,27 @@ impl Hub {
     pub async fn connect_endpoint(&self, actor: &Actor, form: Connect) -> Result<EndpointId> {
         require(actor, Role::Admin)?;
         let parsed = self.parse(&form).await?;
-        let description = match &parsed.address {
-            Some(address) => self.tested(&parsed.application, address).await?,
-            // It tells what it is when it calls.
+        let (id, _) = self.connect_parsed(actor, parsed).await?;
+        Ok(id)
+    }
+
+    /// The same for a form that was parsed; with how each step of the test went.
+    pub(super) async fn connect_parsed(&self, actor: &Actor, parsed: Parsed) -> Result<(EndpointId, ConnectionReport)> {
+        let id: EndpointId = new_id(EndpointId::PREFIX);
+        let (report, description, sealed) = match &parsed.address {
+            Some(address) => {
+                let (report, learned) = connection::test(self, &parsed.application, address).await;
+                let learned = learned.ok_or_else(|| not_passed(&report))?;
+                let sealed = self.seal_kept(&id, &learned.kept)?;
+                (report, learned.description, Some(sealed))
+            }
+            // It tells what it is when it registers.
             None => {
-                EndpointDescription { name: parsed.name.clone(), description: None, producer: None, consumer: None }
+                let name = parsed.name.clone();
+                let description = EndpointDescription { name, description: None, producer: None, consumer: None };
+                (ConnectionReport { steps: Vec::new() }, description, None)
             }
         };
-        let id: EndpointId = new_id(EndpointId::PREFIX);
-        let sealed = parsed.address.as_ref().map(|address| self.seal_credential(&id, &address.key));
         let text = serde_json::to_string(&description).map_err(internal)?;
         let now = self.now_ms();
         let sql = "insert into endpoint (id, account_id, application_id, application_version, name, base_url, credential, description, last_success_at, created_at)
@@ -127,12 +143,7 @@ impl Hub {
             .await;
         match inserted.map_err(StoreError::from) {
             Ok(_) => {}
-            Err(StoreError::Duplicate) => {
-                return Err(HubError::invalid(
-                    "name",
-                    "Another endpoint of your account has this name. Choose another name.",
-                ));
-            }
+            Err(StoreError::Duplicate) => return Err(taken()),
             Err(error) => return Err(internal(error)),
         }
         tracing::info!(endpoint.id = %id, "endpoint connected");
@@ -142,7 +153,19 @@ impl Hub {
         {
             tracing::warn!(endpoint.id = %id, %error, "the audiences of a new endpoint could not be read yet");
         }
-        Ok(id)
+        Ok((id, report))
+    }
+
+    /// Refuses a name that another endpoint of the account has.
+    pub(super) async fn name_is_free(&self, actor: &Actor, name: &str) -> Result<()> {
+        let sql = "select count(*) as many from endpoint where account_id = $1 and name = $2";
+        let row = sqlx::query(sql)
+            .bind(actor.account_id.as_str())
+            .bind(name)
+            .fetch_one(self.database().reader())
+            .await
+            .map_err(internal)?;
+        if row.try_get::<i64, _>("many").map_err(internal)? == 0 { Ok(()) } else { Err(taken()) }
     }
 
     /// Where an application that calls Usher said that it wants to be told of jobs is where its new endpoint is told, until it says another place.
@@ -156,17 +179,6 @@ impl Hub {
         if let Err(error) = self.set_webhook(&endpoint, &WebhookAddress { url: contact.clone() }).await {
             tracing::warn!(endpoint.id = %id, %error, "the webhook of a new endpoint could not be set");
         }
-    }
-
-    /// What the endpoint said of itself in a connection test that it passed.
-    async fn tested(&self, application: &Application, address: &Address) -> Result<EndpointDescription> {
-        let (report, learned) = connection::test(self.outbound(), application, &address.base_url, &address.key).await;
-        learned.map(|learned| learned.description).ok_or_else(|| {
-            let failed = report.steps.iter().find(|step| step.passed == Some(false));
-            let message =
-                failed.map(|step| format!("The step “{}” failed. {}", step.name, step.detail)).unwrap_or_default();
-            HubError::Endpoint { message: format!("{message} Nothing was saved.") }
-        })
     }
 
     async fn parse(&self, form: &Connect) -> Result<Parsed> {
@@ -198,8 +210,10 @@ impl Hub {
             summary: summary(&row, counts.get(id).copied().unwrap_or(0)),
             description: row.endpoint.description.description.clone(),
             calls_usher: row.application.definition.calls_usher(),
+            registers: row.application.registers(),
+            steps: row.application.steps().map(str::to_owned),
             has_said,
-            may_have_keys: row.disconnected.is_none() && (row.application.definition.calls_usher() || sends),
+            may_have_keys: row.disconnected.is_none() && (row.application.registers() || sends),
             keys: self.keys_of_endpoint(&actor.account_id, id).await?,
             webhook: self.webhook_of(&actor.account_id, id).await?,
             shares: self.shares_with_endpoint(actor, id).await?,
@@ -261,11 +275,6 @@ impl Hub {
         Ok((row.endpoint, row.application, row.base_url))
     }
 
-    /// What Usher shows an endpoint, as it is kept.
-    pub(super) fn seal_credential(&self, id: &EndpointId, key: &str) -> Vec<u8> {
-        self.sealing().seal(key.as_bytes(), &credential_context(id))
-    }
-
     pub(super) async fn keep_description(
         &self,
         account_id: &AccountId,
@@ -320,14 +329,13 @@ impl Hub {
         let (Some(base_url), Some(sealed)) = (base_url, sealed) else {
             return Err(HubError::Endpoint { message: format!("{name} calls Usher, and can't be called.") });
         };
-        let key = self.sealing().open(&sealed, &credential_context(id)).map_err(internal)?;
-        let key = String::from_utf8(key).map_err(internal)?;
+        let kept = self.open_kept(id, &sealed)?;
         let base_url = Url::parse(&base_url).map_err(internal)?;
         let application = Application::of_row(&row).map_err(internal)?;
-        let client = self
-            .outbound()
-            .endpoint_at(application.urls(base_url, &[])?, &key)
-            .map_err(|error| HubError::Endpoint { message: connection::sentence(&error) })?;
+        let urls = application.urls(base_url, &kept.values())?;
+        let access = self.access(account_id, id, &application, &kept);
+        let client = access.and_then(|access| self.outbound().endpoint_at(urls, access));
+        let client = client.map_err(|error| credentials::endpoint_error(&error))?;
         let (hub, account_id, id) = (self.clone(), account_id.clone(), id.clone());
         Ok(client.observed(move |call| hub.log_own_call(&account_id, &id, call)))
     }
@@ -450,6 +458,17 @@ impl Hub {
     }
 }
 
+/// The endpoint did not pass its test.
+fn not_passed(report: &ConnectionReport) -> HubError {
+    let failed = report.steps.iter().find(|step| step.passed == Some(false));
+    let message = failed.map(|step| format!("The step “{}” failed. {}", step.name, step.detail)).unwrap_or_default();
+    HubError::Endpoint { message: format!("{message} Nothing was saved.") }
+}
+
+fn taken() -> HubError {
+    HubError::invalid("name", "Another endpoint of your account has this name. Choose another name.")
+}
+
 /// What of the registry is sealed.
 pub(crate) const SEALED: [SealedColumn; 2] = [
     SealedColumn { table: "endpoint", id: "id", column: "credential", context: |id| credential_context(id) },
@@ -461,7 +480,8 @@ pub(crate) const SEALED: [SealedColumn; 2] = [
     },
 ];
 
-fn credential_context(id: impl std::fmt::Display) -> String {
+/// What an endpoint's credentials are sealed with.
+pub(super) fn credential_context(id: impl std::fmt::Display) -> String {
     format!("endpoint credential {id}")
 }
 
@@ -537,30 +557,40 @@ fn summary(row: &EndpointRow, audiences: u64) -> EndpointSummary {
 
 fn parse(form: &Connect, application: Application) -> Result<Parsed> {
     let mut problems = Vec::new();
-    let name = form.name.trim();
-    if name.is_empty() {
-        problems.push(FieldProblem::new("name", "Enter a name, so that your colleagues know which one it is."));
-    } else if name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control) {
-        problems.push(FieldProblem::new("name", format!("Use at most {LONGEST_NAME} ordinary characters.")));
-    }
-    if !application.definition.is_called() {
+    let definition = &application.definition;
+    let name = check_name(&form.name).map_err(|problem| problems.push(problem)).unwrap_or_default();
+    if !definition.is_called() || application.steps().is_some() {
         return if problems.is_empty() {
-            Ok(Parsed { application, name: name.to_owned(), address: None })
+            Ok(Parsed { application, name, address: None })
         } else {
             Err(HubError::Invalid { problems })
         };
     }
-    let base_url =
-        parse_base_url(&form.base_url).map_err(|message| problems.push(FieldProblem::new("base_url", message)));
-    let key = form.authentication_key.trim();
-    problems.extend(check_authentication_key(key).err());
+    let fields = credentials::fields_of_form(form, &definition.credential_fields, &mut problems);
+    let base_url = parse_base_url(&filled(&form.base_url, &credentials::values(&fields)))
+        .map_err(|message| problems.push(FieldProblem::new("base_url", message)));
+    let Some(kept) = Kept::of_form(form, &definition.credentials, fields, &mut problems) else {
+        let message = format!("{} is connected by consenting there.", definition.name);
+        return Err(HubError::Conflict { message });
+    };
     match base_url {
         Ok(base_url) if problems.is_empty() => {
-            let address = Some(Address { base_url, key: key.to_owned() });
-            Ok(Parsed { application, name: name.to_owned(), address })
+            Ok(Parsed { application, name, address: Some(Address { base_url, kept }) })
         }
         _ => Err(HubError::Invalid { problems }),
     }
+}
+
+/// The limits of an endpoint's name.
+pub(super) fn check_name(name: &str) -> std::result::Result<String, FieldProblem> {
+    let name = name.trim();
+    if name.is_empty() {
+        return Err(FieldProblem::new("name", "Enter a name, so that your colleagues know which one it is."));
+    }
+    if name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control) {
+        return Err(FieldProblem::new("name", format!("Use at most {LONGEST_NAME} ordinary characters.")));
+    }
+    Ok(name.to_owned())
 }
 
 /// The limits of a key that Usher shows an endpoint.

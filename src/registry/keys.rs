@@ -44,7 +44,7 @@ impl Hub {
         let (endpoint, application) = self.standing_endpoint(&actor.account_id, id).await?;
         let producer = endpoint.description.producer.as_ref().map(|side| side.movement);
         // A producer that is called may send its exports by itself.
-        if !application.definition.calls_usher() && producer != Some(Movement::Pull) {
+        if !application.registers() && producer != Some(Movement::Pull) {
             let message = "Usher calls this endpoint, with the authentication key that was entered.".to_owned();
             return Err(HubError::Conflict { message });
         }

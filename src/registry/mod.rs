@@ -5,6 +5,8 @@
 mod applications;
 mod calls;
 mod connection;
+mod consents;
+mod credentials;
 mod disconnecting;
 mod endings;
 mod endpoints;
@@ -22,6 +24,7 @@ mod slow_down;
 
 pub use applications::{LARGEST_FIELDS_FILE, LARGEST_LOGO};
 pub(crate) use calls::CallLog;
+pub use consents::{Consented, NoConsent};
 pub(crate) use endings::{CredentialEnd, credential_ends};
 pub use endpoints::ConnectedEndpoint;
 pub(crate) use endpoints::{SEALED, disconnected, parsed_id, undecodable};

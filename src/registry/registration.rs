@@ -2,12 +2,13 @@
 //! stays within what its application is.
 
 use model::{
+    application::Credentials,
     contract::{EndpointRegistration, RegisteredEndpoint},
     error::{FieldProblem, HubError},
 };
 use url::Url;
 
-use super::{EndpointActor, endpoints};
+use super::{EndpointActor, credentials::Kept, endpoints};
 use crate::hub::{Hub, Result, internal};
 
 impl Hub {
@@ -35,6 +36,10 @@ impl Hub {
         }
         if !application.definition.is_called() {
             let message = format!("{} calls Usher, and is not called. Leave it out.", application.definition.name);
+            return Err(HubError::invalid(if url.is_some() { "url" } else { "authentication_key" }, message));
+        }
+        if !matches!(application.definition.credentials, Credentials::Key | Credentials::Instructions { .. }) {
+            let message = "Its address and credentials are given where it is connected. Leave them out.";
             return Err(HubError::invalid(if url.is_some() { "url" } else { "authentication_key" }, message));
         }
         let mut problems = Vec::new();
@@ -66,7 +71,14 @@ impl Hub {
         let Some(address) = address.filter(|_| problems.is_empty()) else {
             return Err(HubError::Invalid { problems });
         };
-        let credential = authentication_key.map(|key| self.seal_credential(&endpoint.endpoint_id, key.trim()));
+        let credential = match authentication_key {
+            None => None,
+            Some(key) => {
+                let kept = self.kept(&endpoint.account_id, &endpoint.endpoint_id).await.map_err(internal)?;
+                let kept = kept.map_or_else(|| Kept::key(key.trim()), |kept| kept.with_key(key.trim()));
+                Some(self.seal_kept(&endpoint.endpoint_id, &kept)?)
+            }
+        };
         let sql = "update endpoint set base_url = $1, credential = coalesce($2, credential) where id = $3 and account_id = $4";
         sqlx::query(sql)
             .bind(address.as_str())

@@ -78,6 +78,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0017_attempts", include_str!("migrations/0017_attempts.sql")),
     ("0018_applications", include_str!("migrations/0018_applications.sql")),
     ("0020_connections", include_str!("migrations/0020_connections.sql")),
+    ("0021_consents", include_str!("migrations/0021_consents.sql")),
     ("0022_people", include_str!("migrations/0022_people.sql")),
     ("0023_installation_secret", include_str!("migrations/0023_installation_secret.sql")),
 ];

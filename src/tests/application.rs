@@ -32,6 +32,8 @@ pub(super) struct Says {
     pub(super) health: String,
     /// Its segments are answered only when this gate is opened.
     pub(super) gate: Option<Arc<Gate>>,
+    /// The `Authorization` that it accepts.
+    pub(super) accepts: String,
     /// What an export holds; none when it breaks down over each job that it took.
     pub(super) export: Option<String>,
 }
@@ -103,6 +105,7 @@ impl Application {
             nonsense: false,
             health: "ok".to_owned(),
             gate: None,
+            accepts: format!("Bearer {KEY}"),
             export: Some("email\r\nann@example.org\r\nbob@example.org\r\n".to_owned()),
         }));
         let (reporting, reports) = watch::channel(Vec::new());
@@ -192,7 +195,7 @@ fn answer(says: &Shared, headers: &HeaderMap, with: impl FnOnce(Says) -> Respons
     let key = headers.get("authorization").and_then(|value| value.to_str().ok());
     match key {
         _ if says.nonsense => "<html>It works!</html>".into_response(),
-        Some(key) if key == format!("Bearer {KEY}") => with(says),
+        Some(key) if key == says.accepts => with(says),
         _ => StatusCode::UNAUTHORIZED.into_response(),
     }
 }

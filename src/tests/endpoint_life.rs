@@ -76,6 +76,7 @@ async fn agent(stage: &Stage, actor: &Actor, name: &str) -> EndpointId {
         name: name.to_owned(),
         base_url: String::new(),
         authentication_key: String::new(),
+        ..Connect::default()
     };
     stage.hub.connect_endpoint(actor, form).await.expect("connects")
 }

@@ -5,6 +5,7 @@ mod applications;
 mod calls;
 mod catalogue;
 mod connecting;
+mod credentials;
 mod endpoint_life;
 mod expiry;
 mod isolation;
@@ -107,6 +108,7 @@ fn connect_form(name: &str, url: &str) -> Connect {
         name: name.to_owned(),
         base_url: url.to_owned(),
         authentication_key: application::KEY.to_owned(),
+        ..Connect::default()
     }
 }
 

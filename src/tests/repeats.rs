@@ -18,6 +18,7 @@ async fn caller(stage: &Stage, actor: &Actor, name: &str) -> EndpointActor {
         name: name.to_owned(),
         base_url: String::new(),
         authentication_key: String::new(),
+        ..Connect::default()
     };
     let id: EndpointId = stage.hub.connect_endpoint(actor, form).await.expect("connects");
     let key = stage.hub.make_endpoint_key(actor, &id).await.expect("has a key");

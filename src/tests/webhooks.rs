@@ -134,6 +134,7 @@ impl Shop {
             name: "Shop".to_owned(),
             base_url: String::new(),
             authentication_key: String::new(),
+            ..Connect::default()
         };
         let id = stage.hub.connect_endpoint(&actor, form).await.expect("connects");
         let key = stage.hub.make_endpoint_key(&actor, &id).await.expect("has a key");

@@ -10,9 +10,11 @@ pub fn TextField(
     /// The form's state.
     form: FormState,
     /// The input's name.
-    name: &'static str,
+    #[prop(into)]
+    name: String,
     /// The label above.
-    label: &'static str,
+    #[prop(into)]
+    label: String,
     /// `text`, `email`, `password`, `url`.
     #[prop(default = "text")]
     kind: &'static str,
@@ -29,7 +31,7 @@ pub fn TextField(
     #[prop(optional)]
     autofocus: bool,
 ) -> impl IntoView {
-    let typed = form.value(name);
+    let typed = form.value(&name);
     let value = if kind == "password" {
         String::new()
     } else if typed.is_empty() {
@@ -37,8 +39,9 @@ pub fn TextField(
     } else {
         typed
     };
-    let problem = form.problem(name);
+    let problem = form.problem(&name);
     let (help_id, problem_id) = (format!("{name}-help"), format!("{name}-problem"));
+    let (label_for, id) = (name.clone(), name.clone());
     let described = {
         let (help_id, problem_id, has_help) = (help_id.clone(), problem_id.clone(), help.is_some());
         move || match (has_help, problem.with(Option::is_some)) {
@@ -50,9 +53,9 @@ pub fn TextField(
     };
     view! {
         <div class="field" class:wrong=move || problem.with(Option::is_some)>
-            <label for=name>{label}</label>
+            <label for=label_for>{label}</label>
             <input
-                id=name
+                id=id
                 name=name
                 type=kind
                 value=value

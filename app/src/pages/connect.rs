@@ -21,6 +21,8 @@ pub async fn applications() -> Result<Vec<ApplicationView>, AppError> {
 #[component]
 pub fn ConnectPage() -> impl IntoView {
     let found = crate::answers::ask(|| (), |()| applications());
+    // A consent that led nowhere comes back here.
+    let form = crate::flash::Form::new(|| "/connect".to_owned(), Signal::derive(|| None));
     let query = use_query_map();
     let text = move || query.with(|query| query.get("q").unwrap_or_default());
     let initial = untrack(text);
@@ -28,8 +30,14 @@ pub fn ConnectPage() -> impl IntoView {
         <PageHead
             title="Connect an application"
             above=vec![("/endpoints".to_owned(), "Endpoints".to_owned())]
-            lead="Choose the application. You need its address and an authentication key from it."
+            lead="Choose the application. It says what it needs."
         />
+        <Suspense>
+            {move || Suspend::new(async move {
+                let failed = form.state().await.error();
+                move || failed.get().map(|error| view! { <Trouble error=AppError::Hub(error) /> })
+            })}
+        </Suspense>
         <SearchBox action="/connect" label="Search applications" text=initial />
         <Transition fallback=|| view! { <Skeleton /> }>
             {move || Suspend::new(async move {

@@ -1,7 +1,14 @@
-//! Click to Connect, second step: address and key, a live test, and the connection.
+//! Click to Connect, second step: what the application asks for, a live test, and the connection; or the way to its consent.
+#![expect(clippy::too_many_arguments, reason = "one for each input that an application may ask for")]
+
+use std::collections::BTreeMap;
 
 use leptos::prelude::*;
-use model::view::{ApplicationView, ConnectionReport};
+use model::{
+    application::{CredentialField, Credentials},
+    view::{ApplicationView, ConnectionReport},
+};
+use serde::{Deserialize, Serialize};
 
 use crate::{
     components::{
@@ -16,43 +23,95 @@ use crate::{
     flash::{Form, FormState},
 };
 
-/// The application.
+/// The application. The steps of one that is connected by instructions come as HTML.
 #[server(endpoint = "application")]
 pub async fn application(id: String) -> Result<ApplicationView, AppError> {
     let actor = crate::session::actor().await?;
     let found = async { crate::session::hub().application(&actor, &super::parse_id(&id, "application")?).await };
-    crate::session::answer(found.await).await
+    let mut found = crate::session::answer(found.await).await?;
+    if let Credentials::Instructions { steps } = &mut found.credentials {
+        *steps = crate::markdown::html(steps);
+    }
+    Ok(found)
+}
+
+/// What became of the form.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// How each step of the test went.
+    pub report: ConnectionReport,
+    /// Where the person consents, when that is what comes next.
+    pub consent: Option<String>,
 }
 
 /// Tests the connection, and connects when `intent` is `connect` and every step went well. Says how each step went. An application that calls
-/// Usher has no address, and is connected without a test.
+/// Usher, or is connected by its instructions, has no address yet, and is connected without a test; one that is consented to says where.
 #[server(endpoint = "connect")]
 pub async fn connect(
     application_id: String,
     name: String,
     #[server(default)] base_url: String,
     #[server(default)] authentication_key: String,
+    #[server(default)] user_name: String,
+    #[server(default)] password: String,
+    #[server(default)] client_id: String,
+    #[server(default)] client_secret: String,
+    #[server(default)] fields: BTreeMap<String, String>,
     intent: String,
-) -> Result<ConnectionReport, AppError> {
+) -> Result<Outcome, AppError> {
     let actor = crate::session::actor().await?;
     let hub = crate::session::hub();
     let page = format!("/connect/{application_id}");
-    let typed = [("name", name.as_str()), ("base_url", base_url.as_str())];
+    let known = async { hub.application(&actor, &super::parse_id(&application_id, "application")?).await };
+    let known = match known.await {
+        Ok(known) => known,
+        Err(error) => return Err(crate::flash::fail("/connect", &[], error).await),
+    };
+    // What is secret is typed again.
+    let mut typed: Vec<(String, String)> = vec![
+        ("name".to_owned(), name.clone()),
+        ("base_url".to_owned(), base_url.clone()),
+        ("user_name".to_owned(), user_name.clone()),
+        ("client_id".to_owned(), client_id.clone()),
+    ];
+    let open = known.credential_fields.iter().filter(|field| !field.secret);
+    typed.extend(open.filter_map(|field| Some((input_of(&field.name), fields.get(&field.name)?.clone()))));
+    let typed: Vec<(&str, &str)> = typed.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let form = model::view::Connect {
         application_id: application_id.clone(),
         name: name.clone(),
         base_url: base_url.clone(),
         authentication_key,
+        user_name: user_name.clone(),
+        password,
+        client_id: client_id.clone(),
+        client_secret,
+        fields,
     };
-    let known = async { hub.application(&actor, &super::parse_id(&application_id, "application")?).await };
-    if let Ok(ApplicationView { is_called: false, .. }) = known.await {
+    let nothing = || Outcome { report: ConnectionReport { steps: Vec::new() }, consent: None };
+    if let (true, Credentials::AuthorizationCode { .. }) = (known.is_called, &known.credentials) {
+        let session = crate::session::consent_secret().await?;
+        let redirect = crate::session::consent_address()?;
+        let url = match hub.begin_consent(&actor, &form, &session, &redirect).await {
+            Ok(url) => url.to_string(),
+            Err(error) => return Err(crate::flash::fail(&page, &typed, error).await),
+        };
+        if crate::flash::is_plain_form_post().await {
+            let mut values = values_of(&typed);
+            values.insert(CONSENT.to_owned(), url.clone());
+            crate::flash::leave(&page, crate::flash::Flash { values, ..crate::flash::Flash::default() }).await?;
+            leptos_axum::redirect(&page);
+        }
+        return Ok(Outcome { consent: Some(url), ..nothing() });
+    }
+    if !known.is_called || matches!(known.credentials, Credentials::Instructions { .. }) {
         return match hub.connect_endpoint(&actor, form).await {
             Ok(id) => {
                 let path = format!("/endpoints/{id}");
                 let notice = Some(format!("{} may call. Make its key below.", name.trim()));
                 crate::flash::leave(&path, crate::flash::Flash { notice, ..crate::flash::Flash::default() }).await?;
                 leptos_axum::redirect(&path);
-                Ok(ConnectionReport { steps: Vec::new() })
+                Ok(nothing())
             }
             Err(error) => Err(crate::flash::fail(&page, &typed, error).await),
         };
@@ -69,27 +128,45 @@ pub async fn connect(
                 let values = [(REPORT.to_owned(), serde_json::to_string(&report).unwrap_or_default())].into();
                 crate::flash::leave(&path, crate::flash::Flash { values, notice, error: None }).await?;
                 leptos_axum::redirect(&path);
-                Ok(report)
+                Ok(Outcome { report, consent: None })
             }
             Err(error) => Err(crate::flash::fail(&page, &typed, error).await),
         };
     }
     if crate::flash::is_plain_form_post().await {
         // Without the program the report goes back to the page through the session, with what was typed.
-        let mut values: std::collections::BTreeMap<String, String> =
-            typed.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let mut values = values_of(&typed);
         values.insert(REPORT.to_owned(), serde_json::to_string(&report).unwrap_or_default());
         crate::flash::leave(&page, crate::flash::Flash { values, ..crate::flash::Flash::default() }).await?;
         leptos_axum::redirect(&page);
     }
-    Ok(report)
+    Ok(Outcome { report, consent: None })
+}
+
+#[cfg(feature = "ssr")]
+fn values_of(typed: &[(&str, &str)]) -> BTreeMap<String, String> {
+    typed.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+/// The name of the input of something that an application needs besides.
+fn input_of(name: &str) -> String {
+    format!("fields[{name}]")
 }
 
 /// Where the report stands among what is left for the next page.
-pub(super) const REPORT: &str = "report";
+pub const REPORT: &str = "report";
+/// Where the address of a consent stands there.
+const CONSENT: &str = "consent";
 
-const FIELDS: &[(&str, &str)] =
-    &[("name", "Name"), ("base_url", "Address"), ("authentication_key", "Authentication key")];
+const FIELDS: &[(&str, &str)] = &[
+    ("name", "Name"),
+    ("base_url", "Address"),
+    ("authentication_key", "Authentication key"),
+    ("user_name", "User name"),
+    ("password", "Password"),
+    ("client_id", "Client ID"),
+    ("client_secret", "Client secret"),
+];
 
 /// The page.
 #[component]
@@ -122,14 +199,54 @@ fn ConnectForm(application: ApplicationView, state: FormState, action: ServerAct
         }
         .into_any();
     }
-    if !application.is_called {
+    if !application.is_called || matches!(application.credentials, Credentials::Instructions { .. }) {
         return view! { <CallingForm application state action /> }.into_any();
     }
+    let consents = matches!(application.credentials, Credentials::AuthorizationCode { .. });
     let first: Option<ConnectionReport> = serde_json::from_str(&state.value(REPORT)).ok();
+    let first_consent = Some(state.value(CONSENT)).filter(|url| !url.is_empty());
+    let live = move || action.value().with(|value| value.as_ref().and_then(|value| value.as_ref().ok().cloned()));
     let report = move || {
-        let live = action.value().with(|value| value.as_ref().and_then(|value| value.as_ref().ok().cloned()));
-        let shown = if cfg!(feature = "ssr") { first.clone() } else { live.or_else(|| first.clone()) };
-        shown.map(|report| view! { <Report report /> })
+        let shown = if cfg!(feature = "ssr") { None } else { live().map(|outcome| outcome.report) };
+        shown
+            .filter(|report| !report.steps.is_empty())
+            .or_else(|| first.clone())
+            .map(|report| view! { <Report report /> })
+    };
+    let name = application.name.clone();
+    let consent = move || {
+        let url = if cfg!(feature = "ssr") { None } else { live().and_then(|outcome| outcome.consent) };
+        url.or_else(|| first_consent.clone()).map(|url| consent_link(&name, url))
+    };
+    let inputs = inputs_of(&application, &state);
+    let beside = if consents {
+        view! {
+            <section class="report" aria-live="polite" aria-labelledby="consent">
+                <h2 id="consent">"Consent"</h2>
+                <p class="soft">{format!("{} asks you whether Usher may do what it needs, and leads you back. Then Usher calls it step by step, before anything is saved.", application.name)}</p>
+                {consent}
+            </section>
+        }
+            .into_any()
+    } else {
+        view! {
+            <section class="report" aria-live="polite" aria-labelledby="test">
+                <h2 id="test">"Connection test"</h2>
+                <p class="soft" hidden=move || !action.pending().get()>"Calling the application …"</p>
+                <p class="soft">"Usher calls the application step by step before anything is saved."</p>
+                {report}
+            </section>
+        }
+        .into_any()
+    };
+    let buttons = if consents {
+        view! { <SubmitButton kind=ButtonKind::Primary name="intent" value="consent" pending=action.pending()>"Ask for consent"</SubmitButton> }.into_any()
+    } else {
+        view! {
+            <SubmitButton kind=ButtonKind::Primary name="intent" value="connect" pending=action.pending()>"Connect"</SubmitButton>
+            <SubmitButton name="intent" value="test" pending=action.pending()>"Test connection"</SubmitButton>
+        }
+            .into_any()
     };
     view! {
         <PageHead title=format!("Connect {}", application.name) above=above lead=application.description />
@@ -145,57 +262,99 @@ fn ConnectForm(application: ApplicationView, state: FormState, action: ServerAct
                     help="How your colleagues will know it, for instance “CRM Europe”."
                 />
                 <TextField
-                    form=state.clone()
+                    form=state
                     name="base_url"
                     label="Address"
                     kind="url"
                     initial=application.default_base_url.unwrap_or_default()
                     help="Where the application answers; Usher calls v1/… below it."
                 />
-                <TextField
-                    form=state
-                    name="authentication_key"
-                    label="Authentication key"
-                    kind="password"
-                    help=format!("{} Kept sealed; never shown again.", application.key_help)
-                />
-                <div class="actions">
-                    <SubmitButton kind=ButtonKind::Primary name="intent" value="connect" pending=action.pending()>"Connect"</SubmitButton>
-                    <SubmitButton name="intent" value="test" pending=action.pending()>"Test connection"</SubmitButton>
-                </div>
+                {inputs}
+                <div class="actions">{buttons}</div>
             </ActionForm>
-            <section class="report" aria-live="polite" aria-labelledby="test">
-                <h2 id="test">"Connection test"</h2>
-                <p class="soft" hidden=move || !action.pending().get()>"Calling the application …"</p>
-                <p class="soft">"Usher calls the application step by step before anything is saved."</p>
-                {report}
-            </section>
+            {beside}
         </div>
     }
     .into_any()
 }
 
-/// For an application that calls Usher: only a name is needed, the key comes next.
+/// Leads to where the person consents.
+fn consent_link(application: &str, url: String) -> AnyView {
+    let host = url.split('/').nth(2).unwrap_or_default().to_owned();
+    view! {
+        <p>"All is well so far. You leave Usher for " <strong>{host}</strong> "; it leads you back."</p>
+        <p><a class="button primary" href=url rel="external">{format!("Continue to {application}")}</a></p>
+    }
+    .into_any()
+}
+
+/// The inputs for what an application asks for: credentials, and what it needs besides.
+fn inputs_of(application: &ApplicationView, state: &FormState) -> Vec<AnyView> {
+    let help = &application.key_help;
+    let field = |name: &str, label: &str, kind: &'static str, help: String| {
+        view! { <TextField form=state.clone() name=name.to_owned() label=label.to_owned() kind help /> }.into_any()
+    };
+    let sealed = |help: &str| format!("{help} Kept sealed; never shown again.").trim_start().to_owned();
+    let mut inputs = match &application.credentials {
+        Credentials::Key => vec![field("authentication_key", "Authentication key", "password", sealed(help))],
+        Credentials::Basic => vec![
+            field("user_name", "User name", "text", help.clone()),
+            field("password", "Password", "password", sealed("")),
+        ],
+        Credentials::ClientCredentials { .. } => vec![
+            field("client_id", "Client ID", "text", help.clone()),
+            field("client_secret", "Client secret", "password", sealed("")),
+        ],
+        Credentials::AuthorizationCode { .. } | Credentials::Instructions { .. } => Vec::new(),
+    };
+    inputs.extend(application.credential_fields.iter().map(
+        |CredentialField { name, label, secret, required, help, .. }| {
+            let need = if *required { "" } else { " Can be left empty." };
+            let (kind, help) = match secret {
+                true => ("password", sealed(&format!("{help}{need}"))),
+                false => ("text", format!("{help}{need}").trim().to_owned()),
+            };
+            field(&input_of(name), label, kind, help)
+        },
+    ));
+    inputs
+}
+
+/// For an application that registers by itself: only a name is needed, the key comes next.
 #[component]
 fn CallingForm(application: ApplicationView, state: FormState, action: ServerAction<Connect>) -> impl IntoView {
     let above = vec![("/endpoints".to_owned(), "Endpoints".to_owned()), ("/connect".to_owned(), "Connect".to_owned())];
+    let steps = match application.credentials {
+        Credentials::Instructions { steps } => Some(steps),
+        _ => None,
+    };
+    let help = if steps.is_some() {
+        "How your colleagues will know it. The key that the steps speak of comes next."
+    } else {
+        "How your colleagues will know it, for instance “Shop behind the firewall”."
+    };
+    let steps = steps.map(|steps| {
+        view! {
+            <section class="report" aria-labelledby="steps">
+                <h2 id="steps">{format!("What {} asks you to do", application.name)}</h2>
+                <div class="prose" inner_html=steps></div>
+            </section>
+        }
+    });
     view! {
         <PageHead title=format!("Connect {}", application.name) above=above lead=application.description />
-        <ActionForm action=action attr:class="form" attr:novalidate=true>
-            <ErrorSummary form=state.clone() fields=FIELDS />
-            <input type="hidden" name="application_id" value=application.id.to_string() />
-            <TextField
-                form=state
-                name="name"
-                label="Name"
-                initial=application.name
-                help="How your colleagues will know it, for instance “Shop behind the firewall”."
-            />
-            <p class="soft">{application.key_help}</p>
-            <div class="actions">
-                <SubmitButton kind=ButtonKind::Primary name="intent" value="connect" pending=action.pending()>"Connect"</SubmitButton>
-            </div>
-        </ActionForm>
+        <div class="beside">
+            <ActionForm action=action attr:class="form" attr:novalidate=true>
+                <ErrorSummary form=state.clone() fields=FIELDS />
+                <input type="hidden" name="application_id" value=application.id.to_string() />
+                <TextField form=state name="name" label="Name" initial=application.name.clone() help=help />
+                <p class="soft">{application.key_help}</p>
+                <div class="actions">
+                    <SubmitButton kind=ButtonKind::Primary name="intent" value="connect" pending=action.pending()>"Connect"</SubmitButton>
+                </div>
+            </ActionForm>
+            {steps}
+        </div>
     }
 }
 

@@ -102,6 +102,7 @@ impl Scene {
                 name: name.to_owned(),
                 base_url: String::new(),
                 authentication_key: String::new(),
+                ..Connect::default()
             };
             let id: EndpointId = hub.connect_endpoint(&actor, form).await.unwrap();
             keys.push(hub.make_endpoint_key(&actor, &id).await.unwrap().0);

@@ -255,6 +255,7 @@ impl Stage {
             name: name.to_owned(),
             base_url: url.to_owned(),
             authentication_key: if url.is_empty() { String::new() } else { KEY.to_owned() },
+            ..Connect::default()
         };
         self.hub.connect_endpoint(&self.actor, form).await.unwrap()
     }

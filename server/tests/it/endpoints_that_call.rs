@@ -94,6 +94,7 @@ impl Provider {
             name: name.to_owned(),
             base_url: String::new(),
             authentication_key: String::new(),
+            ..Connect::default()
         };
         let id: EndpointId = hub.connect_endpoint(actor, form).await.unwrap();
         let key = hub.make_endpoint_key(actor, &id).await.unwrap().0;

@@ -243,6 +243,7 @@ const OTHERS: &[(&str, &str, Call)] = &[
     ("POST", "/receipts/check", Call::Own(Viewer)),
     ("POST", "/schedule/address", Call::Own(Viewer)),
     ("POST", "/schedule/blackouts/file", Call::Own(Member)),
+    ("GET", "/connect/consented", Call::Own(Admin)),
     ("POST", "/endpoints/{agent}/key", Call::Named(Admin)),
     ("POST", "/endpoints/{agent}/webhook-secret", Call::Named(Admin)),
     ("POST", "/sign-out", Call::Anyone),
@@ -290,6 +291,7 @@ async fn connect(hub: &Hub, actor: &Actor, application: &str, name: &str, url: &
         name: name.to_owned(),
         base_url: url.to_owned(),
         authentication_key: key.to_owned(),
+        ..Connect::default()
     };
     hub.connect_endpoint(actor, form).await.unwrap().to_string()
 }

@@ -73,6 +73,7 @@ async fn no_secret_stands_in_logs_pages_addresses_files_or_errors() {
         name: "Shop".to_owned(),
         base_url: String::new(),
         authentication_key: String::new(),
+        ..Connect::default()
     };
     let agent = hub.connect_endpoint(&actor, agent).await.unwrap();
     // The files are the one place where these are shown.

@@ -91,6 +91,7 @@ async fn connect(hub: &Hub, actor: &Actor, name: &str, url: &str) -> EndpointId 
         name: name.to_owned(),
         base_url: url.to_owned(),
         authentication_key: "a-key-for-tests".to_owned(),
+        ..Connect::default()
     };
     hub.connect_endpoint(actor, form).await.expect("connects")
 }

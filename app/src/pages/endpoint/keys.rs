@@ -31,8 +31,12 @@ pub(super) fn EndpointKeys(
     on_made: Callback<()>,
 ) -> impl IntoView {
     let body = view! { <Keys endpoint=endpoint.clone() revoke=revoke.clone() action on_made /> };
-    if endpoint.calls_usher {
+    if endpoint.registers {
+        let toolkit = endpoint.steps.is_none();
         let lead = match (endpoint.keys.is_empty(), endpoint.summary.checked_at.is_some()) {
+            (true, _) if !toolkit => "It registers itself with a key to show.",
+            (false, false) if !toolkit => "It has a key, and has not registered yet.",
+            (false, true) if !toolkit => "It registers itself with its key, each time something about it changes.",
             (true, _) => "This endpoint calls Usher by itself, so it works behind a firewall. It needs a key to show.",
             (false, false) => "It has a key, and has not called yet. Start it, and it will say what it is.",
             (false, true) => "It calls Usher by itself, and shows its key each time.",
@@ -42,12 +46,17 @@ pub(super) fn EndpointKeys(
                 <h2 id="endpoint-key">"Endpoint keys"</h2>
                 <p>{lead}</p>
                 {body}
-                <p class="soft">
-                    "For " <code>"usher-toolkit agent"</code> " name the file in its configuration: "
-                    <code>"[usher] endpoint_key_file = \"usher-endpoint.key\""</code>
-                    ". Any other program sends it as " <code>"Authorization: Bearer"</code> " to the paths below " <code>"/v1/"</code>
-                    ", which " <a href="/docs" rel="external">"the API's page"</a> " describes."
-                </p>
+                {toolkit
+                    .then(|| {
+                        view! {
+                            <p class="soft">
+                                "For " <code>"usher-toolkit agent"</code> " name the file in its configuration: "
+                                <code>"[usher] endpoint_key_file = \"usher-endpoint.key\""</code>
+                                ". Any other program sends it as " <code>"Authorization: Bearer"</code> " to the paths below " <code>"/v1/"</code>
+                                ", which " <a href="/docs" rel="external">"the API's page"</a> " describes."
+                            </p>
+                        }
+                    })}
             </section>
         }
         .into_any()

@@ -49,7 +49,9 @@ use crate::{
 pub async fn endpoint(id: String) -> Result<EndpointView, AppError> {
     let actor = crate::session::actor().await?;
     let found = async { crate::session::hub().endpoint(&actor, &super::parse_id(&id, "endpoint")?).await };
-    crate::session::answer(found.await).await
+    let mut found = crate::session::answer(found.await).await?;
+    found.steps = found.steps.as_deref().map(crate::markdown::html);
+    Ok(found)
 }
 
 /// Calls it now, and reads its audiences again.
@@ -244,7 +246,8 @@ fn Content(
     let keys = endpoint.may_have_keys.then(|| {
         view! { <EndpointKeys endpoint=endpoint.clone() revoke action=change on_made=Callback::new(move |()| waiting.begin()) /> }
     });
-    let (keys, sends_by_itself) = if endpoint.calls_usher { (keys, None) } else { (None, keys) };
+    let steps = steps_of(&endpoint);
+    let (keys, sends_by_itself) = if endpoint.registers { (keys, None) } else { (None, keys) };
     let webhook = (endpoint.calls_usher && endpoint.disconnected.is_none()).then(|| {
         view! { <WebhookSecret id=endpoint.summary.id.to_string() webhook=endpoint.webhook.clone() /> }
     });
@@ -366,6 +369,7 @@ fn Content(
             {summary.latency_ms.map(|ms| view! { <div><dt>"Answers in"</dt><dd>{format!("{ms}\u{a0}ms")}</dd></div> })}
             <div><dt>"Connected"</dt><dd><Time at=created_at /></dd></div>
         </dl>
+        {steps}
         {keys}
         {webhook}
         {summary
@@ -424,6 +428,50 @@ fn Content(
         {sends_by_itself}
         <Calls calls />
     }
+}
+
+/// What is still to be done until it registers; and that it is waited for.
+fn steps_of(endpoint: &EndpointView) -> Option<AnyView> {
+    if !endpoint.registers || endpoint.disconnected.is_some() {
+        return None;
+    }
+    let steps = endpoint.steps.clone().map(|steps| {
+        view! { <div class="prose" inner_html=steps></div> }
+    });
+    if endpoint.has_said {
+        return steps.map(|steps| {
+            view! {
+                <details class="report-again">
+                    <summary>"How it was connected"</summary>
+                    {steps}
+                </details>
+            }
+            .into_any()
+        });
+    }
+    let waits = !endpoint.keys.is_empty();
+    let application = endpoint.summary.application.clone();
+    Some(
+        view! {
+            <section aria-labelledby="steps" class="until-registered">
+                <h2 id="steps">{if steps.is_some() { format!("What {application} asks you to do") } else { "What is left to do".to_owned() }}</h2>
+                {if let Some(steps) = steps {
+                    steps.into_any()
+                } else {
+                    view! { <p>"Make a key below, and give it to the program that is to call."</p> }.into_any()
+                }}
+                <p class="notice" role="status">
+                    {if waits {
+                        "Waiting until it registers with its key. This page shows what it is as soon as it has."
+                    } else {
+                        "It needs a key first: make one below."
+                    }}
+                    <noscript>" Load the page again to see whether it has."</noscript>
+                </p>
+            </section>
+        }
+        .into_any(),
+    )
 }
 
 /// The segments that a destination has, once they were asked for.

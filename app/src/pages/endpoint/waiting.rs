@@ -30,7 +30,7 @@ impl Waiting {
     pub(super) fn set_for(self, endpoint: &EndpointView) {
         self.seen.set_value(stamp(endpoint));
         if cfg!(feature = "hydrate") {
-            self.is_on.set(endpoint.calls_usher && !endpoint.has_said && endpoint.disconnected.is_none());
+            self.is_on.set(endpoint.registers && !endpoint.has_said && endpoint.disconnected.is_none());
         }
     }
 
