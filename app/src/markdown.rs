@@ -1,7 +1,7 @@
 //! Text that others wrote in Markdown (CommonMark), as HTML that is safe to stand in a page: no markup of their own, no pictures, and links only to
 //! the web and to mail addresses. On the server only; the browser gets the HTML.
 
-use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd, html::push_html};
+use pulldown_cmark::{Event, HeadingLevel, LinkType, Options, Parser, Tag, TagEnd, html::push_html};
 
 /// The HTML of a text. Its headings stand below the page's own.
 pub fn html(text: &str) -> String {
@@ -14,8 +14,9 @@ pub fn html(text: &str) -> String {
         Event::End(TagEnd::HtmlBlock) => Some(Event::End(TagEnd::Paragraph)),
         // Of a picture its description stays.
         Event::Start(Tag::Image { .. }) | Event::End(TagEnd::Image) => None,
-        Event::Start(Tag::Link { ref dest_url, .. }) => {
-            let shown = leads_outside(dest_url);
+        Event::Start(Tag::Link { link_type, ref dest_url, .. }) => {
+            // `<help@example.org>` is a link to a mail address, whose scheme is not written.
+            let shown = link_type == LinkType::Email || leads_outside(dest_url);
             links.push(shown);
             shown.then_some(event)
         }
