@@ -299,6 +299,7 @@ async fn main() -> anyhow::Result<()> {
             name: format!("Application {endpoint}"),
             base_url: endpoint::serve(segments(endpoint, arguments.audiences / ENDPOINTS)).await?,
             authentication_key: endpoint::KEY.to_owned(),
+            ..Connect::default()
         };
         endpoints.push(hub.connect_endpoint(&actor, connect).await.context("connecting")?);
     }
