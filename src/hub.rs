@@ -206,6 +206,7 @@ pub(crate) fn sealed_columns() -> impl Iterator<Item = SealedColumn> {
         .chain(crate::registry::SEALED)
         .chain(crate::catalogue::SEALED)
         .chain(crate::exchange::SEALED)
+        .chain(crate::telling::SEALED)
 }
 
 /// Our own fault: logged once here, with the id that the person is shown.

@@ -244,6 +244,7 @@ fn hash(text: &str) -> String {
     hex::encode(Sha256::digest(text.as_bytes()))
 }
 
-fn context(state_hash: &str) -> String {
+/// What a consent under way is sealed with.
+pub(super) fn context(state_hash: &str) -> String {
     format!("consent {state_hash}")
 }

@@ -14,7 +14,7 @@ use url::Url;
 use super::{
     EndpointActor,
     applications::{Application, client_secret_context, filled},
-    connection,
+    connection, consents,
     credentials::{self, Kept},
     require,
 };
@@ -470,7 +470,7 @@ fn taken() -> HubError {
 }
 
 /// What of the registry is sealed.
-pub(crate) const SEALED: [SealedColumn; 2] = [
+pub(crate) const SEALED: [SealedColumn; 3] = [
     SealedColumn { table: "endpoint", id: "id", column: "credential", context: |id| credential_context(id) },
     SealedColumn {
         table: "application_version",
@@ -478,6 +478,7 @@ pub(crate) const SEALED: [SealedColumn; 2] = [
         column: "client_secret",
         context: |id| client_secret_context(id.split(' ').next().unwrap_or(id)),
     },
+    SealedColumn { table: "consent", id: "state_hash", column: "sealed", context: consents::context },
 ];
 
 /// What an endpoint's credentials are sealed with.

@@ -345,7 +345,7 @@ pub(super) fn subject(row: &AnyRow) -> Result<Subject, StoreError> {
     }
 }
 
-pub(super) fn secret_context(id: &AlertWebhookId) -> String {
+pub(super) fn secret_context(id: impl std::fmt::Display) -> String {
     format!("alert webhook secret {id}")
 }
 

@@ -19,7 +19,18 @@ use std::time::Duration;
 use model::id::{AccountId, ShareId};
 use sqlx::{Any, Transaction};
 
-use crate::store::StoreError;
+use crate::store::{StoreError, resealing::SealedColumn};
+
+/// What of telling people is sealed.
+pub(crate) const SEALED: [SealedColumn; 2] = [
+    SealedColumn { table: "alert_webhook", id: "id", column: "secret", context: |id| delivering::secret_context(id) },
+    SealedColumn {
+        table: "alert_webhook",
+        id: "id",
+        column: "old_secret",
+        context: |id| delivering::secret_context(id),
+    },
+];
 
 /// How often it is looked for what is to be looked at, and for what is to be told.
 const LOOK_EVERY: Duration = Duration::from_secs(1);

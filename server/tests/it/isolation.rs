@@ -228,7 +228,7 @@ const CALLS: &[(&str, Call, &str)] = &[
     ("make_trial_endpoint", Call::Named(Admin), "id={drafted}"),
     ("submit_application", Call::Named(Admin), "id={drafted}"),
     ("applications_to_review", Call::Operators, ""),
-    ("review_page", Call::Operators, "id={drafted}"),
+    ("review_of_application", Call::Operators, "id={drafted}"),
     ("decide_application", Call::Operators, "id={drafted}&decision=approve&changes=0"),
 ];
 
@@ -481,7 +481,8 @@ async fn pages(people: &People, owned: &Owned, wrong: &mut Vec<String>) {
                 | (Page::Admins, "owner") => 200,
                 (_, "nobody") => 302,
                 (Page::Named | Page::Admins, "eve") => 404,
-                (Page::Admins | Page::Operators, _) => 403,
+                (Page::Admins, _) => 403,
+                (Page::Operators, _) => 404,
                 _ => unreachable!(),
             };
             let wanted = if *pattern == "/invitation/:token" { 404 } else { wanted };
@@ -512,7 +513,7 @@ async fn calls(people: &People, owned: &Owned, wrong: &mut Vec<String>) {
             let fits = match (rule, who) {
                 (Call::Anyone, _) => status != 500,
                 (_, "nobody") => status == 401,
-                (Call::Operators, _) => status == 403,
+                (Call::Operators, _) => status == 404,
                 (Call::Named(_), "eve") => status == 404,
                 (Call::Own(_), "eve") => status < 500 && status != 401 && status != 403,
                 (Call::Own(role) | Call::Named(role), _) if *role > Viewer => status == 403,
@@ -557,7 +558,7 @@ async fn others(people: &People, owned: &Owned, wrong: &mut Vec<String>) {
                 // There is no such logo, for anybody.
                 (_, "viewer") if *pattern == "/logos/{file}" => status == 404,
                 (_, "nobody") => status == 401,
-                (Call::Operators, _) => status == 403,
+                (Call::Operators, _) => status == 404,
                 (Call::Named(_), "eve") => status == 404,
                 (Call::Own(_), "eve") => status < 400,
                 // A form that is posted to a page of its own says there that it was refused.
