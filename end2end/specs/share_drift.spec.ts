@@ -54,7 +54,7 @@ test("exactly the shares that break are held, with a proposal, and heal when the
     await expect(held).toHaveCount(1);
     await expect(held).toContainText("Its fields changed: Town");
     await page.goto("/");
-    await expect(page.getByRole("link", { name: "Lisbon and Porto to Beacon Mail" })).toBeVisible();
+    await expect(page.getByRole("link", { name: "Lisbon and Porto to Beacon Mail", exact: true })).toBeVisible();
     await axe();
     await page.goto(`${wide}/review`);
     await expect(page.getByText("No run of this share starts until it is mended.")).toBeVisible();

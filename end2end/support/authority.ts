@@ -28,6 +28,11 @@ export async function startAuthority(): Promise<Authority> {
       );
       return;
     }
+    if (url.pathname !== "/token") {
+      // The browser asks for a picture of the site, too.
+      response.writeHead(204).end();
+      return;
+    }
     let body = "";
     for await (const chunk of request) body += String(chunk);
     const asked = new URLSearchParams(body);
