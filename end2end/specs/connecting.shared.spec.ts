@@ -149,6 +149,7 @@ test("an endpoint is paused, goes on, and is disconnected with what depends on i
   const { beacon } = await connectDemo(page);
   await page.goto(beacon);
   await expect(page.getByRole("region", { name: "Shares that use it" })).toContainText("None yet.");
+  await page.getByRole("button", { name: "Check now" }).click();
   await expect(page.getByRole("region", { name: "Calls" }).getByRole("row", { name: /GET v1\/health|GET v1\/endpoint|GET v1\/segments/ }).first()).toBeVisible();
   await page.getByRole("link", { name: "Ask for its segments" }).click();
   await expect(page.getByRole("region", { name: "Segments that it has" })).not.toContainText("Ask for its segments");
