@@ -89,6 +89,7 @@ impl Hub {
 
     /// The day (`2026-12-31`) on which the credential of an endpoint ends, where that is known.
     pub async fn credential_end(&self, actor: &Actor, id: &EndpointId) -> Result<Option<String>> {
+        self.connected_endpoint(&actor.account_id, id).await?;
         let row = sqlx::query("select ends_at from credential_end where endpoint_id = $1 and account_id = $2")
             .bind(id.as_str())
             .bind(actor.account_id.as_str())

@@ -140,7 +140,7 @@ const CALLS: &[(&str, Call, &str)] = &[
     ("remove_person", Call::Named(Admin), "user_id={owner}"),
     ("change_profile", Call::Own(Viewer), "user_name=&email=quentin@marigold.example"),
     ("change_password", Call::Own(Viewer), "current_password=&new_password="),
-    ("runs", Call::Own(Viewer), "text=&state=&page=1"),
+    ("runs", Call::Own(Viewer), "text=&state=&share={share}&endpoint={endpoint}&within=&before="),
     ("run", Call::Named(Viewer), "id={run}"),
     ("decide_run", Call::Named(Member), "run_id={run}&reason=so&decision=approve"),
     ("cancel_run", Call::Named(Member), "run_id={run}"),
