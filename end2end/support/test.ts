@@ -77,6 +77,7 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
       await other.emulateMedia({ reducedMotion: "reduce" });
       for (const colorScheme of ["light", "dark"] as const) {
         await other.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+        await other.evaluate(coloursHaveChanged);
         const { violations } = await new AxeBuilder({ page: other }).analyze();
         const found = violations.map(({ id, help, nodes }) => ({ id, help, nodes: nodes.map((node) => `${node.target.join(" ")}: ${node.failureSummary}`) }));
         expect(found, `axe finds nothing in ${colorScheme} at ${other.url()}`).toEqual([]);
@@ -96,6 +97,13 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
     { auto: true },
   ],
 });
+
+/** In the page: until it is painted in its new colours. */
+async function coloursHaveChanged(): Promise<void> {
+  await new Promise((painted) => requestAnimationFrame(() => requestAnimationFrame(painted)));
+  const changing = document.getAnimations().filter((animation) => animation instanceof CSSTransition);
+  await Promise.allSettled(changing.map((transition) => transition.finished));
+}
 
 /** Notes what the browser complains about. */
 function listen(page: Page, complaints: string[]): void {
