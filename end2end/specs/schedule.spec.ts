@@ -35,7 +35,7 @@ test("every kind of schedule is said back with its next runs while it is filled 
   await page.getByLabel("In the month").selectOption("last");
   await says(/Every 2 months on the last day at 09:00/);
   await page.getByLabel("In the month").selectOption("weekday");
-  await page.getByLabel("Which").selectOption("second");
+  await page.getByLabel("Which", { exact: true }).selectOption("second");
   await page.getByLabel("Day of the week").selectOption("Tuesday");
   await says(/Every 2 months on the second Tuesday at 09:00/);
   await page.getByLabel("Ends").selectOption("After a number of runs");
