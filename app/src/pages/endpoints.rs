@@ -52,10 +52,8 @@ pub fn EndpointsPage() -> impl IntoView {
         </PageHead>
         <Suspense fallback=|| view! { <Skeleton /> }>
             {move || Suspend::new(async move {
-                form.state().await.notice().map(|text| view! { <Done text /> })
-            })}
-            {move || Suspend::new(async move {
-                match found.await {
+                let notice = form.state().await.notice().map(|text| view! { <Done text /> });
+                let list = match found.await {
                     Ok(endpoints) if endpoints.is_empty() => {
                         let text = if may_connect {
                             "Nothing is connected yet. Connect an application that holds people, and one that should get them."
@@ -66,6 +64,10 @@ pub fn EndpointsPage() -> impl IntoView {
                     }
                     Ok(endpoints) => view! { <EndpointTable endpoints /> }.into_any(),
                     Err(error) => view! { <Trouble error /> }.into_any(),
+                };
+                view! {
+                    {notice}
+                    {list}
                 }
             })}
         </Suspense>

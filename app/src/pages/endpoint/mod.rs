@@ -88,7 +88,7 @@ pub async fn endpoint_segments(id: String) -> Result<Vec<ExistingSegment>, AppEr
 }
 
 /// What was asked of the destination's segments; nothing when they were not asked for.
-type Segments = crate::answers::Answer<Option<Result<Vec<ExistingSegment>, AppError>>>;
+type Segments = Option<Result<Vec<ExistingSegment>, AppError>>;
 
 /// The page.
 #[component]
@@ -127,6 +127,8 @@ pub fn EndpointPage() -> impl IntoView {
             {move || Suspend::new(async move {
                 let state = form.state().await;
                 let day = ends.await.ok().flatten();
+                // Awaited here, since what is awaited further in is not there at once when the page is taken over.
+                let segments = segments.await;
                 match found.await {
                     Ok(endpoint) => {
                         waiting.set_for(&endpoint);
@@ -480,35 +482,30 @@ fn segments_of(endpoint: &EndpointView, segments: Segments) -> AnyView {
     view! {
         <section aria-labelledby="segments">
             <h2 id="segments">"Segments that it has"</h2>
-            {move || {
-                let page = page.clone();
-                Suspend::new(async move {
-                    match segments.await {
-                        None => view! { <ButtonLink href=page>"Ask for its segments"</ButtonLink> }.into_any(),
-                        Some(Err(error)) => view! { <Trouble error /> }.into_any(),
-                        Some(Ok(found)) if found.is_empty() => view! { <EmptyState text="It has none yet." /> }.into_any(),
-                        Some(Ok(found)) => {
-                            let rows: Vec<_> = found
-                                .into_iter()
-                                .map(|segment| {
-                                    view! {
-                                        <tr>
-                                            <th scope="row" data-label="Segment">{segment.name}</th>
-                                            <td data-label="People" class="number">{segment.size.map(|size| view! { <Count number=size /> })}</td>
-                                        </tr>
-                                    }
-                                })
-                                .collect();
+            {match segments {
+                None => view! { <ButtonLink href=page>"Ask for its segments"</ButtonLink> }.into_any(),
+                Some(Err(error)) => view! { <Trouble error /> }.into_any(),
+                Some(Ok(found)) if found.is_empty() => view! { <EmptyState text="It has none yet." /> }.into_any(),
+                Some(Ok(found)) => {
+                    let rows: Vec<_> = found
+                        .into_iter()
+                        .map(|segment| {
                             view! {
-                                <table class="list">
-                                    <thead><tr><th scope="col">"Segment"</th><th scope="col" class="number">"People"</th></tr></thead>
-                                    <tbody>{rows}</tbody>
-                                </table>
+                                <tr>
+                                    <th scope="row" data-label="Segment">{segment.name}</th>
+                                    <td data-label="People" class="number">{segment.size.map(|size| view! { <Count number=size /> })}</td>
+                                </tr>
                             }
-                                .into_any()
-                        }
+                        })
+                        .collect();
+                    view! {
+                        <table class="list">
+                            <thead><tr><th scope="col">"Segment"</th><th scope="col" class="number">"People"</th></tr></thead>
+                            <tbody>{rows}</tbody>
+                        </table>
                     }
-                })
+                        .into_any()
+                }
             }}
         </section>
     }
