@@ -50,7 +50,7 @@ test("what is another account's, or nobody's, is not there", async ({ newcomer: 
 });
 
 test("every page is accessible in light and dark and fits its window, wide and narrow", async ({ member: { page }, axe }) => {
-  test.setTimeout(600_000);
+  test.setTimeout(1_200_000);
   const pages = await everyPage(page);
   for (const width of [1440, 390]) {
     await page.setViewportSize({ width, height: 900 });
