@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    application::{Category, CredentialField, Credentials},
+    application::{Category, CredentialField, Credentials, Line},
     catalogue::{AudienceChange, AudienceProfile, Correction, Facets, Marks, NothingFound, SizePoint, StaleSource},
     contract::{DeliveryOptions, Movement, SegmentLabel, Webhook},
     field::Field,
@@ -149,6 +149,18 @@ pub enum EndpointHealth {
     Unknown,
 }
 
+/// What has to be given anew, because Usher is not let in with it any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AccessEnd {
+    /// A person's consent: it ended, or was taken back.
+    Consent,
+    /// The credentials that somebody entered.
+    Credentials,
+    /// What the endpoint itself registers.
+    Registration,
+}
+
 /// An endpoint in a list.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EndpointSummary {
@@ -166,6 +178,8 @@ pub struct EndpointSummary {
     pub health: EndpointHealth,
     /// Why its last call failed, when it is failing.
     pub health_reason: Option<String>,
+    /// What somebody has to give anew, before Usher is let in again.
+    pub access_ended: Option<AccessEnd>,
     /// When it was last called.
     pub checked_at: Option<String>,
     /// Milliseconds of its last good answer.
@@ -181,6 +195,12 @@ pub struct EndpointView {
     pub summary: EndpointSummary,
     /// What it says of itself.
     pub description: Option<String>,
+    /// The version of its application that it keeps to.
+    pub version: u32,
+    /// The newest approved one, when that is newer and can be taken up.
+    pub newer_version: Option<u32>,
+    /// Usher calls it with something that a person gives, and can give anew.
+    pub may_be_given_credentials: bool,
     /// Where Usher calls it, if it does.
     pub base_url: Option<String>,
     /// It calls Usher, for at least one of its sides, with an endpoint key.
@@ -327,6 +347,65 @@ impl std::fmt::Debug for Connect {
             .field("name", &self.name)
             .finish_non_exhaustive()
     }
+}
+
+/// What the person filled in to connect an endpoint anew, as the same endpoint.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Reconnect {
+    /// The version of its application that the form was made for: the one that it keeps to, or the newest approved one.
+    pub version: u32,
+    /// What it is called with stays; nothing of that was entered.
+    pub keep: bool,
+    /// What was entered. Application and name stay.
+    pub connect: Connect,
+}
+
+/// What connecting an endpoint anew begins with, and what it would mean.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Reconnection {
+    /// The endpoint.
+    pub id: EndpointId,
+    /// Its name.
+    pub name: String,
+    /// The version of its application that it keeps to.
+    pub present_version: u32,
+    /// The version that is to be connected, with what it asks for.
+    pub application: ApplicationView,
+    /// The address to begin with.
+    pub base_url: String,
+    /// What was entered before, by the names of its inputs: nothing that is secret, and nothing for those who may not enter it.
+    pub values: BTreeMap<String, String>,
+    /// What it is called with now can stay.
+    pub may_keep: bool,
+    /// Why Usher is not let in any more, if it is not.
+    pub access_ended: Option<AccessEnd>,
+    /// Runs from and to it that are under way.
+    pub runs: u64,
+    /// All that the version says, with what differs from the one that it keeps to.
+    pub lines: Vec<Line>,
+    /// Shares that could not run any more, as far as the definition tells.
+    pub broken: Vec<BrokenShare>,
+}
+
+/// A share that a change of an endpoint breaks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BrokenShare {
+    /// Which one.
+    pub id: ShareId,
+    /// "High-value customers to Beacon Mail".
+    pub name: String,
+    /// Why, one sentence each.
+    pub because: Vec<String>,
+}
+
+/// How an attempt to connect an endpoint anew went.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Reconnected {
+    /// How each step of the test went.
+    pub report: ConnectionReport,
+    /// Shares that can't run with what the endpoint says of itself now.
+    pub broken: Vec<BrokenShare>,
 }
 
 /// The secret of an endpoint's webhook, when it was just made: shown once.

@@ -582,7 +582,7 @@ impl Carrier {
 
 fn failure_code(error: &CallError) -> FailureCode {
     match error {
-        CallError::Unreachable | CallError::AddressNotAllowed | CallError::NotEncrypted | CallError::Broken => {
+        CallError::Unreachable | CallError::NotAllowed(_) | CallError::Broken => {
             FailureCode::EndpointUnreachable
         }
         CallError::Timeout => FailureCode::EndpointTimeout,

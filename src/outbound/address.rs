@@ -11,14 +11,17 @@ use ipnet::IpNet;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
-/// Why an address is not one that Usher may connect to.
+/// Why an address is not one that Usher may connect to, and what can be done about it. The texts complete the sentence "Beacon Mail: ...".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotAllowed {
     /// It is private.
-    #[error("the address is not public, and not in a network that this installation allows")]
+    #[error("its address is not public, and this installation does not allow that network (USHER_ALLOW_NETWORKS)")]
     Private,
     /// It is public, and the connection would not be encrypted.
-    #[error("the address is public, and the connection would not be encrypted")]
+    #[error(
+        "its address begins with http://, and without encryption Usher calls only networks that the installation allows; use https://, or have its \
+         operator set USHER_ALLOW_HTTP or USHER_ALLOW_NETWORKS"
+    )]
     Plain,
 }
 

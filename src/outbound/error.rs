@@ -4,27 +4,24 @@ use std::time::Duration;
 
 use model::contract::Problem;
 
+use super::address::NotAllowed;
+
 /// A failed call. The texts complete the sentence "Beacon Mail: ...".
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum CallError {
     /// No connection could be made.
     #[error("it can't be reached; is it running, and is its address right?")]
     Unreachable,
-    /// The address is private, and the installation does not allow its network.
-    #[error("its address is not public, and this installation does not allow that network (USHER_ALLOW_NETWORKS)")]
-    AddressNotAllowed,
-    /// The address begins with http://, and the installation allows that in its own networks only.
-    #[error(
-        "its address begins with http://; without encryption this installation calls only its own networks (USHER_ALLOW_HTTP)"
-    )]
-    NotEncrypted,
+    /// The guard lets no connection lead there.
+    #[error(transparent)]
+    NotAllowed(#[from] NotAllowed),
     /// Its authorisation server gave no access token to call it with.
     #[error("its authorisation server gave no access token: {what}")]
     NoToken {
         /// Why.
         what: String,
-        /// It may give one later.
-        passes: bool,
+        /// What can be expected of it.
+        outlook: Outlook,
     },
     /// No answer, or no further data, in time.
     #[error("it did not answer in time")]
@@ -61,6 +58,17 @@ pub enum CallError {
     },
 }
 
+/// What can be expected of an authorisation server that gave no token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outlook {
+    /// It may give one later.
+    Passes,
+    /// It gives none for what it was shown: the consent or the client does not hold any more.
+    Ended,
+    /// Something else has to be mended first.
+    Stays,
+}
+
 /// The detail of a problem, else its title; at most 300 characters.
 fn said(problem: &Problem) -> String {
     let text = problem.detail.as_deref().unwrap_or(&problem.title);
@@ -73,9 +81,14 @@ impl CallError {
         match self {
             Self::Unreachable | Self::Timeout | Self::Broken | Self::Busy { .. } => true,
             Self::Refused { status, .. } => *status >= 500 || *status == 408 || *status == 425,
-            Self::NoToken { passes, .. } => *passes,
-            Self::AddressNotAllowed | Self::NotEncrypted | Self::KeyRefused | Self::Nonsense { .. } => false,
+            Self::NoToken { outlook, .. } => *outlook == Outlook::Passes,
+            Self::NotAllowed(_) | Self::KeyRefused | Self::Nonsense { .. } => false,
         }
+    }
+
+    /// What Usher shows is not taken any more, so that somebody has to give it anew.
+    pub fn wants_credentials(&self) -> bool {
+        matches!(self, Self::KeyRefused | Self::NoToken { outlook: Outlook::Ended, .. })
     }
 
     /// How long the endpoint asked to be left alone.
@@ -99,8 +112,8 @@ impl CallError {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Unreachable => "not reached",
-            Self::AddressNotAllowed => "address not allowed",
-            Self::NotEncrypted => "not encrypted",
+            Self::NotAllowed(NotAllowed::Private) => "address not allowed",
+            Self::NotAllowed(NotAllowed::Plain) => "not encrypted",
             Self::NoToken { .. } => "no access token",
             Self::Timeout => "no answer in time",
             Self::Broken => "connection broke",
@@ -120,21 +133,12 @@ impl CallError {
     }
 }
 
-impl From<super::address::NotAllowed> for CallError {
-    fn from(why: super::address::NotAllowed) -> Self {
-        match why {
-            super::address::NotAllowed::Private => Self::AddressNotAllowed,
-            super::address::NotAllowed::Plain => Self::NotEncrypted,
-        }
-    }
-}
-
 impl From<reqwest::Error> for CallError {
     fn from(error: reqwest::Error) -> Self {
         let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
         let mut undecodable = false;
         while let Some(inner) = cause {
-            if let Some(why) = inner.downcast_ref::<super::address::NotAllowed>() {
+            if let Some(why) = inner.downcast_ref::<NotAllowed>() {
                 return Self::from(*why);
             }
             // The client library calls every failure while a body comes one of decoding; only these are about its content.

@@ -15,9 +15,9 @@ mod urls;
 mod webhook;
 
 pub use access::{Access, TokenSource};
-pub use address::AddressGuard;
+pub use address::{AddressGuard, NotAllowed};
 pub use client::{Call, DataStream, EndpointClient, Outbound, Side, Timeouts};
-pub use error::CallError;
+pub use error::{CallError, Outlook};
 pub use mail::{Mail, MailError, MailSettings, MailTls, Mailer, WrongMailSettings};
 pub use probe::{Ask, Probe, Reply};
 pub use tokens::{AuthorizationServer, Consent, Token};

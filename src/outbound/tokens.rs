@@ -14,7 +14,7 @@ use oauth2::{
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::{CallError, Outbound};
+use super::{CallError, Outbound, Outlook};
 
 /// Bytes of an answer at most.
 const MAX_ANSWER_BYTES: usize = 256 * 1024;
@@ -160,6 +160,10 @@ impl Outbound {
             if status.is_redirection() {
                 return Err(CallError::Nonsense { what: format!("it redirects elsewhere ({})", status.as_u16()) });
             }
+            if status.is_server_error() {
+                // It is in trouble itself; what it says then is seldom OAuth's.
+                return Err(CallError::Refused { status: status.as_u16(), problem: None, retry_after: None });
+            }
             let (mut stream, mut body) = (response.bytes_stream(), BytesMut::new());
             while let Some(chunk) = stream.next().await {
                 body.extend_from_slice(&chunk?);
@@ -190,26 +194,26 @@ fn token(answer: Result<BasicTokenResponse, Refused>, secrets: &[&str]) -> Resul
             lasts_seconds: answer.expires_in().map(|lasts| lasts.as_secs()),
         }),
         Err(Refused::Request(error)) => {
-            let passes = error.is_retryable();
-            Err(CallError::NoToken { what: error.to_string(), passes })
+            let outlook = if error.is_retryable() { Outlook::Passes } else { Outlook::Stays };
+            Err(CallError::NoToken { what: error.to_string(), outlook })
         }
         Err(Refused::ServerResponse(refusal)) => {
             let said = refusal.error_description().map(|said| format!(" ({})", hidden(said))).unwrap_or_default();
             let code = hidden(refusal.error().as_ref());
-            let what = match refusal.error() {
+            let (what, outlook) = match refusal.error() {
                 BasicErrorResponseType::InvalidGrant => {
-                    format!("it says that the consent is not valid any more: {code}{said}")
+                    (format!("it says that the consent is not valid any more: {code}{said}"), Outlook::Ended)
                 }
                 BasicErrorResponseType::InvalidClient | BasicErrorResponseType::UnauthorizedClient => {
-                    format!("it does not know the client, or its secret is wrong: {code}{said}")
+                    (format!("it does not know the client, or its secret is wrong: {code}{said}"), Outlook::Ended)
                 }
-                _ => format!("it refuses: {code}{said}"),
+                _ => (format!("it refuses: {code}{said}"), Outlook::Stays),
             };
-            Err(CallError::NoToken { what, passes: false })
+            Err(CallError::NoToken { what, outlook })
         }
         Err(Refused::Parse(..) | Refused::Other(_)) => {
             let what = "its answer is not what OAuth 2.0 says".to_owned();
-            Err(CallError::NoToken { what, passes: false })
+            Err(CallError::NoToken { what, outlook: Outlook::Stays })
         }
     }
 }

@@ -67,6 +67,7 @@ impl ContractUrls {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::outbound::NotAllowed;
 
     #[test]
     fn a_resource_with_an_address_of_its_own_is_asked_there() {
@@ -87,6 +88,6 @@ mod tests {
         assert_eq!(told(&["v1", "jobs"]), "v1/jobs");
         assert_eq!(told(&["v1", "segments"]), "v1/segments");
         let inside = ContractUrls::below(url("https://crm.example.org/")).with("health", url("http://10.0.0.1/"));
-        assert_eq!(inside.check(&AddressGuard::default()), Err(CallError::AddressNotAllowed));
+        assert_eq!(inside.check(&AddressGuard::default()), Err(CallError::NotAllowed(NotAllowed::Private)));
     }
 }

@@ -22,6 +22,8 @@ use sqlx::Row;
 use url::Url;
 
 use super::endpoints::{parsed_id, undecodable};
+pub(super) use lines::compared;
+pub(super) use test_drive::Grant;
 use crate::{
     hub::{Hub, OpenError, Result, internal},
     outbound::ContractUrls,
@@ -199,6 +201,19 @@ impl Hub {
         Application::of_row(&row).map_err(internal)
     }
 
+    /// Any version of an application, as endpoints keep to it.
+    pub(super) async fn application_at(&self, id: &ApplicationId, version: u32) -> Result<Application> {
+        let sql = "select application_id, version as application_version, definition from application_version
+            where application_id = $1 and version = $2";
+        let row = sqlx::query(sql)
+            .bind(id.as_str())
+            .bind(i64::from(version))
+            .fetch_optional(self.database().reader())
+            .await
+            .map_err(internal)?;
+        Application::of_row(&row.ok_or_else(|| HubError::not_found("application"))?).map_err(internal)
+    }
+
     /// The secret of the client as which Usher comes to an application's authorisation server, when it has one.
     pub async fn application_client_secret(&self, id: &ApplicationId, version: u32) -> Result<Option<String>> {
         let sql = "select client_secret from application_version where application_id = $1 and version = $2";
@@ -222,7 +237,8 @@ pub(super) fn client_secret_context(id: impl std::fmt::Display) -> String {
     format!("application client secret {id}")
 }
 
-fn gallery_view(application: Application, endpoints: i64) -> ApplicationView {
+/// An application as the form shows it with which it is connected.
+pub(super) fn gallery_view(application: Application, endpoints: i64) -> ApplicationView {
     let definition = application.definition;
     ApplicationView {
         is_called: definition.is_called(),

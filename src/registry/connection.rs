@@ -14,6 +14,27 @@ use crate::{
     outbound::{Access, CallError, EndpointClient, Side},
 };
 
+/// Why an endpoint is not well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Ailment {
+    /// As a person is told it.
+    pub(super) sentence: String,
+    /// Somebody has to give anew what Usher shows it.
+    pub(super) wants_credentials: bool,
+}
+
+impl Ailment {
+    fn of(sentence: impl Into<String>) -> Self {
+        Self { sentence: sentence.into(), wants_credentials: false }
+    }
+}
+
+impl From<&CallError> for Ailment {
+    fn from(error: &CallError) -> Self {
+        Self { sentence: sentence(error), wants_credentials: error.wants_credentials() }
+    }
+}
+
 /// What a passed test learned, so that it need not be asked again.
 pub(super) struct Learned {
     pub(super) description: EndpointDescription,
@@ -42,7 +63,7 @@ pub(super) async fn test(
             let (access, kept) = ready?;
             let urls = application.urls(address.base_url.clone(), &kept.values()).map_err(|error| error.to_string())?;
             let client = hub.outbound().endpoint_at(urls, access).map_err(|error| sentence(&error))?;
-            let answer = well(&client).await?;
+            let answer = well(&client).await.map_err(|ailment| ailment.sentence)?;
             Ok(((client, kept), answer.to_owned()))
         })
         .await;
@@ -50,7 +71,9 @@ pub(super) async fn test(
     let is_key = *credentials == Credentials::Key;
     let name = if is_key { "Accept the key" } else { "Accept the credentials" };
     let description =
-        steps.after(client.as_ref(), name, async |client: &EndpointClient| described(client, is_key).await).await;
+        steps.after(client.as_ref(), name, async |client: &EndpointClient| {
+            described(client, is_key).await.map_err(|ailment| ailment.sentence)
+        }).await;
     let description = steps
         .after(description, "Describe itself", async |description: EndpointDescription| {
             match application.mismatch(&description) {
@@ -77,36 +100,53 @@ pub(super) async fn test(
 }
 
 /// Looks at an endpoint that is connected already: whether it is well, and what it says of itself. Else a sentence that says why not.
-pub(super) async fn look(client: &EndpointClient, application: &Application) -> Result<EndpointDescription, String> {
+pub(super) async fn look(client: &EndpointClient, application: &Application) -> Result<EndpointDescription, Ailment> {
     well(client).await?;
-    let (description, _) = described(client, true).await?;
+    let (description, _) = described(client, application.definition.credentials == Credentials::Key).await?;
     match application.mismatch(&description) {
-        Some(mismatch) => Err(mismatch),
+        Some(mismatch) => Err(Ailment::of(mismatch)),
         None => Ok(description),
     }
 }
 
-async fn well(client: &EndpointClient) -> Result<&'static str, String> {
+/// The same for one that can't be called: what it said of itself last is looked at.
+pub(super) fn compare(application: &Application, description: &EndpointDescription) -> ConnectionReport {
+    let said = description.producer.is_some() || description.consumer.is_some();
+    let (passed, detail) = match application.mismatch(description).filter(|_| said) {
+        Some(mismatch) => (false, mismatch),
+        None if said => (true, sides(description)),
+        None => (true, "It has not said yet what it is.".to_owned()),
+    };
+    let name = "Compare what it said of itself".to_owned();
+    ConnectionReport { steps: vec![ConnectionStep { name, passed: Some(passed), detail, duration_ms: 0 }] }
+}
+
+async fn well(client: &EndpointClient) -> Result<&'static str, Ailment> {
     match client.health().await {
         Ok(Some(health)) if health.status == "ok" => Ok("It answers, and says that it is well."),
-        Ok(Some(health)) => Err(format!("It answers, but says of itself: {}.", bounded(&health.status))),
+        Ok(Some(health)) => {
+            Err(Ailment::of(format!("It answers, but says of itself: {}.", bounded(&health.status))))
+        }
         // A refused key is an answer: the next step says more.
         Ok(None) | Err(CallError::KeyRefused) => Ok("It answers."),
-        Err(error) => Err(sentence(&error)),
+        Err(error) => Err(Ailment::from(&error)),
     }
 }
 
-async fn described(client: &EndpointClient, is_key: bool) -> Result<(EndpointDescription, String), String> {
-    match client.describe().await {
-        Ok(description) if is_key => Ok((description, "The authentication key is accepted.".to_owned())),
-        Ok(description) => Ok((description, "They are accepted.".to_owned())),
-        Err(CallError::KeyRefused) if is_key => {
-            Err("It refused the authentication key (401). Copy the key again, without spaces before or after it."
-                .to_owned())
+async fn described(client: &EndpointClient, is_key: bool) -> Result<(EndpointDescription, String), Ailment> {
+    let error = match client.describe().await {
+        Ok(description) if is_key => return Ok((description, "The authentication key is accepted.".to_owned())),
+        Ok(description) => return Ok((description, "They are accepted.".to_owned())),
+        Err(error) => error,
+    };
+    let sentence = match &error {
+        CallError::KeyRefused if is_key => {
+            "It refused the authentication key (401). Copy the key again, without spaces before or after it.".to_owned()
         }
-        Err(CallError::KeyRefused) => Err("It refused the credentials (401). Enter them again.".to_owned()),
-        Err(error) => Err(sentence(&error)),
-    }
+        CallError::KeyRefused => "It refused the credentials (401). Enter them again.".to_owned(),
+        error => sentence(error),
+    };
+    Err(Ailment { sentence, wants_credentials: error.wants_credentials() })
 }
 
 async fn list((description, client): (&EndpointDescription, &EndpointClient)) -> Result<((), String), String> {

@@ -1,13 +1,14 @@
 //! Consent (OAuth 2.0, authorization code with PKCE): a person is sent to the application's authorisation server and comes back with a code. What
-//! they come back with counts once, in the session, for the person and the account that asked for it, and for ten minutes.
+//! they come back with counts once, in the session, for the person and the account that asked for it, and for ten minutes. It connects an endpoint, lets
+//! Usher in again at one that is connected, or begins a Test Drive.
 
 use std::collections::BTreeMap;
 
 use model::{
-    application::{Credentials, Definition},
+    application::{Credentials, Definition, form::DriveForm},
     error::{FieldProblem, HubError},
     id::{ApplicationId, EndpointId},
-    view::{Actor, Connect, ConnectionReport, Role},
+    view::{Actor, Connect, ConnectionReport, Reconnect, Role},
 };
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
@@ -16,9 +17,10 @@ use sqlx::Row;
 use url::Url;
 
 use super::{
-    applications::{Application, filled},
+    applications::{Application, Grant, filled},
     credentials::{self, Kept, KeptToken, values},
-    endpoints::{self, Address, Parsed, parsed_id},
+    endpoints::{self, Address, Parsed},
+    reconnecting::Target,
     require,
 };
 use crate::{
@@ -45,11 +47,54 @@ pub enum Consented {
     },
 }
 
-/// Why a consent came to nothing, and to which application's page it leads back.
+/// What a person consents for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "snake_case")]
+pub enum ConsentFor {
+    /// To connect an application.
+    Application {
+        /// Which one.
+        id: ApplicationId,
+    },
+    /// To let Usher in again at an endpoint, or as another version of its application.
+    Endpoint {
+        /// Which one.
+        id: EndpointId,
+        /// The version.
+        version: u32,
+        /// That is not the one that it kept to.
+        newer: bool,
+    },
+    /// To try a draft out.
+    TestDrive {
+        /// Of which application.
+        id: ApplicationId,
+    },
+}
+
+/// What became of a consent.
+#[derive(Debug)]
+pub enum ConsentKept {
+    /// The endpoint is connected, or connected anew.
+    Endpoint {
+        /// Which one.
+        id: EndpointId,
+        /// Its name.
+        name: String,
+        /// It was there before.
+        is_again: bool,
+        /// How each step of its test went.
+        report: ConnectionReport,
+    },
+    /// The application's Test Drive has begun.
+    TestDrive(ApplicationId),
+}
+
+/// Why a consent came to nothing.
 #[derive(Debug)]
 pub struct NoConsent {
-    /// The application, when it is known which.
-    pub application: Option<ApplicationId>,
+    /// What it was for, when that is known.
+    pub begun_for: Option<ConsentFor>,
     /// Why.
     pub error: HubError,
 }
@@ -57,6 +102,8 @@ pub struct NoConsent {
 /// What is kept, sealed, until the person comes back.
 #[derive(Serialize, Deserialize)]
 struct Pending {
+    begun_for: ConsentFor,
+    /// Of the new endpoint.
     name: String,
     base_url: String,
     fields: BTreeMap<String, String>,
@@ -77,16 +124,67 @@ impl Hub {
         require(actor, Role::Admin)?;
         let id: ApplicationId = form.application_id.parse().map_err(|_| HubError::not_found("application"))?;
         let application = self.connectable_application(&id).await?;
-        let Credentials::AuthorizationCode { authorization_url, .. } = &application.definition.credentials else {
-            let message = format!("{} is connected without a consent.", application.definition.name);
-            return Err(HubError::Conflict { message });
-        };
+        consented_to(&application)?;
         let (name, base_url, fields) = entered(form, &application.definition)?;
         self.name_is_free(actor, &name).await?;
-        let server = self.server_of(&application, &fields).await?;
+        let asked = Asked { begun_for: ConsentFor::Application { id }, name, base_url, fields };
+        self.ask_consent(actor, &application, asked, session, redirect).await
+    }
+
+    /// The same for an endpoint that is connected already, and stays the same.
+    pub async fn begin_consent_again(
+        &self,
+        actor: &Actor,
+        id: &EndpointId,
+        form: &Reconnect,
+        session: &str,
+        redirect: &Url,
+    ) -> Result<Url> {
+        require(actor, Role::Admin)?;
+        let standing = self.standing_endpoint(&actor.account_id, id).await?;
+        let application = self.reconnectable(&standing, form.version).await?;
+        consented_to(&application)?;
+        let form = Connect { name: standing.endpoint.name.clone(), ..form.connect.clone() };
+        let (name, base_url, fields) = entered(&form, &application.definition)?;
+        let newer = application.version != standing.application.version;
+        let begun_for = ConsentFor::Endpoint { id: id.clone(), version: application.version, newer };
+        self.ask_consent(actor, &application, Asked { begun_for, name, base_url, fields }, session, redirect).await
+    }
+
+    /// The same for the Test Drive of a draft.
+    pub async fn begin_drive_consent(
+        &self,
+        actor: &Actor,
+        id: &ApplicationId,
+        form: &DriveForm,
+        session: &str,
+        redirect: &Url,
+    ) -> Result<Url> {
+        let application = self.drivable(actor, id).await?;
+        consented_to(&application)?;
+        let (base_url, fields) = self.checked_for_drive(&application, form)?;
+        let asked =
+            Asked { begun_for: ConsentFor::TestDrive { id: id.clone() }, name: String::new(), base_url, fields };
+        self.ask_consent(actor, &application, asked, session, redirect).await
+    }
+
+    async fn ask_consent(
+        &self,
+        actor: &Actor,
+        application: &Application,
+        asked: Asked,
+        session: &str,
+        redirect: &Url,
+    ) -> Result<Url> {
+        let Credentials::AuthorizationCode { authorization_url, .. } = &application.definition.credentials else {
+            return Err(HubError::not_found("authorisation server"));
+        };
+        let Asked { begun_for, name, base_url, fields } = asked;
+        let server = self.server_of(application, &fields).await?;
         let authorization_url = Url::parse(&filled(authorization_url, &values(&fields))).map_err(internal)?;
         let consent = server.consent(&authorization_url, redirect);
         let pending = Pending {
+            begun_for,
             name,
             base_url: base_url.to_string(),
             fields,
@@ -119,56 +217,83 @@ impl Hub {
         Ok(consent.url)
     }
 
-    /// Takes what a person came back with, and connects the endpoint when it passes the connection test.
+    /// Takes what a person came back with, and does what they consented for: an endpoint is connected, also anew, when it passes the connection test.
     pub async fn finish_consent(
         &self,
         actor: &Actor,
         session: &str,
         state: &str,
         answer: Consented,
-    ) -> std::result::Result<(EndpointId, String, ConnectionReport), NoConsent> {
-        let nowhere = |error| NoConsent { application: None, error };
+    ) -> std::result::Result<ConsentKept, NoConsent> {
+        let nowhere = |error| NoConsent { begun_for: None, error };
         require(actor, Role::Admin).map_err(nowhere)?;
         let found = self.take_consent(actor, session, state).await.map_err(nowhere)?;
-        let (application, pending, is_over) = found.ok_or_else(|| {
+        let (pending, version, expires_at) = found.ok_or_else(|| {
             let message = "This consent was used already, or was begun in another browser or account. Begin again.";
             nowhere(HubError::Conflict { message: message.to_owned() })
         })?;
-        let id = application.id.clone();
-        let connected = async {
-            if is_over {
-                let message = "The consent took longer than ten minutes. Begin again.".to_owned();
-                return Err(HubError::Conflict { message });
-            }
-            let code = match answer {
-                Consented::Code(code) => code,
-                Consented::Error { code, description } => {
-                    return Err(refused(&application, &code, description.as_deref()));
-                }
-            };
-            let server = self.server_of(&application, &pending.fields).await?;
-            let token = self.outbound().token_for_code(&server, &code, &pending.verifier, &pending.redirect).await;
-            let token = token.map_err(|error| credentials::endpoint_error(&error))?;
-            let kept = Kept::consent(KeptToken::of(token, self.now_ms()), pending.fields);
-            let base_url = Url::parse(&pending.base_url).map_err(internal)?;
-            let name = pending.name;
-            let parsed = Parsed { application, name: name.clone(), address: Some(Address { base_url, kept }) };
-            let (id, report) = self.connect_parsed(actor, parsed).await?;
-            Ok((id, name, report))
-        };
-        connected.await.map_err(|error| NoConsent { application: Some(id), error })
+        let begun_for = pending.begun_for.clone();
+        let done = self.fulfil(actor, pending, version, expires_at, answer).await;
+        done.map_err(|error| NoConsent { begun_for: Some(begun_for), error })
     }
 
-    /// What was begun, once: whatever becomes of it, it is not there any more.
-    async fn take_consent(
+    async fn fulfil(
         &self,
         actor: &Actor,
-        session: &str,
-        state: &str,
-    ) -> Result<Option<(Application, Pending, bool)>> {
+        pending: Pending,
+        version: i64,
+        expires_at: i64,
+        answer: Consented,
+    ) -> Result<ConsentKept> {
+        let (application, standing) = match &pending.begun_for {
+            ConsentFor::Application { id } => (self.connectable_application(id).await?, None),
+            ConsentFor::Endpoint { id, version, .. } => {
+                let standing = self.standing_endpoint(&actor.account_id, id).await?;
+                (self.reconnectable(&standing, *version).await?, Some(standing))
+            }
+            ConsentFor::TestDrive { id } => (self.drivable(actor, id).await?, None),
+        };
+        if i64::from(application.version) != version {
+            let message = format!("{} has changed meanwhile. Begin again.", application.definition.name);
+            return Err(HubError::Conflict { message });
+        }
+        if expires_at <= self.now_ms() {
+            let message = "The consent took longer than ten minutes. Begin again.".to_owned();
+            return Err(HubError::Conflict { message });
+        }
+        let code = match answer {
+            Consented::Code(code) => code,
+            Consented::Error { code, description } => {
+                return Err(refused(&application, &pending.begun_for, &code, description.as_deref()));
+            }
+        };
+        let Pending { begun_for, name, base_url, fields, verifier, redirect } = pending;
+        let server = self.server_of(&application, &fields).await?;
+        let base_url = Url::parse(&base_url).map_err(internal)?;
+        if let ConsentFor::TestDrive { id } = begun_for {
+            let grant = Grant::Code { server, code, verifier, redirect };
+            self.drive_granted(actor, application, base_url, fields, grant).await?;
+            return Ok(ConsentKept::TestDrive(id));
+        }
+        let token = self.outbound().token_for_code(&server, &code, &verifier, &redirect).await;
+        let token = token.map_err(|error| credentials::endpoint_error(&error))?;
+        let kept = Kept::consent(KeptToken::of(token, self.now_ms()), fields);
+        let address = Address { base_url, kept };
+        if let Some(standing) = standing {
+            let target = Target::given(application, address);
+            let report = self.reconnect_to(actor, &standing, &target).await?.report;
+            return Ok(ConsentKept::Endpoint { id: standing.endpoint.id, name, is_again: true, report });
+        }
+        let parsed = Parsed { application, name: name.clone(), address: Some(address) };
+        let (id, report) = self.connect_parsed(actor, parsed).await?;
+        Ok(ConsentKept::Endpoint { id, name, is_again: false, report })
+    }
+
+    /// What was begun, once, with the version and the end of it: whatever becomes of it, it is not there any more.
+    async fn take_consent(&self, actor: &Actor, session: &str, state: &str) -> Result<Option<(Pending, i64, i64)>> {
         let state_hash = hash(state);
         let sql = "delete from consent where state_hash = $1 and account_id = $2 and user_id = $3 and session_hash = $4
-            returning application_id, application_version, sealed, expires_at";
+            returning application_version, sealed, expires_at";
         let row = sqlx::query(sql)
             .bind(state_hash.as_str())
             .bind(actor.account_id.as_str())
@@ -179,19 +304,12 @@ impl Hub {
             .map_err(internal)?;
         let Some(row) = row else { return Ok(None) };
         let read = |row: &sqlx::any::AnyRow| -> std::result::Result<_, StoreError> {
-            let id: ApplicationId = parsed_id(row, "application_id")?;
-            let version: i64 = row.try_get("application_version")?;
-            Ok((id, version, row.try_get::<Vec<u8>, _>("sealed")?, row.try_get::<i64, _>("expires_at")?))
+            Ok((row.try_get::<Vec<u8>, _>("sealed")?, row.try_get("application_version")?, row.try_get("expires_at")?))
         };
-        let (id, version, sealed, expires_at) = read(&row).map_err(internal)?;
-        let application = self.connectable_application(&id).await?;
-        if i64::from(application.version) != version {
-            let message = format!("{} has changed meanwhile. Begin again.", application.definition.name);
-            return Err(HubError::Conflict { message });
-        }
+        let (sealed, version, expires_at) = read(&row).map_err(internal)?;
         let opened = self.sealing().open(&sealed, &context(&state_hash)).map_err(internal)?;
-        let pending = serde_json::from_slice(&opened).map_err(internal)?;
-        Ok(Some((application, pending, expires_at <= self.now_ms())))
+        // One that an older version began can't be read; it is begun again, like one that is unknown.
+        Ok(serde_json::from_slice(&opened).ok().map(|pending| (pending, version, expires_at)))
     }
 
     async fn server_of(
@@ -209,6 +327,23 @@ impl Hub {
     }
 }
 
+/// What a consent is asked for with.
+struct Asked {
+    begun_for: ConsentFor,
+    name: String,
+    base_url: Url,
+    fields: BTreeMap<String, String>,
+}
+
+/// Refuses an application that is connected in another way.
+fn consented_to(application: &Application) -> Result<()> {
+    if matches!(application.definition.credentials, Credentials::AuthorizationCode { .. }) {
+        return Ok(());
+    }
+    let message = format!("{} is connected without a consent.", application.definition.name);
+    Err(HubError::Conflict { message })
+}
+
 /// What the form held besides credentials, for an application that is consented to.
 fn entered(form: &Connect, definition: &Definition) -> Result<(String, Url, BTreeMap<String, String>)> {
     let mut problems = Vec::new();
@@ -223,16 +358,21 @@ fn entered(form: &Connect, definition: &Definition) -> Result<(String, Url, BTre
 }
 
 /// What an authorisation server says instead of a consent.
-fn refused(application: &Application, code: &str, description: Option<&str>) -> HubError {
+fn refused(application: &Application, begun_for: &ConsentFor, code: &str, description: Option<&str>) -> HubError {
     let told =
         |text: &str| -> String { text.chars().filter(|letter| !letter.is_control()).take(LONGEST_TOLD).collect() };
     let name = &application.definition.name;
+    let (so_that, outcome) = match begun_for {
+        ConsentFor::Application { .. } => ("nothing was connected", "Nothing was connected"),
+        ConsentFor::Endpoint { .. } => ("all stays as it was", "All stays as it was"),
+        ConsentFor::TestDrive { .. } => ("the Test Drive was not begun", "The Test Drive was not begun"),
+    };
     let message = match code {
-        "access_denied" => format!("You did not consent at {name}, so that nothing was connected."),
+        "access_denied" => format!("You did not consent at {name}, so that {so_that}."),
         code => {
             let said = description.map(|said| format!(": {}", told(said))).unwrap_or_default();
             format!(
-                "The authorisation server of {name} did not give a consent ({}){said}. Nothing was connected.",
+                "The authorisation server of {name} did not give a consent ({}){said}. {outcome}.",
                 told(code)
             )
         }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use futures::{FutureExt, future::BoxFuture};
 use model::{
-    application::{CredentialField, Credentials},
+    application::{CredentialField, Credentials, Definition},
     error::{FieldProblem, HubError},
     id::{AccountId, EndpointId},
     view::Connect,
@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     hub::{Hub, Result, internal},
-    outbound::{Access, AuthorizationServer, CallError, Token, TokenSource},
+    outbound::{Access, AuthorizationServer, CallError, Outlook, Token, TokenSource},
     store::StoreError,
 };
 
@@ -170,6 +170,36 @@ impl Kept {
         Self { how: How::Key { key: key.to_owned() }, ..self }
     }
 
+    /// Whether a version of the application takes this, given what the version took that it was entered for.
+    pub(super) fn serves(&self, before: &Credentials, after: &Definition) -> bool {
+        let fits = match (&self.how, before, &after.credentials) {
+            (How::Key { .. }, _, Credentials::Key | Credentials::Instructions { .. }) => true,
+            (How::Basic { .. }, _, Credentials::Basic) => true,
+            (How::Client { .. }, before, after @ Credentials::ClientCredentials { .. }) => before == after,
+            (
+                How::Consent { .. },
+                Credentials::AuthorizationCode { token_url: had, client_id: had_id, scopes: had_scopes, .. },
+                Credentials::AuthorizationCode { token_url, client_id, scopes, .. },
+            ) => had == token_url && had_id == client_id && had_scopes == scopes,
+            _ => false,
+        };
+        let is_there = |field: &&CredentialField| self.fields.contains_key(&field.name);
+        fits && after.credential_fields.iter().filter(|field| field.required).all(|field| is_there(&field))
+    }
+
+    /// What of it may be shown to who changes it, by the names of the inputs.
+    pub(super) fn shown(&self, declared: &[CredentialField]) -> BTreeMap<String, String> {
+        let open = declared.iter().filter(|field| !field.secret);
+        let mut shown: BTreeMap<String, String> =
+            open.filter_map(|field| Some((input_of(field), self.fields.get(&field.name)?.clone()))).collect();
+        match &self.how {
+            How::Basic { user_name, .. } => drop(shown.insert("user_name".to_owned(), user_name.clone())),
+            How::Client { client_id, .. } => drop(shown.insert("client_id".to_owned(), client_id.clone())),
+            How::Key { .. } | How::Consent { .. } => {}
+        }
+        shown
+    }
+
     /// What belongs to the account in the places of addresses.
     pub(super) fn values(&self) -> Vec<(String, String)> {
         values(&self.fields)
@@ -189,7 +219,12 @@ impl std::fmt::Debug for Kept {
 /// The database did not say what is kept.
 fn unread(id: &EndpointId, error: &StoreError) -> CallError {
     tracing::error!(endpoint.id = %id, %error, "an access token could not be looked for");
-    CallError::NoToken { what: "Usher could not look for it".to_owned(), passes: true }
+    CallError::NoToken { what: "Usher could not look for it".to_owned(), outlook: Outlook::Passes }
+}
+
+/// It was disconnected meanwhile.
+fn gone() -> CallError {
+    CallError::NoToken { what: "the endpoint is not connected any more".to_owned(), outlook: Outlook::Stays }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -328,8 +363,8 @@ impl Hub {
     /// Asks the authorisation server for a token.
     async fn another_token(&self, application: &Application, kept: &Kept) -> std::result::Result<KeptToken, CallError> {
         let ended = || CallError::NoToken {
-            what: "the consent has ended. Give it again: connect the application anew".to_owned(),
-            passes: false,
+            what: "the consent has ended. Give it again".to_owned(),
+            outlook: Outlook::Ended,
         };
         let token = match (&kept.how, &application.definition.credentials) {
             (How::Client { client_id, client_secret, .. }, Credentials::ClientCredentials { token_url, scopes }) => {
@@ -339,7 +374,7 @@ impl Hub {
             (How::Consent { token }, Credentials::AuthorizationCode { token_url, client_id, scopes, .. }) => {
                 let refresh_token = token.refresh_token.as_deref().ok_or_else(ended)?;
                 let secret = self.application_client_secret(&application.id, application.version).await;
-                let secret = secret.map_err(|error| CallError::NoToken { what: error.to_string(), passes: true })?;
+                let secret = secret.map_err(|error| CallError::NoToken { what: error.to_string(), outlook: Outlook::Passes })?;
                 let server = server(&kept.filled(token_url), client_id, secret.as_deref(), scopes)?;
                 self.outbound().token_refreshed(&server, refresh_token).await?
             }
@@ -347,6 +382,21 @@ impl Hub {
             _ => return Err(ended()),
         };
         Ok(KeptToken::of(token, self.now_ms()))
+    }
+
+    /// What an endpoint is called with, with a token that is good where there are such.
+    pub(super) async fn good_credentials(
+        &self,
+        account_id: &AccountId,
+        id: &EndpointId,
+        application: &Application,
+    ) -> std::result::Result<Option<Kept>, CallError> {
+        let kept = self.kept(account_id, id).await.map_err(|error| unread(id, &error))?;
+        if kept.as_ref().is_none_or(|kept| matches!(kept.how, How::Key { .. } | How::Basic { .. })) {
+            return Ok(kept);
+        }
+        self.good_token(account_id, id, application, None).await?;
+        self.kept(account_id, id).await.map_err(|error| unread(id, &error))
     }
 
     /// A token of an endpoint that is good, renewed when it has to be. One process renews at a time; the others wait for what it brings.
@@ -357,7 +407,6 @@ impl Hub {
         application: &Application,
         refused: Option<&str>,
     ) -> std::result::Result<KeptToken, CallError> {
-        let gone = || CallError::NoToken { what: "the endpoint is not connected any more".to_owned(), passes: false };
         let attempt = uuid::Uuid::now_v7().simple().to_string();
         let begun = tokio::time::Instant::now();
         loop {
@@ -370,7 +419,7 @@ impl Hub {
             }
             if begun.elapsed() > PATIENCE {
                 let what = "another process is at it, and takes too long".to_owned();
-                return Err(CallError::NoToken { what, passes: true });
+                return Err(CallError::NoToken { what, outlook: Outlook::Passes });
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
@@ -389,7 +438,6 @@ impl Hub {
         application: &Application,
         refused: Option<&str>,
     ) -> std::result::Result<(KeptToken, Option<Kept>), CallError> {
-        let gone = || CallError::NoToken { what: "the endpoint is not connected any more".to_owned(), passes: false };
         let kept = self.kept(account_id, id).await.map_err(|error| unread(id, &error))?.ok_or_else(gone)?;
         if let Some(token) = kept.token().filter(|token| token.is_good(self.now_ms(), refused)) {
             return Ok((token.clone(), None));

@@ -20,7 +20,7 @@ impl Hub {
     /// Disconnects an endpoint. `name` is its name as the person typed it, because this can't be undone.
     pub async fn disconnect_endpoint(&self, actor: &Actor, id: &EndpointId, name: &str) -> Result<()> {
         require(actor, Role::Admin)?;
-        let (endpoint, _) = self.standing_endpoint(&actor.account_id, id).await?;
+        let endpoint = self.standing_endpoint(&actor.account_id, id).await?.endpoint;
         if name.trim() != endpoint.name {
             let message = format!("Type the endpoint's name as it is written here: {}", endpoint.name);
             return Err(HubError::invalid("name", message));

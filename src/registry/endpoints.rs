@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant};
 
 use model::{
+    application::Credentials,
     contract::{EndpointDescription, MAX_COLUMNS, Movement, WebhookAddress},
     error::{FieldProblem, HubError},
     id::{AccountId, ApplicationId, EndpointId},
-    view::{Actor, By, Connect, ConnectionReport, EndpointHealth, EndpointSummary, EndpointView, Role},
+    view::{Actor, AccessEnd, By, Connect, ConnectionReport, EndpointHealth, EndpointSummary, EndpointView, Role},
 };
 use sqlx::{Row, any::AnyRow};
 use url::Url;
@@ -14,7 +15,8 @@ use url::Url;
 use super::{
     EndpointActor,
     applications::{Application, client_secret_context, filled},
-    connection, consents,
+    connection::{self, Ailment},
+    consents,
     credentials::{self, Kept},
     require,
 };
@@ -33,8 +35,8 @@ const LONGEST_TEXT: usize = 2000;
 const NOTE_SUCCESS_EVERY_MS: i64 = 10_000;
 
 const SELECT: &str =
-    "select e.*, v.definition from endpoint e
-        join application_version v on v.application_id = e.application_id and v.version = e.application_version where e.account_id = $1";
+    "select e.*, v.definition, case when a.retired_at is null then a.approved_version else null end as approved_version
+        from endpoint e join application a on a.id = e.application_id join application_version v on v.application_id = e.application_id and v.version = e.application_version where e.account_id = $1";
 
 /// An endpoint as other rooms need it: who it is and what it said of itself.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,15 +60,49 @@ pub struct ConnectedEndpoint {
 struct EndpointRow {
     endpoint: ConnectedEndpoint,
     application: Application,
+    /// The newest approved version of the application, unless it was retired.
+    approved_version: Option<u32>,
     base_url: Option<String>,
     succeeded_at: Option<i64>,
     failed_at: Option<i64>,
     /// Why the last call failed, unless one went well since.
     failure: Option<String>,
     failed_because: Option<String>,
+    /// Since when Usher is not let in with what it shows.
+    access_ended_at: Option<i64>,
     latency_ms: Option<i64>,
     created_at: i64,
     disconnected: Option<By>,
+}
+
+/// An endpoint that is connected, with what connects it.
+pub(super) struct Standing {
+    pub(super) endpoint: ConnectedEndpoint,
+    pub(super) application: Application,
+    /// The newest approved version of its application, unless it was retired.
+    approved_version: Option<u32>,
+    /// Where it is called, if it is.
+    pub(super) base_url: Option<Url>,
+    pub(super) access_ended: Option<AccessEnd>,
+}
+
+impl Standing {
+    /// The newest approved version, when it is newer than the endpoint's own.
+    pub(super) fn newer_version(&self) -> Option<u32> {
+        self.approved_version.filter(|approved| *approved > self.application.version)
+    }
+}
+
+impl EndpointRow {
+    fn access_ended(&self) -> Option<AccessEnd> {
+        self.access_ended_at.filter(|_| self.disconnected.is_none()).map(|_| {
+            match self.application.definition.credentials {
+                Credentials::AuthorizationCode { .. } => AccessEnd::Consent,
+                Credentials::Instructions { .. } => AccessEnd::Registration,
+                _ => AccessEnd::Credentials,
+            }
+        })
+    }
 }
 
 /// What the connect form held, parsed.
@@ -206,9 +242,13 @@ impl Hub {
         let consumer = row.endpoint.description.consumer.clone();
         let has_said = row.endpoint.description.producer.is_some() || consumer.is_some();
         let sends = row.endpoint.description.producer.as_ref().is_some_and(|side| side.movement == Movement::Pull);
+        let by_person = !matches!(row.application.definition.credentials, Credentials::Instructions { .. });
         Ok(EndpointView {
             summary: summary(&row, counts.get(id).copied().unwrap_or(0)),
             description: row.endpoint.description.description.clone(),
+            version: row.application.version,
+            newer_version: row.approved_version.filter(|version| *version > row.application.version),
+            may_be_given_credentials: row.disconnected.is_none() && row.base_url.is_some() && by_person,
             calls_usher: row.application.definition.calls_usher(),
             registers: row.application.registers(),
             steps: row.application.steps().map(str::to_owned),
@@ -240,10 +280,10 @@ impl Hub {
     /// Calls the endpoint now: how it is, and what it says of itself.
     pub async fn check_endpoint(&self, actor: &Actor, id: &EndpointId) -> Result<EndpointView> {
         require(actor, Role::Member)?;
-        let (_, application) = self.standing_endpoint(&actor.account_id, id).await?;
+        let standing = self.standing_endpoint(&actor.account_id, id).await?;
         let client = self.endpoint_client(&actor.account_id, id).await?;
         let begun = Instant::now();
-        let found = connection::look(&client, &application).await;
+        let found = connection::look(&client, &standing.application).await;
         self.note_health(id, found.as_ref().map(|_| begun.elapsed()).map_err(Clone::clone)).await;
         if let Ok(description) = found {
             self.keep_description(&actor.account_id, id, &description).await?;
@@ -251,28 +291,21 @@ impl Hub {
         self.endpoint(actor, id).await
     }
 
-    /// An endpoint that is connected, with its application; one that was disconnected is refused.
-    pub(super) async fn standing_endpoint(
-        &self,
-        account_id: &AccountId,
-        id: &EndpointId,
-    ) -> Result<(ConnectedEndpoint, Application)> {
+    /// An endpoint that is connected; one that was disconnected is refused.
+    pub(super) async fn standing_endpoint(&self, account_id: &AccountId, id: &EndpointId) -> Result<Standing> {
         let row = self.endpoint_row(account_id, id).await.map_err(internal)?;
         let row = row.ok_or_else(|| HubError::not_found("endpoint"))?;
         if row.endpoint.is_disconnected {
             return Err(HubError::Conflict { message: disconnected(&row.endpoint.name) });
         }
-        Ok((row.endpoint, row.application))
-    }
-
-    /// An endpoint that showed its key: what is known of it, its application, and where it is called.
-    pub(super) async fn registered(
-        &self,
-        endpoint: &EndpointActor,
-    ) -> Result<(ConnectedEndpoint, Application, Option<String>)> {
-        let row = self.endpoint_row(&endpoint.account_id, &endpoint.endpoint_id).await.map_err(internal)?;
-        let row = row.ok_or_else(|| HubError::not_found("endpoint"))?;
-        Ok((row.endpoint, row.application, row.base_url))
+        let access_ended = row.access_ended();
+        Ok(Standing {
+            access_ended,
+            base_url: row.base_url.as_deref().map(Url::parse).transpose().map_err(internal)?,
+            endpoint: row.endpoint,
+            application: row.application,
+            approved_version: row.approved_version,
+        })
     }
 
     pub(super) async fn keep_description(
@@ -308,7 +341,7 @@ impl Hub {
                 self.keep_description(account_id, id, &description).await
             }
             Ok(_) => Ok(()),
-            Err(message) => Err(HubError::Endpoint { message }),
+            Err(ailment) => Err(HubError::Endpoint { message: ailment.sentence }),
         }
     }
 
@@ -358,7 +391,7 @@ impl Hub {
 
     /// Notes how a call went: the endpoint's health is made of real calls. A note that fails is logged, never the caller's trouble.
     pub(crate) async fn note_call(&self, id: &EndpointId, outcome: std::result::Result<Duration, CallError>) {
-        self.note_health(id, outcome.map_err(|error| connection::sentence(&error))).await;
+        self.note_health(id, outcome.map_err(|error| Ailment::from(&error))).await;
     }
 
     /// Notes that an endpoint called Usher: it is there, and well enough to call.
@@ -378,13 +411,13 @@ impl Hub {
     }
 
     /// As [`Self::note_call`], with the sentence that a person is told.
-    async fn note_health(&self, id: &EndpointId, outcome: std::result::Result<Duration, String>) {
+    async fn note_health(&self, id: &EndpointId, outcome: std::result::Result<Duration, Ailment>) {
         let now = self.now_ms();
         let noted = match &outcome {
             Ok(latency) => {
                 let latency = i64::try_from(latency.as_millis()).unwrap_or(i64::MAX);
-                let sql = "update endpoint set last_success_at = $1, latency_ms = $2, last_failure = null
-                    where id = $3 and (last_failure is not null or last_success_at is null or last_success_at <= $4)";
+                let sql = "update endpoint set last_success_at = $1, latency_ms = $2, last_failure = null, access_ended_at = null
+                    where id = $3 and (last_failure is not null or access_ended_at is not null or last_success_at is null or last_success_at <= $4)";
                 sqlx::query(sql)
                     .bind(now)
                     .bind(latency)
@@ -393,13 +426,16 @@ impl Hub {
                     .execute(self.database().writer())
                     .await
             }
-            Err(sentence) => {
-                let sql =
-                    "update endpoint set last_failure_at = $1, last_failure = $2, failed_because = $2 where id = $3";
+            Err(ailment) => {
+                // That it can't be reached meanwhile does not let Usher in again.
+                let sql = "update endpoint set last_failure_at = $1, last_failure = $2, failed_because = $2,
+                        access_ended_at = case when $4 = 1 then coalesce(access_ended_at, $1) else access_ended_at end
+                    where id = $3";
                 sqlx::query(sql)
                     .bind(now)
-                    .bind(sentence.as_str())
+                    .bind(ailment.sentence.as_str())
                     .bind(id.as_str())
+                    .bind(i64::from(ailment.wants_credentials))
                     .execute(self.database().writer())
                     .await
             }
@@ -459,7 +495,7 @@ impl Hub {
 }
 
 /// The endpoint did not pass its test.
-fn not_passed(report: &ConnectionReport) -> HubError {
+pub(super) fn not_passed(report: &ConnectionReport) -> HubError {
     let failed = report.steps.iter().find(|step| step.passed == Some(false));
     let message = failed.map(|step| format!("The step “{}” failed. {}", step.name, step.detail)).unwrap_or_default();
     HubError::Endpoint { message: format!("{message} Nothing was saved.") }
@@ -508,6 +544,7 @@ fn endpoint_row(row: &AnyRow) -> std::result::Result<EndpointRow, StoreError> {
         (None, Some(_)) => EndpointHealth::Healthy,
         (None, None) => EndpointHealth::Unknown,
     };
+    let approved: Option<i64> = row.try_get("approved_version")?;
     let disconnected_at: Option<i64> = row.try_get("disconnected_at")?;
     let disconnected = match disconnected_at {
         Some(at) => Some(By { name: row.try_get("disconnected_by")?, at: rfc3339(at) }),
@@ -524,7 +561,9 @@ fn endpoint_row(row: &AnyRow) -> std::result::Result<EndpointRow, StoreError> {
             is_disconnected: disconnected.is_some(),
         },
         application,
+        approved_version: approved.map(u32::try_from).transpose().map_err(undecodable)?,
         base_url: row.try_get("base_url")?,
+        access_ended_at: row.try_get("access_ended_at")?,
         succeeded_at: succeeded,
         failed_at: failed,
         failure,
@@ -550,13 +589,15 @@ fn summary(row: &EndpointRow, audiences: u64) -> EndpointSummary {
         consumer: endpoint.description.consumer.as_ref().map(|side| side.movement),
         health: endpoint.health,
         health_reason: row.failure.clone(),
+        access_ended: row.access_ended(),
         checked_at: row.succeeded_at.max(row.failed_at).map(rfc3339),
         latency_ms: row.latency_ms.and_then(|ms| u64::try_from(ms).ok()),
         audiences,
     }
 }
 
-fn parse(form: &Connect, application: Application) -> Result<Parsed> {
+/// What the form held, checked; of an application that is not consented to.
+pub(super) fn parse(form: &Connect, application: Application) -> Result<Parsed> {
     let mut problems = Vec::new();
     let definition = &application.definition;
     let name = check_name(&form.name).map_err(|problem| problems.push(problem)).unwrap_or_default();

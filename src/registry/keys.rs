@@ -11,7 +11,10 @@ use rand::RngExt;
 use sha2::{Digest, Sha256};
 use sqlx::Row;
 
-use super::{endpoints::parsed_id, require};
+use super::{
+    endpoints::{Standing, parsed_id},
+    require,
+};
 use crate::{
     hub::{Hub, Result, internal},
     store::{StoreError, clock::rfc3339, new_id},
@@ -41,7 +44,7 @@ impl Hub {
     /// Makes a key for an endpoint that calls Usher, or may. It can't be shown again. One that is valid already stays so.
     pub async fn make_endpoint_key(&self, actor: &Actor, id: &EndpointId) -> Result<EndpointKey> {
         require(actor, Role::Admin)?;
-        let (endpoint, application) = self.standing_endpoint(&actor.account_id, id).await?;
+        let Standing { endpoint, application, .. } = self.standing_endpoint(&actor.account_id, id).await?;
         let producer = endpoint.description.producer.as_ref().map(|side| side.movement);
         // A producer that is called may send its exports by itself.
         if !application.registers() && producer != Some(Movement::Pull) {

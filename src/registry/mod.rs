@@ -17,6 +17,7 @@ mod operators;
 mod password;
 mod people;
 mod profile;
+mod reconnecting;
 mod registration;
 mod repeats;
 mod sessions;
@@ -24,7 +25,7 @@ mod slow_down;
 
 pub use applications::{LARGEST_FIELDS_FILE, LARGEST_LOGO};
 pub(crate) use calls::CallLog;
-pub use consents::{Consented, NoConsent};
+pub use consents::{ConsentFor, ConsentKept, Consented, NoConsent};
 pub(crate) use endings::{CredentialEnd, credential_ends};
 pub use endpoints::ConnectedEndpoint;
 pub(crate) use endpoints::{SEALED, disconnected, parsed_id, undecodable};

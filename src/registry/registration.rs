@@ -14,8 +14,9 @@ use crate::hub::{Hub, Result, internal};
 impl Hub {
     /// `GET /v1/endpoint`: what the endpoint said of itself.
     pub async fn registered_endpoint(&self, endpoint: &EndpointActor) -> Result<RegisteredEndpoint> {
-        let (known, _, url) = self.registered(endpoint).await?;
-        Ok(RegisteredEndpoint { id: known.id.to_string(), description: known.description, url })
+        let known = self.standing_endpoint(&endpoint.account_id, &endpoint.endpoint_id).await?;
+        let url = known.base_url.map(String::from);
+        Ok(RegisteredEndpoint { id: known.endpoint.id.to_string(), description: known.endpoint.description, url })
     }
 
     /// `PUT /v1/endpoint`: the endpoint says what it is, and where it is called. A new address is tried right away, once this is answered.
@@ -25,7 +26,8 @@ impl Hub {
         registration: impl Into<EndpointRegistration>,
     ) -> Result<RegisteredEndpoint> {
         let EndpointRegistration { description, url, authentication_key } = registration.into();
-        let (_, application, known_url) = self.registered(endpoint).await?;
+        let standing = self.standing_endpoint(&endpoint.account_id, &endpoint.endpoint_id).await?;
+        let (application, known) = (standing.application, standing.base_url);
         if let Some(mismatch) = application.mismatch(&description) {
             return Err(HubError::invalid("producer", mismatch));
         }
@@ -43,7 +45,6 @@ impl Hub {
             return Err(HubError::invalid(if url.is_some() { "url" } else { "authentication_key" }, message));
         }
         let mut problems = Vec::new();
-        let known = known_url.as_deref().and_then(|url| Url::parse(url).ok());
         let address = match (&url, &known) {
             (Some(url), _) => match self.registered_url(url) {
                 Ok(url) => Some(url),

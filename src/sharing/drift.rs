@@ -2,11 +2,12 @@
 //! mapping or the fields are as they were; the others go on.
 
 use model::{
+    contract::{ConsumerSide, EndpointDescription},
     error::HubError,
     field::Field,
     id::{AccountId, EndpointId, ShareId},
     mapping::{BothFields, Drift, drift, mended},
-    view::{Actor, MappingCause, Role, ShareState, ShareView},
+    view::{Actor, BrokenShare, MappingCause, Role, ShareState, ShareView},
 };
 
 use super::{
@@ -116,6 +117,43 @@ impl Hub {
         Ok(Some(if named.is_empty() { what.to_owned() } else { format!("{what}: {named}") }))
     }
 
+    /// The shares from and to an endpoint that could not run any more, if this were what it says of itself; not those that can't run as it is.
+    pub(crate) async fn shares_broken_by(
+        &self,
+        actor: &Actor,
+        id: &EndpointId,
+        present: &EndpointDescription,
+        described: &EndpointDescription,
+    ) -> Result<Vec<BrokenShare>> {
+        let mut broken = Vec::new();
+        for summary in self.shares_with_endpoint(actor, id).await? {
+            if summary.state != ShareState::Active {
+                continue;
+            }
+            let share = self.share_row(actor, &summary.id).await?;
+            let audience = self.audience_row(&actor.account_id, &share.audience_id).await?;
+            let is_from = audience.summary.endpoint_id == *id;
+            let is_to = share.destination_endpoint_id.as_ref() == Some(id);
+            let why = |description: &EndpointDescription| {
+                let mut because = Vec::new();
+                if is_from && description.producer.is_none() {
+                    because.push("It would not offer the audience any more.".to_owned());
+                }
+                if is_to {
+                    because.extend(refusals(&share, &audience.fields, description.consumer.as_ref()));
+                }
+                because
+            };
+            let before = why(present);
+            let because: Vec<String> = why(described).into_iter().filter(|reason| !before.contains(reason)).collect();
+            if !because.is_empty() {
+                let to = summary.destination_name.map(|name| format!(" to {name}")).unwrap_or_default();
+                broken.push(BrokenShare { id: summary.id, name: format!("{}{to}", summary.audience_name), because });
+            }
+        }
+        Ok(broken)
+    }
+
     /// Puts the proposals for these destination fields in place, as a new version of the mapping.
     pub async fn accept_remapping(&self, actor: &Actor, id: &ShareId, accepted: &[String]) -> Result<ShareView> {
         require(actor, Role::Member)?;
@@ -153,6 +191,16 @@ impl Hub {
             .map_err(internal)?;
         self.follow_share(&actor.account_id, id).await
     }
+}
+
+/// Why a destination like this could not take what a share sends.
+fn refusals(share: &ShareRow, offered: &[Field], consumer: Option<&ConsumerSide>) -> Vec<String> {
+    let Some(consumer) = consumer else { return vec!["It would not take audiences any more.".to_owned()] };
+    let now = BothFields { source: offered.to_vec(), destination: consumer.fields.clone() };
+    let drift = drift(&share.mapping, share.known_fields.as_ref(), &now);
+    let mode = share.mode.filter(|mode| !mode.is_possible(&consumer.delivery.modes));
+    let mode = mode.map(|mode| format!("It would not take the mode “{}” any more.", mode.label()));
+    drift.breaks.into_iter().map(|broken| broken.message).chain(mode).collect()
 }
 
 /// What the change of fields means for a share, for its pages. A draft breaks nothing: it is not done yet, and its review says what is missing.

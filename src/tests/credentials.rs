@@ -327,7 +327,7 @@ async fn an_authorisation_server_that_errs_is_told_of_and_nothing_is_saved() {
                 "not valid any more: invalid_grant ([key] is old)",
             ),
             (401, r#"{"error": "invalid_client"}"#, "does not know the client"),
-            (500, "Oh no", "not what OAuth 2.0 says"),
+            (500, "Oh no", "it answered 500"),
             (200, "<html>", "not what OAuth 2.0 says"),
             (302, "", "redirects elsewhere"),
         ] {

@@ -163,8 +163,12 @@ pub struct CredentialFieldForm {
 pub struct DriveForm {
     /// Where the application answers.
     pub base_url: String,
-    /// An authentication key, or an access token of OAuth.
+    /// An authentication key.
     pub key: String,
+    /// Of an OAuth client, with a secret.
+    pub client_id: String,
+    /// See `client_id`.
+    pub client_secret: String,
     /// With a password.
     pub user_name: String,
     /// With a user name.

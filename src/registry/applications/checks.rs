@@ -14,7 +14,11 @@ use model::{
 };
 use url::Url;
 
-use crate::{hub::Result, outbound::Outbound, registry::endpoints::parse_base_url};
+use crate::{
+    hub::Result,
+    outbound::Outbound,
+    registry::{connection::sentence, endpoints::parse_base_url},
+};
 
 pub(super) const LONGEST_NAME: usize = 100;
 const LONGEST_TEXT: usize = 2000;
@@ -158,23 +162,15 @@ fn address(outbound: &Outbound, text: &str, fields: &[CredentialField]) -> std::
     }
     if places.is_empty() {
         let url = parse_base_url(text)?;
-        return if outbound.may_call(&url).is_ok() {
-            Ok(url.to_string())
-        } else {
-            Err("This address is not public, and this installation does not allow that network. Enter one that can be reached from the internet.".to_owned())
-        };
+        callable(outbound, &url)?;
+        return Ok(url.to_string());
     }
     let mut filled = text.to_owned();
     for place in &places {
         filled = filled.replace(&format!("{{{place}}}"), "x");
     }
     let url = parse_base_url(&filled)?;
-    if outbound.may_call(&url).is_err() {
-        return Err(
-            "With a value filled in, this address is not public. Enter one that can be reached from the internet."
-                .to_owned(),
-        );
-    }
+    callable(outbound, &url).map_err(|refusal| format!("With a value filled in: {refusal}"))?;
     // As it was typed: the places would not survive being parsed.
     Ok(if text.ends_with('/') { text.to_owned() } else { format!("{text}/") })
 }
@@ -485,10 +481,13 @@ fn authorisation_address(outbound: &Outbound, text: &str) -> std::result::Result
     if !url.username().is_empty() || url.password().is_some() {
         return Err("Leave the user name and password out of the address.".to_owned());
     }
-    if outbound.may_call(&url).is_err() {
-        return Err("This address is not public, and this installation does not allow that network.".to_owned());
-    }
+    callable(outbound, &url)?;
     Ok(url.to_string())
+}
+
+/// Refuses an address that Usher may not connect to, with what can be done about it.
+pub(super) fn callable(outbound: &Outbound, url: &Url) -> std::result::Result<(), String> {
+    outbound.may_call(url).map_err(|error| sentence(&error))
 }
 
 /// Scopes between spaces (RFC 6749, 3.3).
@@ -546,6 +545,36 @@ mod tests {
         urls(&outbound(), &mut definition, &form).expect("is taken");
         assert_eq!(definition.urls.base.as_deref(), Some("https://{shop}.example.org/usher/"));
         assert_eq!(definition.urls.jobs.as_deref(), Some("https://jobs.example.org/v1/jobs"));
+    }
+
+    #[test]
+    fn why_an_address_may_not_be_called_is_said_with_the_remedy() {
+        let problem = |base: &str| {
+            let form = UrlsForm { base: base.to_owned(), ..UrlsForm::default() };
+            let error = urls(&outbound(), &mut Definition::default(), &form).expect_err("is refused");
+            error.problem_of("base").expect("at its input").to_owned()
+        };
+        let plain = problem("http://93.184.216.34/");
+        for word in ["https://", "USHER_ALLOW_HTTP", "USHER_ALLOW_NETWORKS"] {
+            assert!(plain.contains(word), "{plain}");
+        }
+        assert!(!plain.contains("not public"), "{plain}");
+        let private = problem("https://10.0.0.1/");
+        assert!(private.contains("not public") && private.contains("USHER_ALLOW_NETWORKS"), "{private}");
+        let mut shops = Definition {
+            credential_fields: vec![CredentialField { name: "shop".to_owned(), ..CredentialField::default() }],
+            ..Definition::default()
+        };
+        let form = UrlsForm { base: "http://93.184.216.34/{shop}".to_owned(), ..UrlsForm::default() };
+        let error = urls(&outbound(), &mut shops, &form).expect_err("is refused");
+        assert!(error.problem_of("base").is_some_and(|told| told.contains("https://")), "{error:?}");
+        let form = CredentialsForm {
+            mode: "client_credentials".to_owned(),
+            token_url: "http://93.184.216.34/token".to_owned(),
+            ..CredentialsForm::default()
+        };
+        let error = credentials(&outbound(), &mut Definition::default(), &form).expect_err("is refused");
+        assert!(error.problem_of("token_url").is_some_and(|told| told.contains("https://")), "{error:?}");
     }
 
     #[test]

@@ -1,17 +1,21 @@
 //! The course of a Test Drive: its steps, what is called in each, and what is written down of it as it happens.
 
-use std::time::Duration;
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use model::{
-    application::{DriveCall, DriveReport, DriveState, DriveStep, Verdict},
+    application::{Credentials, DriveCall, DriveReport, DriveState, DriveStep, Verdict},
     contract::{EndpointDescription, Health, JobMode, Movement},
     id::AccountId,
 };
 use reqwest::Method;
 use serde::de::DeserializeOwned;
+use url::Url;
 
-use super::{super::mode_word, Application};
+use super::{super::mode_word, Application, Grant, Start};
 use crate::{
     hub::Hub,
     outbound::{Ask, CallError, Probe, Reply},
@@ -35,12 +39,14 @@ pub(super) struct Drive {
     pub(super) application: Application,
     pub(super) report: DriveReport,
     id: String,
+    start: Option<Start>,
     probe: Option<Probe>,
     current: usize,
     /// The slowest answer so far: which call, and how long.
     slowest: Option<(String, Duration)>,
 }
 
+pub(super) const TOKEN: &str = "Get an access token";
 pub(super) const REACH: &str = "Reach it";
 pub(super) const WRONG_KEY: &str = "Refuse a wrong key";
 pub(super) const DESCRIBE: &str = "Describe itself";
@@ -50,7 +56,10 @@ const IN_TIME: &str = "Answer in time";
 fn plan(application: &Application) -> Vec<&'static str> {
     let definition = &application.definition;
     let mut names = Vec::new();
+    let has_tokens =
+        matches!(definition.credentials, Credentials::ClientCredentials { .. } | Credentials::AuthorizationCode { .. });
     if definition.is_called() {
+        names.extend(has_tokens.then_some(TOKEN));
         names.extend([REACH, WRONG_KEY, DESCRIBE]);
     }
     if definition.producer == Some(Movement::Pull) {
@@ -74,7 +83,7 @@ impl Drive {
         account_id: AccountId,
         application: Application,
         id: String,
-        probe: Option<Probe>,
+        start: Option<Start>,
     ) -> Self {
         let steps = plan(&application)
             .into_iter()
@@ -85,7 +94,8 @@ impl Drive {
                 calls: Vec::new(),
             })
             .collect();
-        Self { hub, account_id, application, report: DriveReport { steps }, id, probe, current: 0, slowest: None }
+        let report = DriveReport { steps };
+        Self { hub, account_id, application, report, id, start, probe: None, current: 0, slowest: None }
     }
 
     /// The name and id that things made for this drive have.
@@ -95,7 +105,10 @@ impl Drive {
 
     /// All steps, to the end.
     pub(super) async fn run(mut self) {
-        if let Some(probe) = self.probe.clone() {
+        if let Some(start) = self.start.take()
+            && let Some(probe) = self.get_in(start).await
+        {
+            self.probe = Some(probe.clone());
             let ready = self.introduce().await;
             if let Some(description) = ready {
                 if self.application.definition.producer == Some(Movement::Pull) {
@@ -124,6 +137,49 @@ impl Drive {
         });
         self.write_down(if failed { DriveState::Failed } else { DriveState::Passed }).await;
         tracing::info!(application.id = %self.application.id, failed, "test drive ended");
+    }
+
+    /// What the application is called with; first a token, when it takes one.
+    async fn get_in(&mut self, start: Start) -> Option<Probe> {
+        match start {
+            Start::Ready(probe) => Some(probe),
+            Start::Granted { base, fields, grant } => {
+                self.begin(TOKEN).await;
+                let found = self.granted(base, &fields, &grant).await;
+                self.end(found).await
+            }
+        }
+    }
+
+    async fn granted(&mut self, base: Url, fields: &BTreeMap<String, String>, grant: &Grant) -> Found<Probe> {
+        let (begun, outbound) = (Instant::now(), self.hub.outbound());
+        let (server, kind, answer) = match grant {
+            Grant::Client(server) => (server, "client_credentials", outbound.token_for_client(server).await),
+            Grant::Code { server, code, verifier, redirect } => {
+                let answer = outbound.token_for_code(server, code, verifier, redirect).await;
+                (server, "authorization_code", answer)
+            }
+        };
+        let took = begun.elapsed();
+        let token = answer.map_err(|error| sentence(&error))?;
+        let lasts = match token.lasts_seconds {
+            Some(seconds) => format!("which lasts {seconds}\u{a0}s"),
+            None => "which has no end".to_owned(),
+        };
+        let mut address = server.token_url.clone();
+        address.set_query(None);
+        self.note_call(DriveCall {
+            request: format!("POST {address}").chars().take(200).collect(),
+            sent: Some(format!("grant_type={kind}")),
+            status: Some(200),
+            answer: format!("An access token, {lasts}."),
+            duration_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        });
+        let secrets = [Some(token.access_token.clone()), token.refresh_token, server.client_secret.clone()];
+        let authorization = format!("Bearer {}", token.access_token);
+        let secrets = secrets.into_iter().flatten().collect();
+        let probe = self.hub.probe_of(&self.application, base, fields, &authorization, secrets)?;
+        Ok((probe, format!("Its authorisation server gave one, {lasts}.")))
     }
 
     async fn introduce(&mut self) -> Option<EndpointDescription> {
@@ -301,12 +357,7 @@ impl Drive {
             answer,
             duration_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         };
-        if let Some(step) = self.report.steps.get_mut(self.current) {
-            step.calls.push(call);
-            if step.calls.len() > MOST_CALLS {
-                step.calls.remove(1);
-            }
-        }
+        self.note_call(call);
         self.write_down(DriveState::Running).await;
         reply.map_err(|error| match error {
             CallError::Timeout => format!(
@@ -317,6 +368,15 @@ impl Drive {
             CallError::Unreachable => "It can’t be reached. Is it running, and is the address right?".to_owned(),
             error => sentence(&error),
         })
+    }
+
+    fn note_call(&mut self, call: DriveCall) {
+        if let Some(step) = self.report.steps.get_mut(self.current) {
+            step.calls.push(call);
+            if step.calls.len() > MOST_CALLS {
+                step.calls.remove(1);
+            }
+        }
     }
 
     /// As `call`, when only these statuses are right.
