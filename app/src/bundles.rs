@@ -126,6 +126,8 @@ bundles! {
         endpoints::EndpointsPage,
         endpoint::EndpointPage,
         endpoint::DisconnectPage,
+        endpoint::CredentialsPage,
+        endpoint::VersionPage,
         connect::ConnectPage,
         connect_application::ConnectApplicationPage,
     }

@@ -104,6 +104,8 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/endpoints") view=Endpoints::EndpointsPage ssr=SsrMode::Async />
                     <Route path=path!("/endpoints/:id") view=Endpoints::EndpointPage ssr=SsrMode::Async />
                     <Route path=path!("/endpoints/:id/disconnect") view=Endpoints::DisconnectPage ssr=SsrMode::Async />
+                    <Route path=path!("/endpoints/:id/credentials") view=Endpoints::CredentialsPage ssr=SsrMode::Async />
+                    <Route path=path!("/endpoints/:id/version") view=Endpoints::VersionPage ssr=SsrMode::Async />
                     <Route path=path!("/connect") view=Endpoints::ConnectPage ssr=SsrMode::Async />
                     <Route path=path!("/connect/:application") view=Endpoints::ConnectApplicationPage ssr=SsrMode::Async />
                     <Route path=path!("/account") view=Account::AccountPage ssr=SsrMode::Async />

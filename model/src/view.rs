@@ -201,6 +201,8 @@ pub struct EndpointView {
     pub newer_version: Option<u32>,
     /// Usher calls it with something that a person gives, and can give anew.
     pub may_be_given_credentials: bool,
+    /// That is a consent.
+    pub by_consent: bool,
     /// Where Usher calls it, if it does.
     pub base_url: Option<String>,
     /// It calls Usher, for at least one of its sides, with an endpoint key.

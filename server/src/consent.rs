@@ -1,4 +1,4 @@
-//! Where people come back to from an application's authorisation server.
+//! Where people come back to from an application's authorisation server, whatever they consented for.
 
 use app::flash::Flash;
 use axum::{
@@ -8,7 +8,7 @@ use axum::{
 use http::StatusCode;
 use hub::{
     Hub,
-    registry::{Consented, NoConsent},
+    registry::{ConsentFor, ConsentKept, Consented, NoConsent},
 };
 use model::error::HubError;
 use serde::Deserialize;
@@ -26,7 +26,7 @@ pub(crate) struct Came {
     error_description: Option<String>,
 }
 
-/// `GET /connect/consented`: connects the application that was consented to, or says on its page why not.
+/// `GET /connect/consented`: does what was consented for, or says on the page where that was begun why not.
 pub(crate) async fn consented(
     SignedIn(actor): SignedIn,
     State(hub): State<Hub>,
@@ -46,15 +46,16 @@ pub(crate) async fn consented(
         }
     };
     let (path, flash) = match hub.finish_consent(&actor, &secret, &came.state, answer).await {
-        Ok((id, name, report)) => {
+        Ok(ConsentKept::Endpoint { id, name, is_again, report }) => {
             let report = serde_json::to_string(&report).map_err(|_| HubError::not_found("report"))?;
             let values = [(app::pages::connect_application::REPORT.to_owned(), report)].into();
-            (format!("/endpoints/{id}"), Flash { values, notice: Some(format!("{name} is connected.")), error: None })
+            let notice = if is_again { format!("{name} lets Usher in again.") } else { format!("{name} is connected.") };
+            (format!("/endpoints/{id}"), Flash { values, notice: Some(notice), error: None })
         }
+        Ok(ConsentKept::TestDrive(id)) => (format!("/applications/{id}/test-drive"), Flash::default()),
         Err(NoConsent { error: error @ HubError::Forbidden { .. }, .. }) => return Err(error.into()),
         Err(failed) => {
-            let path = failed.application.map_or_else(|| "/connect".to_owned(), |id| format!("/connect/{id}"));
-            (path, Flash { error: Some(failed.error), ..Flash::default() })
+            (way_back(failed.begun_for, &failed.error), Flash { error: Some(failed.error), ..Flash::default() })
         }
     };
     if let Err(error) = app::flash::leave_in(&session, &path, flash).await {
@@ -62,4 +63,17 @@ pub(crate) async fn consented(
         return Ok(StatusCode::INTERNAL_SERVER_ERROR.into_response());
     }
     Ok(Redirect::to(&path).into_response())
+}
+
+/// The page on which a consent was begun.
+fn way_back(begun_for: Option<ConsentFor>, error: &HubError) -> String {
+    match begun_for {
+        // What is not there any more has no page to say so on.
+        Some(ConsentFor::Application { .. }) if matches!(error, HubError::NotFound { .. }) => "/connect".to_owned(),
+        None => "/connect".to_owned(),
+        Some(ConsentFor::Application { id }) => format!("/connect/{id}"),
+        Some(ConsentFor::Endpoint { id, newer: false, .. }) => format!("/endpoints/{id}/credentials"),
+        Some(ConsentFor::Endpoint { id, newer: true, .. }) => format!("/endpoints/{id}/version"),
+        Some(ConsentFor::TestDrive { id }) => format!("/applications/{id}/test-drive"),
+    }
 }

@@ -129,7 +129,10 @@ impl Hub {
             recent_runs: newest(Newest::Ended).await.map_err(internal)?,
             endpoints: u64::try_from(endpoints.len()).unwrap_or(u64::MAX),
             audiences: endpoints.iter().map(|endpoint| endpoint.audiences).sum(),
-            failing_endpoints: endpoints.into_iter().filter(|e| e.health == EndpointHealth::Failing).collect(),
+            failing_endpoints: endpoints
+                .into_iter()
+                .filter(|endpoint| endpoint.health == EndpointHealth::Failing || endpoint.access_ended.is_some())
+                .collect(),
         })
     }
 

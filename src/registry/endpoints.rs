@@ -248,6 +248,7 @@ impl Hub {
             description: row.endpoint.description.description.clone(),
             version: row.application.version,
             newer_version: row.approved_version.filter(|version| *version > row.application.version),
+            by_consent: matches!(row.application.definition.credentials, Credentials::AuthorizationCode { .. }),
             may_be_given_credentials: row.disconnected.is_none() && row.base_url.is_some() && by_person,
             calls_usher: row.application.definition.calls_usher(),
             registers: row.application.registers(),

@@ -31,18 +31,18 @@ use super::{
 };
 use crate::{
     hub::Hub,
-    registry::{Consented, NoConsent},
+    registry::{ConsentFor, ConsentKept, Consented, NoConsent},
 };
 
-const SESSION: &str = "what only this session knows";
+pub(super) const SESSION: &str = "what only this session knows";
 
 /// What the authorisation server does.
 #[derive(Default)]
-struct Server {
+pub(super) struct Server {
     /// Bodies of the requests for tokens.
     asked: Vec<HashMap<String, String>>,
     /// Instead of a token.
-    answer: Option<(StatusCode, String)>,
+    pub(super) answer: Option<(StatusCode, String)>,
     /// The challenge of the consent that was given.
     challenge: String,
     /// Seconds that a token lasts.
@@ -51,15 +51,15 @@ struct Server {
 }
 
 /// An authorisation server on a socket, and an application that accepts its newest token.
-struct Authority {
-    url: String,
+pub(super) struct Authority {
+    pub(super) url: String,
     server: Arc<Mutex<Server>>,
-    application: Arc<Application>,
+    pub(super) application: Arc<Application>,
     serving: tokio::task::JoinHandle<()>,
 }
 
 impl Authority {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let application = Arc::new(Application::start(vec![segment("1", "North")]).await);
         let server = Arc::new(Mutex::new(Server { lasts: Some(3600), ..Server::default() }));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -69,15 +69,15 @@ impl Authority {
         Self { url, server, application, serving }
     }
 
-    fn change(&self, change: impl FnOnce(&mut Server)) {
+    pub(super) fn change(&self, change: impl FnOnce(&mut Server)) {
         change(&mut self.server.lock().expect("locks"));
     }
 
-    fn grants(&self) -> Vec<String> {
+    pub(super) fn grants(&self) -> Vec<String> {
         self.server.lock().expect("locks").asked.iter().map(|asked| asked["grant_type"].clone()).collect()
     }
 
-    fn consent(&self) -> Credentials {
+    pub(super) fn consent(&self) -> Credentials {
         Credentials::AuthorizationCode {
             authorization_url: format!("{}/authorize", self.url),
             token_url: format!("{}/token", self.url),
@@ -86,12 +86,12 @@ impl Authority {
         }
     }
 
-    fn client(&self) -> Credentials {
+    pub(super) fn client(&self) -> Credentials {
         Credentials::ClientCredentials { token_url: format!("{}/token", self.url), scopes: Vec::new() }
     }
 
     /// The person consents: what they come back with.
-    fn consented(&self, url: &Url) -> String {
+    pub(super) fn consented(&self, url: &Url) -> String {
         let query: HashMap<String, String> = url.query_pairs().into_owned().collect();
         assert_eq!((query["client_id"].as_str(), query["response_type"].as_str()), ("usher", "code"));
         assert_eq!((query["scope"].as_str(), query["code_challenge_method"].as_str()), ("audiences", "S256"));
@@ -150,12 +150,12 @@ async fn token(
     Json(answer).into_response()
 }
 
-fn redirect() -> Url {
+pub(super) fn redirect() -> Url {
     "http://127.0.0.1:3000/connect/consented".parse().expect("a URL")
 }
 
 /// An application of these credentials, approved.
-async fn installed(hub: &Hub, credentials: Credentials) {
+pub(super) async fn installed(hub: &Hub, credentials: Credentials) {
     let definition = Definition {
         name: "Beacon".to_owned(),
         producer: Some(Movement::Pull),
@@ -173,7 +173,7 @@ async fn installed(hub: &Hub, credentials: Credentials) {
     sqlx::query(sql).bind(definition).execute(writer).await.expect("is written");
 }
 
-fn form(authority: &Authority) -> Connect {
+pub(super) fn form(authority: &Authority) -> Connect {
     Connect {
         application_id: "app_beacon".to_owned(),
         name: "Beacon".to_owned(),
@@ -182,14 +182,17 @@ fn form(authority: &Authority) -> Connect {
     }
 }
 
-async fn consents(stage: &Stage, actor: &Actor, authority: &Authority) -> String {
+pub(super) async fn consents(stage: &Stage, actor: &Actor, authority: &Authority) -> String {
     let url = stage.hub.begin_consent(actor, &form(authority), SESSION, &redirect()).await.expect("begins");
     authority.consented(&url)
 }
 
-async fn finish(hub: &Hub, actor: &Actor, session: &str, state: &str) -> Result<EndpointId, NoConsent> {
+pub(super) async fn finish(hub: &Hub, actor: &Actor, session: &str, state: &str) -> Result<EndpointId, NoConsent> {
     let code = Consented::Code("the-code".to_owned());
-    hub.finish_consent(actor, session, state, code).await.map(|(id, ..)| id)
+    match hub.finish_consent(actor, session, state, code).await? {
+        ConsentKept::Endpoint { id, .. } => Ok(id),
+        ConsentKept::TestDrive(id) => panic!("{id} is tried instead"),
+    }
 }
 
 #[tokio::test]
@@ -298,7 +301,8 @@ async fn what_comes_back_counts_once_for_who_began_it_and_for_ten_minutes() {
         let state = authority.consented(&url);
         stage.clock.advance(Duration::from_secs(601));
         let failed = finish(&stage.hub, &ann, SESSION, &state).await.expect_err("is too late");
-        assert_eq!(failed.application.as_ref().map(ToString::to_string).as_deref(), Some("app_beacon"));
+        let beacon = ConsentFor::Application { id: "app_beacon".parse().expect("an id") };
+        assert_eq!(failed.begun_for, Some(beacon));
         assert!(told(failed).contains("longer than ten minutes"));
         let error = stage.hub.begin_consent(&ann, &form(&authority), SESSION, &redirect()).await.expect_err("is taken");
         assert!(error.problem_of("name").is_some(), "{error:?}");

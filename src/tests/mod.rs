@@ -11,6 +11,7 @@ mod expiry;
 mod isolation;
 mod memberships;
 mod people;
+mod reconnecting;
 mod registration;
 mod repeats;
 mod resealing;

@@ -3,6 +3,7 @@
 pub mod badge;
 pub mod bell;
 pub mod button;
+pub mod choices;
 pub mod count;
 pub mod dialog;
 pub mod empty_state;

@@ -156,9 +156,9 @@ fn input_of(name: &str) -> String {
 /// Where the report stands among what is left for the next page.
 pub const REPORT: &str = "report";
 /// Where the address of a consent stands there.
-const CONSENT: &str = "consent";
+pub const CONSENT: &str = "consent";
 
-const FIELDS: &[(&str, &str)] = &[
+pub(super) const FIELDS: &[(&str, &str)] = &[
     ("name", "Name"),
     ("base_url", "Address"),
     ("authentication_key", "Authentication key"),
@@ -218,7 +218,7 @@ fn ConnectForm(application: ApplicationView, state: FormState, action: ServerAct
         let url = if cfg!(feature = "ssr") { None } else { live().and_then(|outcome| outcome.consent) };
         url.or_else(|| first_consent.clone()).map(|url| consent_link(&name, url))
     };
-    let inputs = inputs_of(&application, &state);
+    let inputs = inputs_of(&application, &state, &BTreeMap::new());
     let beside = if consents {
         view! {
             <section class="report" aria-live="polite" aria-labelledby="consent">
@@ -279,7 +279,7 @@ fn ConnectForm(application: ApplicationView, state: FormState, action: ServerAct
 }
 
 /// Leads to where the person consents.
-fn consent_link(application: &str, url: String) -> AnyView {
+pub(super) fn consent_link(application: &str, url: String) -> AnyView {
     let host = url.split('/').nth(2).unwrap_or_default().to_owned();
     view! {
         <p>"All is well so far. You leave Usher for " <strong>{host}</strong> "; it leads you back."</p>
@@ -288,11 +288,16 @@ fn consent_link(application: &str, url: String) -> AnyView {
     .into_any()
 }
 
-/// The inputs for what an application asks for: credentials, and what it needs besides.
-fn inputs_of(application: &ApplicationView, state: &FormState) -> Vec<AnyView> {
+/// The inputs for what an application asks for: credentials, and what it needs besides. They begin with what is known by their names.
+pub(super) fn inputs_of(
+    application: &ApplicationView,
+    state: &FormState,
+    known: &BTreeMap<String, String>,
+) -> Vec<AnyView> {
     let help = &application.key_help;
     let field = |name: &str, label: &str, kind: &'static str, help: String| {
-        view! { <TextField form=state.clone() name=name.to_owned() label=label.to_owned() kind help /> }.into_any()
+        let initial = known.get(name).cloned().unwrap_or_default();
+        view! { <TextField form=state.clone() name=name.to_owned() label=label.to_owned() kind help initial /> }.into_any()
     };
     let sealed = |help: &str| format!("{help} Kept sealed; never shown again.").trim_start().to_owned();
     let mut inputs = match &application.credentials {

@@ -4,7 +4,7 @@ use leptos::{form::ActionForm, prelude::*};
 
 use crate::{
     components::{
-        button::SubmitButton,
+        button::{ButtonLink, SubmitButton},
         notice::{Done, Trouble},
     },
     error::AppError,
@@ -42,6 +42,8 @@ pub fn CredentialEnd(
     day: Option<String>,
     /// Posts the form.
     action: ServerAction<NoteCredentialEnd>,
+    /// It is given by a person, who can give another: by consenting, or by entering it.
+    change: Option<bool>,
 ) -> impl IntoView {
     let outcome = move || {
         action.value().with(|value| match value {
@@ -54,9 +56,14 @@ pub fn CredentialEnd(
         None => "No end is known. If the key or token that Usher calls it with ends, note the day, and people are told before.".to_owned(),
         Some(day) => format!("What Usher calls it with ends on {day} (UTC). People are told before."),
     };
+    let href = format!("/endpoints/{id}/credentials");
+    let change = change.filter(|_| super::may_connect()).map(|by_consent| {
+        let words = if by_consent { "Consent again" } else { "Change credentials" };
+        view! { <p class="change-credentials"><ButtonLink href>{words}</ButtonLink></p> }
+    });
     view! {
         <section aria-labelledby="credential-end">
-            <h2 id="credential-end">"When its credential ends"</h2>
+            <h2 id="credential-end">"Credentials"</h2>
             <p>{said}</p>
             {super::may_connect()
                 .then(|| {
@@ -70,6 +77,7 @@ pub fn CredentialEnd(
                     }
                 })}
             <div>{outcome}</div>
+            {change}
         </section>
     }
 }

@@ -64,11 +64,17 @@ fn Content(home: HomeView, may_connect: bool) -> impl IntoView {
         .failing_endpoints
         .into_iter()
         .map(|endpoint| {
+            let href = format!("/endpoints/{}/credentials", endpoint.id);
+            let mend = endpoint.access_ended.filter(|_| may_connect).and_then(super::endpoint::remedy);
+            let mend = mend.map(|words| {
+                view! { <a href=href>{words}<span class="visually-hidden">{format!(": {}", endpoint.name)}</span></a> }
+            });
             view! {
                 <li>
                     <HealthBadge health=endpoint.health />
                     <a href=format!("/endpoints/{}", endpoint.id)>{endpoint.name}</a>
                     <span class="soft">{endpoint.health_reason}</span>
+                    {mend}
                 </li>
             }
         })

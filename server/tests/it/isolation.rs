@@ -62,6 +62,9 @@ const PAGES: &[(&str, Page)] = &[
     ("/runs/:run", Page::Named),
     ("/endpoints", Page::Own),
     ("/endpoints/:endpoint", Page::Named),
+    ("/endpoints/:endpoint/credentials", Page::Named),
+    // There is no newer version of its application.
+    ("/endpoints/:endpoint/version", Page::Named),
     ("/endpoints/:endpoint/disconnect", Page::Named),
     ("/connect", Page::Own),
     ("/connect/:application", Page::Own),
@@ -122,6 +125,8 @@ const CALLS: &[(&str, Call, &str)] = &[
     ("endpoint", Call::Named(Viewer), "id={endpoint}"),
     ("check_endpoint", Call::Named(Member), "id={endpoint}"),
     ("endpoints", Call::Own(Viewer), ""),
+    ("anew_page", Call::Named(Viewer), "id={endpoint}"),
+    ("connect_anew", Call::Named(Admin), "id={endpoint}&version=1&keep=true&intent=save"),
     ("endpoint_stamp", Call::Named(Viewer), "id={agent}"),
     ("endpoint_segments", Call::Named(Viewer), "id={consumer}"),
     ("change_endpoint", Call::Named(Member), "what=pause&id={endpoint}"),

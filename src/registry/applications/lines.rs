@@ -7,7 +7,7 @@ use model::{
 };
 
 /// All that a version says, each beside what the approved one says where that differs. What only the approved one says comes where it stood.
-pub(super) fn compared(approved: Option<&Definition>, now: &Definition) -> Vec<Line> {
+pub(in crate::registry) fn compared(approved: Option<&Definition>, now: &Definition) -> Vec<Line> {
     let now = said(now);
     let Some(approved) = approved else {
         return now.into_iter().map(|(what, text)| Line { what, before: None, now: Some(text) }).collect();

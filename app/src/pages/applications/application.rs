@@ -1,22 +1,20 @@
 //! One application, as its provider sees it: where it is in its life, what to do next, and what happened.
 
 use leptos::{prelude::*, server_fn::ServerFn};
-use model::application::{ApplicationPage as Page, VersionState, logo_path};
+use model::application::{ApplicationPage as Page, VersionState};
 
 use super::{
-    lines::{History, Lines, StateBadge},
+    lines::{ApplicationHead, History, WhatItSays},
     steps::{Rejected, Step},
 };
 use crate::{
     components::{
         button::{ButtonKind, ButtonLink, SubmitButton},
         count::counted,
-        field::ErrorSummary,
         icon::{Icon, IconName},
-        notice::{Done, Trouble},
+        notice::Trouble,
         page::PageHead,
         skeleton::Skeleton,
-        time::Time,
     },
     error::AppError,
     flash::{Form, FormState},
@@ -88,8 +86,6 @@ pub fn ApplicationPage() -> impl IntoView {
 #[component]
 fn Loaded(page: Page, form: FormState) -> impl IntoView {
     let entry = page.entry.clone();
-    let above = vec![("/applications".to_owned(), "Integration Manager".to_owned())];
-    let notice = form.notice().map(|text| view! { <Done text /> });
     let id = entry.id.to_string();
     let may_change = crate::pages::may_connect();
     let act = |what: &'static str, words: &'static str, kind: ButtonKind| {
@@ -163,35 +159,14 @@ fn Loaded(page: Page, form: FormState) -> impl IntoView {
             </details>
         }
     });
-    let logo = entry
-        .logo
-        .as_deref()
-        .map(logo_path)
-        .map(|src| view! { <img class="logo" src=src alt="" width="48" height="48" /> });
-    let approved_version = entry.approved_version.filter(|approved| *approved != entry.version);
     view! {
-        <PageHead title=entry.name.clone() above lead=gallery>
-            {actions}
-        </PageHead>
-        {notice}
-        <ErrorSummary form />
-        <p class="with-logo">
-            {logo}
-            <StateBadge state=entry.state />
-            <span class="soft">{format!("version {}, changed ", entry.version)}<Time at=entry.updated_at.clone() /></span>
-        </p>
+        <ApplicationHead entry above=("/applications", "Integration Manager") lead=gallery form actions />
         {rejected}
         {retired}
         {missing}
         <p>{used}</p>
-        <section aria-labelledby="says">
-            <h2 id="says">"What it says"</h2>
-            <Lines lines=page.lines approved_version />
-        </section>
-        <section aria-labelledby="history">
-            <h2 id="history">"History"</h2>
-            <History history=page.history />
-        </section>
+        <WhatItSays page=page.clone() />
+        <History history=page.history />
         {discard}
     }
 }

@@ -1,13 +1,77 @@
-//! What an application says, line by line, with what differs from its approved version; its state; its history.
+//! What the pages of an application have in common, for its provider, for the operator and for who has connected it: how it begins, what it says line by
+//! line with what differs from another version, its history.
 
 use leptos::prelude::*;
-use model::application::{ApplicationEvent, HistoryEntry, Line, VersionState};
+use model::application::{ApplicationEntry, ApplicationEvent, ApplicationPage, HistoryEntry, Line, VersionState, logo_path};
 
-use crate::components::{
-    badge::{Badge, Tone},
-    count::counted,
-    time::Time,
+use crate::{
+    components::{
+        badge::{Badge, Tone},
+        count::counted,
+        field::ErrorSummary,
+        notice::Done,
+        page::PageHead,
+        time::Time,
+    },
+    flash::FormState,
 };
+
+/// How the page of an application begins: its name, what became of the form, where its newest version stands.
+#[component]
+pub fn ApplicationHead(
+    /// What the list shows of it.
+    entry: ApplicationEntry,
+    /// The list.
+    above: (&'static str, &'static str),
+    /// Below the name.
+    lead: String,
+    /// The page's form.
+    form: FormState,
+    /// Its inputs.
+    #[prop(optional)]
+    fields: &'static [(&'static str, &'static str)],
+    /// What can be done with it.
+    #[prop(optional)]
+    actions: Vec<AnyView>,
+) -> impl IntoView {
+    let notice = form.notice().map(|text| view! { <Done text /> });
+    let logo = entry
+        .logo
+        .as_deref()
+        .map(logo_path)
+        .map(|src| view! { <img class="logo" src=src alt="" width="48" height="48" /> });
+    let (title, above) = (entry.name, vec![(above.0.to_owned(), above.1.to_owned())]);
+    let head = if actions.is_empty() {
+        view! { <PageHead title above lead /> }.into_any()
+    } else {
+        view! { <PageHead title above lead>{actions}</PageHead> }.into_any()
+    };
+    view! {
+        {head}
+        {notice}
+        <ErrorSummary form fields />
+        <p class="with-logo">
+            {logo}
+            <StateBadge state=entry.state />
+            <span class="soft">{format!("version {}, changed ", entry.version)}<Time at=entry.updated_at /></span>
+        </p>
+    }
+}
+
+/// What the newest version of an application says, with what differs from the approved one.
+#[component]
+pub fn WhatItSays(
+    /// The application.
+    page: ApplicationPage,
+) -> impl IntoView {
+    let approved_version = page.entry.approved_version.filter(|approved| *approved != page.entry.version);
+    view! {
+        <section aria-labelledby="says">
+            <h2 id="says">"What it says"</h2>
+            <Lines lines=page.lines approved_version />
+        </section>
+    }
+}
 
 /// A version's state.
 #[component]
@@ -30,8 +94,11 @@ pub fn Lines(
     /// What it says.
     lines: Vec<Line>,
     /// The version that it is compared with.
-    #[prop(optional_no_strip)]
+    #[prop(optional_no_strip, into)]
     approved_version: Option<u32>,
+    /// What the two versions are called above their columns.
+    #[prop(default = ("Approved", "This version"))]
+    heads: (&'static str, &'static str),
 ) -> impl IntoView {
     let (differing, same): (Vec<_>, Vec<_>) =
         lines.into_iter().partition(|line| approved_version.is_some() && line.before != line.now);
@@ -50,8 +117,8 @@ pub fn Lines(
                 view! {
                     <tr>
                         <th scope="row" data-label="What">{line.what}</th>
-                        <td data-label="Approved"><del class="says-before">{cell(line.before, "nothing")}</del></td>
-                        <td data-label="This version"><ins class="says-now">{cell(line.now, "nothing any more")}</ins></td>
+                        <td data-label=heads.0><del class="says-before">{cell(line.before, "nothing")}</del></td>
+                        <td data-label=heads.1><ins class="says-now">{cell(line.now, "nothing any more")}</ins></td>
                     </tr>
                 }
             })
@@ -62,8 +129,8 @@ pub fn Lines(
                     <thead>
                         <tr>
                             <th scope="col">"What"</th>
-                            <th scope="col">"Approved"</th>
-                            <th scope="col">"This version"</th>
+                            <th scope="col">{heads.0}</th>
+                            <th scope="col">{heads.1}</th>
                         </tr>
                     </thead>
                     <tbody>{rows}</tbody>
@@ -101,9 +168,6 @@ pub fn History(
     /// The events.
     history: Vec<HistoryEntry>,
 ) -> impl IntoView {
-    if history.is_empty() {
-        return view! { <p class="soft">"Nothing has happened to it yet."</p> }.into_any();
-    }
     let items: Vec<_> = history
         .into_iter()
         .map(|entry| {
@@ -124,5 +188,15 @@ pub fn History(
             }
         })
         .collect();
-    view! { <ol class="history">{items}</ol> }.into_any()
+    let list = if items.is_empty() {
+        view! { <p class="soft">"Nothing has happened to it yet."</p> }.into_any()
+    } else {
+        view! { <ol class="history">{items}</ol> }.into_any()
+    };
+    view! {
+        <section aria-labelledby="history">
+            <h2 id="history">"History"</h2>
+            {list}
+        </section>
+    }
 }

@@ -21,7 +21,7 @@ pub use application::ApplicationPage;
 pub use credentials::CredentialsPage;
 pub use delivery::DeliveryPage;
 pub use fields::FieldsPage;
-pub use lines::{History, Lines, StateBadge};
+pub use lines::{ApplicationHead, History, Lines, StateBadge, WhatItSays};
 pub use list::{ApplicationTable, ApplicationsPage};
 pub use submit::SubmitPage;
 pub use test_drive::{DriveReportView, TestDrivePage};

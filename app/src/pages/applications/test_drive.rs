@@ -17,10 +17,17 @@ use crate::{
     },
     error::AppError,
     flash::FormState,
+    pages::connect_application::{CONSENT, consent_link},
 };
 
-const FIELDS: &[(&str, &str)] =
-    &[("base_url", "Address"), ("key", "Authentication key"), ("user_name", "User name"), ("password", "Password")];
+const FIELDS: &[(&str, &str)] = &[
+    ("base_url", "Address"),
+    ("key", "Authentication key"),
+    ("user_name", "User name"),
+    ("password", "Password"),
+    ("client_id", "Client ID"),
+    ("client_secret", "Client secret"),
+];
 
 /// How far the Test Drive is.
 #[server(endpoint = "test_drive")]
@@ -30,7 +37,7 @@ pub async fn test_drive(id: String) -> Result<Option<DriveView>, AppError> {
     crate::session::answer(found.await).await
 }
 
-/// Starts it.
+/// Starts it; or says where the person consents first, when that is how it is called.
 #[server(endpoint = "start_test_drive")]
 pub async fn start_test_drive(
     id: String,
@@ -38,25 +45,48 @@ pub async fn start_test_drive(
     #[server(default)] key: String,
     #[server(default)] user_name: String,
     #[server(default)] password: String,
+    #[server(default)] client_id: String,
+    #[server(default)] client_secret: String,
     #[server(default)] fields: Vec<String>,
 ) -> Result<(), AppError> {
     let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
-    let form = model::application::form::DriveForm { base_url, key, user_name, password, fields };
+    let (session, redirect) = (crate::session::consent_secret().await?, crate::session::consent_address()?);
+    let form = model::application::form::DriveForm {
+        base_url,
+        key,
+        user_name,
+        password,
+        client_id,
+        client_secret,
+        fields,
+    };
     let started = async {
         let id = crate::pages::parse_id(&id, "application")?;
-        hub.start_test_drive(&actor, &id, &form).await
+        let draft = hub.application_draft(&actor, &id).await?.definition;
+        if draft.is_called() && matches!(draft.credentials, Credentials::AuthorizationCode { .. }) {
+            return hub.begin_drive_consent(&actor, &id, &form, &session, &redirect).await.map(Some);
+        }
+        hub.start_test_drive(&actor, &id, &form).await.map(|()| None)
     };
     let path = Step::TestDrive.path(&id);
+    // Keys, secrets and passwords are not given back: they would lie in the session.
+    let typed = [
+        ("base_url", form.base_url.as_str()),
+        ("user_name", form.user_name.as_str()),
+        ("client_id", form.client_id.as_str()),
+    ];
     match started.await {
-        Ok(()) => {
+        Ok(consent) => {
+            if let Some(url) = consent {
+                let mut values: std::collections::BTreeMap<String, String> =
+                    typed.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+                values.insert(CONSENT.to_owned(), url.to_string());
+                crate::flash::leave(&path, crate::flash::Flash { values, ..crate::flash::Flash::default() }).await?;
+            }
             leptos_axum::redirect(&path);
             Ok(())
         }
-        // Keys and passwords are not given back: they would lie in the session.
-        Err(error) => {
-            let typed = [("base_url", form.base_url.as_str()), ("user_name", form.user_name.as_str())];
-            Err(crate::flash::fail(&path, &typed, error).await)
-        }
+        Err(error) => Err(crate::flash::fail(&path, &typed, error).await),
     }
 }
 
@@ -124,6 +154,8 @@ fn body(draft: ApplicationDraft, form: FormState) -> AnyView {
 #[component]
 fn Start(id: String, definition: Definition, form: FormState) -> impl IntoView {
     let is_called = definition.is_called();
+    let consents = is_called && matches!(definition.credentials, Credentials::AuthorizationCode { .. });
+    let words = if consents { "Ask for consent" } else { "Start the Test Drive" };
     let called = is_called.then(|| {
         let credentials = match &definition.credentials {
             Credentials::Basic => view! {
@@ -131,10 +163,20 @@ fn Start(id: String, definition: Definition, form: FormState) -> impl IntoView {
                 <TextField form=form.clone() name="password" label="Password" kind="password" />
             }
             .into_any(),
-            Credentials::ClientCredentials { .. } | Credentials::AuthorizationCode { .. } => view! {
-                <TextField form=form.clone() name="key" label="Access token" kind="password" help="One that your authorisation server gave out for a test account. Not kept." />
+            Credentials::ClientCredentials { .. } => view! {
+                <TextField form=form.clone() name="client_id" label="Client ID" help="Of a client of a test account. The Test Drive gets its token from your authorisation server." />
+                <TextField form=form.clone() name="client_secret" label="Client secret" kind="password" help="Not kept: it is used for this Test Drive and forgotten." />
             }
             .into_any(),
+            Credentials::AuthorizationCode { .. } => {
+                let consent = Some(form.value(CONSENT)).filter(|url| !url.is_empty());
+                let consent = consent.map(|url| view! { <div class="notice"><div>{consent_link(&definition.name, url)}</div></div> });
+                view! {
+                    {consent}
+                    <p class="soft">"You consent at your own authorisation server, with a test account. It leads you back, and the Test Drive begins. The token is not kept."</p>
+                }
+                .into_any()
+            }
             Credentials::Key | Credentials::Instructions { .. } => view! {
                 <TextField form=form.clone() name="key" label="Authentication key" kind="password" help="Of a test account. Not kept: it is used for this Test Drive and forgotten." />
             }
@@ -198,7 +240,7 @@ fn Start(id: String, definition: Definition, form: FormState) -> impl IntoView {
             <form class="form" method="post" action=StartTestDrive::url() novalidate>
                 <input type="hidden" name="id" value=id />
                 {called}
-                <SubmitButton kind=ButtonKind::Primary>"Start the Test Drive"</SubmitButton>
+                <SubmitButton kind=ButtonKind::Primary>{words}</SubmitButton>
             </form>
         </section>
     }

@@ -1,5 +1,6 @@
 //! An endpoint: how it is, what it offers, what it takes, what uses it, and what was called; its keys, its rest and its end.
 
+mod anew;
 mod ask;
 mod calls;
 mod disconnect;
@@ -7,6 +8,7 @@ mod keys;
 mod uses;
 mod waiting;
 
+pub use anew::{Anew, AnewPage, ConnectAnew, CredentialsPage, VersionPage, anew_page, connect_anew, remedy};
 pub use ask::{ChangeEndpoint, change_endpoint};
 pub use disconnect::{DisconnectEndpoint, DisconnectPage, disconnect_endpoint};
 pub use waiting::{EndpointStamp, endpoint_stamp};
@@ -16,7 +18,7 @@ use leptos_router::hooks::use_query_map;
 use model::{
     contract::JobMode,
     field::FieldKind,
-    view::{ConnectionReport, EndpointCatalogue, EndpointView, ExistingSegment},
+    view::{AccessEnd, ConnectionReport, EndpointCatalogue, EndpointView, ExistingSegment},
 };
 
 use self::{
@@ -36,6 +38,7 @@ use crate::{
         button::{ButtonKind, ButtonLink, SubmitButton},
         count::{Count, counted},
         empty_state::EmptyState,
+        icon::{Icon, IconName},
         notice::{Done, Trouble},
         page::PageHead,
         skeleton::Skeleton,
@@ -210,8 +213,62 @@ fn Head(
     }
 }
 
-/// That it rests, or is no more.
-fn standing(endpoint: &EndpointView) -> Option<AnyView> {
+/// What stands in the way of using it as it is, and what there is to do: that it is no more, rests, does not let Usher in, is behind its application.
+fn standing(endpoint: &EndpointView) -> Vec<AnyView> {
+    [no_more_or_resting(endpoint), not_let_in(endpoint), newer_version(endpoint)].into_iter().flatten().collect()
+}
+
+/// That Usher is not let in any more, and who can mend that.
+fn not_let_in(endpoint: &EndpointView) -> Option<AnyView> {
+    let end = endpoint.summary.access_ended?;
+    let href = format!("/endpoints/{}/credentials", endpoint.summary.id);
+    let mend = match anew::remedy(end) {
+        Some(words) if super::may_connect() => {
+            Some(view! { <p><ButtonLink href kind=ButtonKind::Primary>{words}</ButtonLink></p> }.into_any())
+        }
+        _ => None,
+    };
+    let heading = match end {
+        AccessEnd::Consent => "The consent has ended",
+        AccessEnd::Credentials => "The credentials are refused",
+        AccessEnd::Registration => "What it registered is refused",
+    };
+    Some(
+        view! {
+            <div class="notice bad" role="alert">
+                <Icon name=IconName::Failed />
+                <div class="with-remedy">
+                    <p><strong>{heading}". "</strong>{anew::ended(end)}</p>
+                    {mend}
+                </div>
+            </div>
+        }
+        .into_any(),
+    )
+}
+
+/// That a newer version of its application is approved.
+fn newer_version(endpoint: &EndpointView) -> Option<AnyView> {
+    let newer = endpoint.newer_version.filter(|_| endpoint.disconnected.is_none())?;
+    let href = format!("/endpoints/{}/version", endpoint.summary.id);
+    let said = format!(
+        "Version {newer} of {} is approved. This endpoint keeps to version {}, which goes on working.",
+        endpoint.summary.application, endpoint.version
+    );
+    Some(
+        view! {
+            <div class="notice">
+                <div class="with-remedy">
+                    <p>{said}</p>
+                    <p><ButtonLink href>"See what changes"</ButtonLink></p>
+                </div>
+            </div>
+        }
+        .into_any(),
+    )
+}
+
+fn no_more_or_resting(endpoint: &EndpointView) -> Option<AnyView> {
     if let Some(by) = endpoint.disconnected.clone() {
         return Some(
             view! {
@@ -256,10 +313,11 @@ fn Content(
     let lists =
         endpoint.disconnected.is_none() && endpoint.delivery.as_ref().is_some_and(|delivery| delivery.existing_segment);
     let of_it = lists.then(|| segments_of(&endpoint, segments));
+    let may_change = endpoint.may_be_given_credentials.then_some(endpoint.by_consent);
     let ends = endpoint
         .base_url
         .is_some()
-        .then(|| view! { <CredentialEnd id=endpoint.summary.id.to_string() day=ends action=note /> });
+        .then(|| view! { <CredentialEnd id=endpoint.summary.id.to_string() day=ends action=note change=may_change /> });
     let empty = if endpoint.base_url.is_some() {
         "It offers none at the moment. “Check now” asks again."
     } else {
@@ -267,6 +325,7 @@ fn Content(
     };
     let EndpointView {
         summary,
+        version,
         base_url,
         delivery,
         destination_fields,
@@ -354,7 +413,7 @@ fn Content(
                     {summary.health_reason.map(|reason| view! { <span class="soft one-line">{reason}</span> })}
                 </dd>
             </div>
-            <div><dt>"Application"</dt><dd>{summary.application}</dd></div>
+            <div><dt>"Application"</dt><dd>{summary.application}<span class="soft one-line">{format!("version {version}")}</span></dd></div>
             <div><dt>"What it does"</dt><dd>{syndication(summary.producer, summary.consumer)}</dd></div>
             {modes.map(|modes| view! { <div><dt>"Takes"</dt><dd>{modes}</dd></div> })}
             {base_url.map(|url| view! { <div><dt>"Address"</dt><dd><code>{url}</code></dd></div> })}

@@ -1,24 +1,23 @@
 //! One application under review: what differs from the approved version, its Test Drive, and the decision.
 
 use leptos::{prelude::*, server_fn::ServerFn};
-use model::application::{ApplicationPage as Page, VersionState, logo_path};
+use model::application::{ApplicationPage as Page, VersionState};
 
 use crate::{
     components::{
         button::{ButtonKind, SubmitButton},
         count::counted,
-        field::{ErrorSummary, TextArea},
+        field::TextArea,
         icon::{Icon, IconName},
-        notice::{Done, Trouble},
+        notice::Trouble,
         page::PageHead,
         skeleton::Skeleton,
-        time::Time,
     },
     error::AppError,
     flash::{Form, FormState},
     pages::{
         address_part,
-        applications::{DriveReportView, History, Lines, StateBadge},
+        applications::{ApplicationHead, DriveReportView, History, WhatItSays},
     },
 };
 
@@ -118,19 +117,12 @@ fn Loaded(page: Page, changes: u32, form: FormState) -> impl IntoView {
     let entry = page.entry.clone();
     let id = entry.id.to_string();
     let provider = entry.provider.clone().unwrap_or_else(|| "this installation".to_owned());
-    let notice = form.notice().map(|text| view! { <Done text /> });
     let decision =
         (entry.state == VersionState::InReview).then(|| view! { <Decision id=id.clone() changes form=form.clone() /> });
     let rejected = page
         .reason
         .clone()
         .map(|reason| view! { <p><strong>"Rejected: "</strong><span class="says">{reason}</span></p> });
-    let logo = entry
-        .logo
-        .as_deref()
-        .map(logo_path)
-        .map(|src| view! { <img class="logo" src=src alt="" width="48" height="48" /> });
-    let approved_version = entry.approved_version.filter(|approved| *approved != entry.version);
     let (drive, _) = signal(page.drive.clone());
     let drive = page.drive.as_ref().map(|_| {
         view! {
@@ -142,29 +134,12 @@ fn Loaded(page: Page, changes: u32, form: FormState) -> impl IntoView {
     });
     let retire = entry.approved_version.map(|_| view! { <Retire id page=page.clone() form=form.clone() /> });
     view! {
-        <PageHead
-            title=entry.name.clone()
-            above=vec![("/review".to_owned(), "Review".to_owned())]
-            lead=format!("Provided by {provider}.")
-        />
-        {notice}
-        <ErrorSummary form fields=FIELDS />
-        <p class="with-logo">
-            {logo}
-            <StateBadge state=entry.state />
-            <span class="soft">{format!("version {}, changed ", entry.version)}<Time at=entry.updated_at.clone() /></span>
-        </p>
+        <ApplicationHead entry above=("/review", "Review") lead=format!("Provided by {provider}.") form fields=FIELDS />
         {rejected}
         {decision}
-        <section aria-labelledby="says">
-            <h2 id="says">"What it says"</h2>
-            <Lines lines=page.lines approved_version />
-        </section>
+        <WhatItSays page=page.clone() />
         {drive}
-        <section aria-labelledby="history">
-            <h2 id="history">"History"</h2>
-            <History history=page.history />
-        </section>
+        <History history=page.history />
         {retire}
     }
 }
