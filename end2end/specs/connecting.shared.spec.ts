@@ -5,17 +5,53 @@ import { connect, connectDemo } from "../support/people.ts";
 import { running } from "../support/installation.ts";
 import { download } from "../support/sharing.ts";
 
-test("the gallery is searched by word", async ({ newcomer: { page } }) => {
+test("the gallery is searched by word and narrowed by category, and marks what is connected", async ({ newcomer: { page }, axe }) => {
   await page.goto("/connect");
+  const cards = page.locator(".cards .card");
   await expect(page.getByRole("link", { name: "Harbor CRM" })).toBeVisible();
+  const all = await cards.count();
+  await expect(page.getByRole("status").filter({ hasText: "applications" })).toHaveText(new RegExp(`^${all}\\sapplications$`));
   await page.getByLabel("Search applications").fill("mail");
   await page.getByRole("searchbox").press("Enter");
   await expect(page).toHaveURL(/\/connect\?q=mail/);
   await expect(page.getByRole("link", { name: "Beacon Mail" })).toBeVisible();
   await expect(page.getByRole("link", { name: "Harbor CRM" })).toBeHidden();
+
+  // Categories tell how many of what was found each has, and stand in the address with the words.
+  const categories = page.getByRole("region", { name: "Category" });
+  await page.goto("/connect");
+  await categories.getByRole("link", { name: /^CRM/ }).click();
+  await expect(page).toHaveURL(/category=crm/);
+  await expect(categories.getByRole("link", { name: /^CRM/ })).toHaveAttribute("aria-current", "true");
+  await expect(page.getByRole("link", { name: "Harbor CRM" })).toBeVisible();
+  await expect(page.getByRole("link", { name: "Beacon Mail" })).toBeHidden();
+  await expect(categories.getByRole("link", { name: new RegExp(`^CRM ${await cards.count()}$`) })).toBeVisible();
+  await axe();
+  await categories.getByRole("link", { name: /^Mail/ }).click();
+  await expect(page.getByRole("link", { name: "Beacon Mail" })).toBeVisible();
+  await page.getByLabel("Search applications").fill("harbor");
+  await page.getByRole("searchbox").press("Enter");
+  await expect(page).toHaveURL(/q=harbor/);
+  await expect(page, "what was chosen stays").toHaveURL(/category=crm.*category=mail/);
+  await expect(page.getByRole("link", { name: "Beacon Mail" })).toBeHidden();
+  await page.getByRole("list", { name: "Narrowed by" }).getByRole("link", { name: /Without CRM/ }).click();
+  await expect(page.getByText("No application matches. None of Mail says “harbor”.")).toBeVisible();
+  await axe();
+  await page.getByRole("link", { name: "Search all categories" }).click();
+  await expect(page.getByRole("link", { name: "Harbor CRM" })).toBeVisible();
+
   await page.getByLabel("Search applications").fill("no such thing");
   await page.getByRole("searchbox").press("Enter");
   await expect(page.getByText("No application matches.")).toBeVisible();
+  await page.getByRole("link", { name: "Show all applications" }).click();
+  await expect(cards).toHaveCount(all);
+
+  const { harbor, harborKey } = running();
+  const card = cards.filter({ hasText: "Harbor CRM" });
+  await expect(card).not.toContainText("Connected");
+  await connect(page, "Harbor CRM", harbor.url, harborKey);
+  await page.goto("/connect");
+  await expect(card).toContainText("Connected");
 });
 
 test("the test names the step that fails and saves nothing; with the right key it connects", async ({ newcomer: { page }, axe }) => {

@@ -1,21 +1,27 @@
 // An authorisation server on a port of its own (authorization code with PKCE), and an application that is connected by consenting there.
 
-import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { join } from "node:path";
+import { approve, beaconLike } from "./approving.ts";
 import { running } from "./installation.ts";
 
 /** A running authorisation server. Its tokens are the key that Beacon Mail accepts. */
 export interface Authority {
   url: string;
+  /** Takes back what was consented to: tokens are renewed no more, until somebody consents again. */
+  revoke: () => void;
   end: () => void;
 }
 
-/** Starts one. */
-export async function startAuthority(): Promise<Authority> {
+/** A client that gets tokens for itself. */
+export const client = { id: "desk", secret: "the-secret-of-the-desk" };
+
+/** Starts one. Tokens last so many seconds; Usher renews a token in the last minute. */
+export async function startAuthority(lasts = 3600): Promise<Authority> {
   const challenges = new Map<string, string>();
+  const basic = `Basic ${Buffer.from(`${client.id}:${client.secret}`).toString("base64")}`;
+  let isRevoked = false;
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const url = new URL(request.url ?? "/", "http://127.0.0.1");
     if (url.pathname === "/authorize") {
@@ -37,26 +43,28 @@ export async function startAuthority(): Promise<Authority> {
     for await (const chunk of request) body += String(chunk);
     const asked = new URLSearchParams(body);
     const proof = createHash("sha256").update(asked.get("code_verifier") ?? "").digest("base64url");
-    const isGood = asked.get("grant_type") === "authorization_code" && challenges.get(asked.get("code") ?? "") === proof;
+    const isGood = {
+      authorization_code: challenges.get(asked.get("code") ?? "") === proof,
+      refresh_token: !isRevoked && asked.get("refresh_token") === "refresh",
+      client_credentials: request.headers.authorization === basic,
+    }[asked.get("grant_type") ?? ""];
+    if (isGood === true && asked.get("grant_type") === "authorization_code") isRevoked = false;
+    const token = { access_token: running().beaconKey, token_type: "Bearer", expires_in: lasts, refresh_token: "refresh" };
     response
-      .writeHead(isGood ? 200 : 400, { "content-type": "application/json" })
-      .end(JSON.stringify(isGood ? { access_token: running().beaconKey, token_type: "Bearer", expires_in: 3600 } : { error: "invalid_grant" }));
+      .writeHead(isGood === true ? 200 : 400, { "content-type": "application/json" })
+      .end(JSON.stringify(isGood === true ? token : { error: asked.get("grant_type") === "client_credentials" ? "invalid_client" : "invalid_grant" }));
   };
   const server = createServer((request, response) => void answer(request, response));
   await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  return { url, end: () => void server.close() };
+  return { url, revoke: () => void (isRevoked = true), end: () => void server.close() };
 }
 
-/** An approved application that is connected by consenting at this server. Written where the review would write it. */
+/** An approved application that is connected by consenting at this server. */
 export function approveConsenting(authority: Authority, id: string, name: string): void {
-  const { folder, beacon } = running();
-  const definition = {
-    name,
+  approve(id, 1, {
+    ...beaconLike(name),
     description: "Beacon Mail, behind an authorisation server.",
-    category: "mail",
-    consumer: "PUSH",
-    urls: { base: beacon.url },
     credentials: {
       mode: "authorization_code",
       authorization_url: `${authority.url}/authorize`,
@@ -64,13 +72,5 @@ export function approveConsenting(authority: Authority, id: string, name: string
       client_id: "usher",
       scopes: ["lists"],
     },
-  };
-  const program = [
-    "import sqlite3, sys",
-    "database = sqlite3.connect(sys.argv[1], timeout=30)",
-    "database.execute('insert into application (id, updated_at, approved_version) values (?, 0, 1)', (sys.argv[2],))",
-    "database.execute(\"insert into application_version (application_id, version, definition, state, updated_at) values (?, 1, ?, 'approved', 0)\", (sys.argv[2], sys.argv[3]))",
-    "database.commit()",
-  ].join("\n");
-  execFileSync("python3", ["-c", program, join(folder, "usher.db"), id, JSON.stringify(definition)]);
+  });
 }

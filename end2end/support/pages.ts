@@ -1,7 +1,8 @@
 // Every page that a signed-in person can reach, with something on each of them.
 
 import type { Page } from "@playwright/test";
-import { makeOperator } from "./people.ts";
+import { approve, beaconLike } from "./approving.ts";
+import { connect, makeOperator } from "./people.ts";
 import { running } from "./installation.ts";
 import { beginShare, chooseDestination, newSegment, runEnds, scheduleDaily, shareNow, sourceOf, toReview } from "./sharing.ts";
 
@@ -43,6 +44,7 @@ export async function everyPage(page: Page): Promise<NamedPage[]> {
   await page.getByRole("button", { name: "Connect", exact: true }).click();
   await page.getByRole("heading", { name: "Endpoint keys" }).waitFor();
   const calling = new URL(page.url()).pathname;
+  const newer = await outgrown(page);
   await page.goto("/people");
   await page.getByLabel("E-mail address").fill(`${newSegment("vera").replace(/[^a-z0-9]+/gi, ".")}@example.com`);
   await page.getByRole("button", { name: "Make the link" }).click();
@@ -86,6 +88,9 @@ export async function everyPage(page: Page): Promise<NamedPage[]> {
     { name: "endpoint-that-calls", path: calling },
     { name: "endpoint-destination", path: `${beacon}?segments=asked` },
     { name: "endpoint-disconnect", path: `${beacon}/disconnect` },
+    { name: "endpoint-credentials", path: `${beacon}/credentials` },
+    { name: "endpoint-newer", path: newer },
+    { name: "endpoint-version", path: `${newer}/version` },
     { name: "account", path: "/account" },
     { name: "people", path: "/people" },
     { name: "people-invitation", path: invitation },
@@ -103,8 +108,20 @@ export async function everyPage(page: Page): Promise<NamedPage[]> {
     { name: "review-application", path: "/review/app_beacon_mail" },
     { name: "connect-calling", path: "/connect/app_toolkit_agent" },
     { name: "connect", path: "/connect" },
+    { name: "connect-narrowed", path: "/connect?category=crm" },
+    { name: "connect-nothing-found", path: "/connect?q=penguins&category=crm" },
     { name: "connect-application", path: application },
   ];
+}
+
+/** An endpoint of whose application a newer version is approved; gives its page. */
+async function outgrown(page: Page): Promise<string> {
+  const [id, name] = [`app_letters_${Date.now()}`, newSegment("Letters")];
+  approve(id, 1, beaconLike(name));
+  const endpoint = await connect(page, name, running().beacon.url, running().beaconKey);
+  const loyalty = { name: "loyalty_id", kind: "identifier", type: "customer_id", required: true };
+  approve(id, 2, { ...beaconLike(name), description: "Writes letters, on paper.", fields: [loyalty] });
+  return endpoint;
 }
 
 /** An application that the person's account provides, with a Test Drive that has failed; gives its page. */

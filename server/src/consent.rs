@@ -49,7 +49,8 @@ pub(crate) async fn consented(
         Ok(ConsentKept::Endpoint { id, name, is_again, report }) => {
             let report = serde_json::to_string(&report).map_err(|_| HubError::not_found("report"))?;
             let values = [(app::pages::connect_application::REPORT.to_owned(), report)].into();
-            let notice = if is_again { format!("{name} lets Usher in again.") } else { format!("{name} is connected.") };
+            let notice =
+                if is_again { format!("{name} lets Usher in again.") } else { format!("{name} is connected.") };
             (format!("/endpoints/{id}"), Flash { values, notice: Some(notice), error: None })
         }
         Ok(ConsentKept::TestDrive(id)) => (format!("/applications/{id}/test-drive"), Flash::default()),

@@ -582,9 +582,7 @@ impl Carrier {
 
 fn failure_code(error: &CallError) -> FailureCode {
     match error {
-        CallError::Unreachable | CallError::NotAllowed(_) | CallError::Broken => {
-            FailureCode::EndpointUnreachable
-        }
+        CallError::Unreachable | CallError::NotAllowed(_) | CallError::Broken => FailureCode::EndpointUnreachable,
         CallError::Timeout => FailureCode::EndpointTimeout,
         CallError::KeyRefused | CallError::NoToken { .. } => FailureCode::KeyRefused,
         CallError::Busy { .. } | CallError::Refused { .. } => FailureCode::EndpointFailed,
@@ -595,7 +593,9 @@ fn failure_code(error: &CallError) -> FailureCode {
 /// What a person can do about a failure.
 fn what_to_do(failure: &Failure) -> &'static str {
     match failure.code {
-        FailureCode::KeyRefused => "Check the authentication key with whoever runs the application, then try again.",
+        FailureCode::KeyRefused => {
+            "An admin gives other credentials, or consents again, on the endpoint’s page. Then try again."
+        }
         FailureCode::EndpointUnreachable | FailureCode::EndpointTimeout if failure.retryable => {
             "Try again when it is well."
         }

@@ -22,13 +22,13 @@ use sqlx::Row;
 use url::Url;
 
 use super::endpoints::{parsed_id, undecodable};
-pub(super) use lines::compared;
-pub(super) use test_drive::Grant;
 use crate::{
     hub::{Hub, OpenError, Result, internal},
     outbound::ContractUrls,
     store::StoreError,
 };
+pub(super) use lines::compared;
+pub(super) use test_drive::Grant;
 
 pub use fields_file::LARGEST_FIELDS_FILE;
 pub use logos::LARGEST_LOGO;

@@ -70,10 +70,11 @@ pub(super) async fn test(
     let (client, kept) = reached.unzip();
     let is_key = *credentials == Credentials::Key;
     let name = if is_key { "Accept the key" } else { "Accept the credentials" };
-    let description =
-        steps.after(client.as_ref(), name, async |client: &EndpointClient| {
+    let description = steps
+        .after(client.as_ref(), name, async |client: &EndpointClient| {
             described(client, is_key).await.map_err(|ailment| ailment.sentence)
-        }).await;
+        })
+        .await;
     let description = steps
         .after(description, "Describe itself", async |description: EndpointDescription| {
             match application.mismatch(&description) {
@@ -124,9 +125,7 @@ pub(super) fn compare(application: &Application, description: &EndpointDescripti
 async fn well(client: &EndpointClient) -> Result<&'static str, Ailment> {
     match client.health().await {
         Ok(Some(health)) if health.status == "ok" => Ok("It answers, and says that it is well."),
-        Ok(Some(health)) => {
-            Err(Ailment::of(format!("It answers, but says of itself: {}.", bounded(&health.status))))
-        }
+        Ok(Some(health)) => Err(Ailment::of(format!("It answers, but says of itself: {}.", bounded(&health.status)))),
         // A refused key is an answer: the next step says more.
         Ok(None) | Err(CallError::KeyRefused) => Ok("It answers."),
         Err(error) => Err(Ailment::from(&error)),

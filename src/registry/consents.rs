@@ -371,10 +371,7 @@ fn refused(application: &Application, begun_for: &ConsentFor, code: &str, descri
         "access_denied" => format!("You did not consent at {name}, so that {so_that}."),
         code => {
             let said = description.map(|said| format!(": {}", told(said))).unwrap_or_default();
-            format!(
-                "The authorisation server of {name} did not give a consent ({}){said}. {outcome}.",
-                told(code)
-            )
+            format!("The authorisation server of {name} did not give a consent ({}){said}. {outcome}.", told(code))
         }
     };
     HubError::Endpoint { message }

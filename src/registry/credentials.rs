@@ -362,10 +362,8 @@ impl Hub {
 
     /// Asks the authorisation server for a token.
     async fn another_token(&self, application: &Application, kept: &Kept) -> std::result::Result<KeptToken, CallError> {
-        let ended = || CallError::NoToken {
-            what: "the consent has ended. Give it again".to_owned(),
-            outlook: Outlook::Ended,
-        };
+        let ended =
+            || CallError::NoToken { what: "the consent has ended. Give it again".to_owned(), outlook: Outlook::Ended };
         let token = match (&kept.how, &application.definition.credentials) {
             (How::Client { client_id, client_secret, .. }, Credentials::ClientCredentials { token_url, scopes }) => {
                 let server = server(&kept.filled(token_url), client_id, Some(client_secret), scopes)?;
@@ -374,7 +372,8 @@ impl Hub {
             (How::Consent { token }, Credentials::AuthorizationCode { token_url, client_id, scopes, .. }) => {
                 let refresh_token = token.refresh_token.as_deref().ok_or_else(ended)?;
                 let secret = self.application_client_secret(&application.id, application.version).await;
-                let secret = secret.map_err(|error| CallError::NoToken { what: error.to_string(), outlook: Outlook::Passes })?;
+                let secret =
+                    secret.map_err(|error| CallError::NoToken { what: error.to_string(), outlook: Outlook::Passes })?;
                 let server = server(&kept.filled(token_url), client_id, secret.as_deref(), scopes)?;
                 self.outbound().token_refreshed(&server, refresh_token).await?
             }

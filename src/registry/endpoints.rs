@@ -7,7 +7,7 @@ use model::{
     contract::{EndpointDescription, MAX_COLUMNS, Movement, WebhookAddress},
     error::{FieldProblem, HubError},
     id::{AccountId, ApplicationId, EndpointId},
-    view::{Actor, AccessEnd, By, Connect, ConnectionReport, EndpointHealth, EndpointSummary, EndpointView, Role},
+    view::{AccessEnd, Actor, By, Connect, ConnectionReport, EndpointHealth, EndpointSummary, EndpointView, Role},
 };
 use sqlx::{Row, any::AnyRow};
 use url::Url;

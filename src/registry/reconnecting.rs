@@ -61,10 +61,12 @@ impl Hub {
         let kept = self.kept(&actor.account_id, id).await.map_err(internal)?;
         let may_keep = may_keep(&standing, &application, kept.as_ref());
         let is_admin = actor.role >= Role::Admin;
-        let values = kept.as_ref().filter(|_| is_admin).map(|kept| kept.shown(&application.definition.credential_fields));
+        let values =
+            kept.as_ref().filter(|_| is_admin).map(|kept| kept.shown(&application.definition.credential_fields));
         let base_url = kept.as_ref().zip(standing.base_url.as_ref());
         let base_url = base_url.map(|(kept, url)| address_of(url, &standing.application, &application, kept));
-        let described = foretold(&standing.endpoint.description, &standing.application.definition, &application.definition);
+        let described =
+            foretold(&standing.endpoint.description, &standing.application.definition, &application.definition);
         let present = &standing.endpoint.description;
         Ok(Reconnection {
             id: id.clone(),
@@ -129,7 +131,10 @@ impl Hub {
         }
         let newer = self.newer_application(standing).await?;
         newer.filter(|newer| newer.version == version).ok_or_else(|| HubError::Outdated {
-            message: format!("Version {version} of {} is not the newest approved one any more. Reload the page.", standing.endpoint.application),
+            message: format!(
+                "Version {version} of {} is not the newest approved one any more. Reload the page.",
+                standing.endpoint.application
+            ),
         })
     }
 
@@ -154,10 +159,12 @@ impl Hub {
             let message = format!("Version {} asks for something else. Enter it.", application.version);
             return Err(HubError::Conflict { message });
         }
-        let address = kept.zip(standing.base_url.as_ref()).filter(|_| is_called_at(&application.definition)).map(|(kept, url)| {
-            let base_url = address_of(url, &standing.application, &application, &kept);
-            Address { base_url, kept }
-        });
+        let address = kept.zip(standing.base_url.as_ref()).filter(|_| is_called_at(&application.definition)).map(
+            |(kept, url)| {
+                let base_url = address_of(url, &standing.application, &application, &kept);
+                Address { base_url, kept }
+            },
+        );
         Ok(Target { keeps: address.is_some(), application, address })
     }
 
@@ -224,7 +231,9 @@ impl Hub {
         if moves && runs > 0 {
             // What was begun at one address can't be gone on with at another.
             let runs = if runs == 1 { "A run with it is".to_owned() } else { format!("{runs} runs with it are") };
-            let message = format!("{runs} under way, and its addresses would change. Wait until they have ended, or cancel them.");
+            let message = format!(
+                "{runs} under way, and its addresses would change. Wait until they have ended, or cancel them."
+            );
             return Err(HubError::Conflict { message });
         }
         if !target.keeps {

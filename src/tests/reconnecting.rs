@@ -12,7 +12,8 @@ use model::{
     mapping::{Link, Mapping, Source},
     run::Mode,
     view::{
-        AccessEnd, Actor, AudienceQuery, ChooseDestination, Connect, DestinationSegment, EndpointHealth, Reconnect, Role,
+        AccessEnd, Actor, AudienceQuery, ChooseDestination, Connect, DestinationSegment, EndpointHealth, Reconnect,
+        Role,
     },
 };
 
@@ -78,7 +79,11 @@ async fn credentials_are_replaced_once_they_pass_the_test_and_until_then_the_old
         assert!(!format!("{tried:?} {wrong:?}").contains("guessed-key"));
         application.change(|says| says.accepts = format!("Bearer {KEY}"));
         let view = stage.hub.check_endpoint(&actor, &id).await.expect("is checked");
-        assert_eq!((view.summary.health, view.summary.access_ended), (EndpointHealth::Healthy, None), "the old key stays");
+        assert_eq!(
+            (view.summary.health, view.summary.access_ended),
+            (EndpointHealth::Healthy, None),
+            "the old key stays"
+        );
 
         application.change(|says| says.accepts = "Bearer another-key".to_owned());
         let right = with_key(&application.url, "another-key");
@@ -128,7 +133,11 @@ async fn who_consents_again_renews_that_very_endpoint() {
         authority.change(|server| server.answer = Some((StatusCode::BAD_GATEWAY, "<html>Down</html>".to_owned())));
         stage.clock.advance(Duration::from_secs(3600));
         let view = stage.hub.check_endpoint(&actor, &id).await.expect("is checked");
-        assert_eq!((view.summary.health, view.summary.access_ended), (EndpointHealth::Failing, None), "it is only down");
+        assert_eq!(
+            (view.summary.health, view.summary.access_ended),
+            (EndpointHealth::Failing, None),
+            "it is only down"
+        );
         authority.change(|server| server.answer = refused());
         let view = stage.hub.check_endpoint(&actor, &id).await.expect("is checked");
         assert_eq!(view.summary.access_ended, Some(AccessEnd::Consent));
@@ -159,10 +168,11 @@ async fn who_consents_again_renews_that_very_endpoint() {
 
 /// A second version of what the tests install, approved.
 async fn approve(hub: &Hub, change: impl FnOnce(&mut Definition)) {
-    let row = sqlx::query("select definition from application_version where application_id = 'app_beacon' and version = 1")
-        .fetch_one(hub.database().reader())
-        .await
-        .expect("reads");
+    let row =
+        sqlx::query("select definition from application_version where application_id = 'app_beacon' and version = 1")
+            .fetch_one(hub.database().reader())
+            .await
+            .expect("reads");
     let mut definition: Definition =
         serde_json::from_str(&sqlx::Row::get::<String, _>(&row, "definition")).expect("is JSON");
     change(&mut definition);
@@ -306,6 +316,9 @@ async fn a_mode_that_a_version_drops_breaks_the_shares_that_use_it_and_addresses
         let elsewhere = Application::start(vec![segment("1", "North")]).await;
         let moved = Reconnect { connect: Connect { base_url: elsewhere.url.clone(), ..moved.connect }, ..moved };
         let error = stage.hub.reconnect(&actor, &id, &moved).await.expect_err("would break them off");
-        assert!(matches!(&error, HubError::Conflict { message } if message.contains("2 runs with it are under way")), "{error:?}");
+        assert!(
+            matches!(&error, HubError::Conflict { message } if message.contains("2 runs with it are under way")),
+            "{error:?}"
+        );
     }
 }

@@ -76,6 +76,11 @@ impl Wanted {
         self.categories.is_empty() || self.categories.contains(&application.category)
     }
 
+    /// Those that are asked for.
+    fn among(&self, applications: Vec<ApplicationView>) -> Vec<ApplicationView> {
+        applications.into_iter().filter(|found| self.has_words(found) && self.has_category(found)).collect()
+    }
+
     /// The categories of what has the words, with how many of it each has.
     fn choices(&self, applications: &[ApplicationView]) -> Vec<Choice> {
         let choice = |category: Category| {
@@ -101,12 +106,6 @@ pub fn ConnectPage() -> impl IntoView {
     let wanted = Memo::new(move |_| query.with(Wanted::of));
     let initial = wanted.get_untracked();
     let keep = initial.categories.iter().map(|category| ("category", category.as_str().to_owned())).collect();
-    let matching = move |applications: Vec<ApplicationView>| -> Vec<ApplicationView> {
-        wanted.with(|wanted| {
-            let fits = |found: &ApplicationView| wanted.has_words(found) && wanted.has_category(found);
-            applications.into_iter().filter(fits).collect()
-        })
-    };
     view! {
         <PageHead
             title="Connect an application"
@@ -123,10 +122,13 @@ pub fn ConnectPage() -> impl IntoView {
         // Stays where it is while what it says changes, so that readers hear it.
         <p class="result-count" role="status">
             <Transition fallback=|| ()>
-                {move || Suspend::new(async move {
-                    let found = matching(found.await.ok()?);
-                    Some(counted(found.len() as u64, "application", "applications"))
-                })}
+                {move || {
+                    let wanted = wanted.get();
+                    Suspend::new(async move {
+                        let found = wanted.among(found.await.ok()?);
+                        Some(counted(found.len() as u64, "application", "applications"))
+                    })
+                }}
             </Transition>
         </p>
         <div class="catalogue">
@@ -134,20 +136,26 @@ pub fn ConnectPage() -> impl IntoView {
             <label for="narrow" class="button narrow-label">"Categories"</label>
             <aside class="narrowing" aria-label="Narrow the list">
                 <Transition fallback=|| ()>
-                    {move || Suspend::new(async move {
-                        let all = found.await.ok()?;
-                        choices("Category", "facet-category", wanted.with(|wanted| wanted.choices(&all)))
-                    })}
+                    {move || {
+                        let wanted = wanted.get();
+                        Suspend::new(async move {
+                            let all = found.await.ok()?;
+                            choices("Category", "facet-category", wanted.choices(&all))
+                        })
+                    }}
                 </Transition>
             </aside>
             <div class="hits-found">
                 <Transition fallback=|| view! { <Skeleton /> }>
-                    {move || Suspend::new(async move {
-                        match found.await {
-                            Ok(applications) => gallery(&wanted.get(), matching(applications)),
-                            Err(error) => view! { <Trouble error /> }.into_any(),
-                        }
-                    })}
+                    {move || {
+                        let wanted = wanted.get();
+                        Suspend::new(async move {
+                            match found.await {
+                                Ok(applications) => gallery(&wanted, wanted.among(applications)),
+                                Err(error) => view! { <Trouble error /> }.into_any(),
+                            }
+                        })
+                    }}
                 </Transition>
             </div>
         </div>

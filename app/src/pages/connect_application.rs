@@ -297,7 +297,8 @@ pub(super) fn inputs_of(
     let help = &application.key_help;
     let field = |name: &str, label: &str, kind: &'static str, help: String| {
         let initial = known.get(name).cloned().unwrap_or_default();
-        view! { <TextField form=state.clone() name=name.to_owned() label=label.to_owned() kind help initial /> }.into_any()
+        view! { <TextField form=state.clone() name=name.to_owned() label=label.to_owned() kind help initial /> }
+            .into_any()
     };
     let sealed = |help: &str| format!("{help} Kept sealed; never shown again.").trim_start().to_owned();
     let mut inputs = match &application.credentials {

@@ -1,4 +1,4 @@
-//! When the credential ends with which Usher calls an endpoint: noted by an admin, so that people are told in time.
+//! What Usher calls an endpoint with: when it ends, noted by an admin so that people are told in time, and the way to other credentials.
 
 use leptos::{form::ActionForm, prelude::*};
 

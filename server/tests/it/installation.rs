@@ -268,7 +268,8 @@ fn toolkit() -> Command {
 }
 
 impl Process {
-    async fn start(mut command: Command) -> Self {
+    /// A command that serves, once it says where.
+    pub async fn start(mut command: Command) -> Self {
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let announced = async {

@@ -18,6 +18,7 @@ mod health;
 mod installation;
 mod isolation;
 mod locked_database;
+mod master_key;
 mod restarts;
 mod runs;
 mod schemathesis;

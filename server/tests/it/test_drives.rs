@@ -1,19 +1,24 @@
 //! The Test Drive against the real Toolkit: it passes as it is; behind a proxy that spoils one thing, the step whose thing it is fails, says how to mend
-//! it, and no key is in the report.
+//! it, and no key is in the report. Behind an authorisation server it gets its token itself.
 
 use std::{
+    collections::BTreeMap,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use axum::{
-    Router,
+    Form, Json, Router,
     body::{Body, Bytes, to_bytes},
     extract::{Request, State},
     http::{HeaderMap, Method, StatusCode},
     response::{IntoResponse, Response},
+    routing::post,
 };
-use hub::Hub;
+use hub::{
+    Hub,
+    registry::{ConsentFor, ConsentKept, Consented},
+};
 use model::{
     application::{
         DriveState, DriveView, Verdict,
@@ -73,6 +78,11 @@ async fn defined(hub: &Hub, actor: &Actor, producer: &str, consumer: &str) -> Ap
 async fn drive(hub: &Hub, actor: &Actor, id: &ApplicationId, url: &str, key: &str) -> DriveView {
     let form = DriveForm { base_url: url.to_owned(), key: key.to_owned(), ..DriveForm::default() };
     hub.start_test_drive(actor, id, &form).await.unwrap();
+    driven(hub, actor, id).await
+}
+
+/// The report of the drive that is under way, once it has ended.
+async fn driven(hub: &Hub, actor: &Actor, id: &ApplicationId) -> DriveView {
     let ended = async {
         loop {
             let view = hub.test_drive(actor, id).await.unwrap().expect("one was started");
@@ -327,4 +337,102 @@ async fn what_is_wrong_with_a_consumer_fails_its_step_and_says_how_to_mend_it() 
         assert_eq!(failed.name, step, "{:#?}", verdicts(&view));
         assert!(failed.detail.contains(said), "{step}: {}", failed.detail);
     }
+}
+
+/// An authorisation server whose tokens are the key that Beacon Mail accepts.
+async fn authority() -> String {
+    let token = async |headers: HeaderMap, Form(asked): Form<BTreeMap<String, String>>| {
+        // "desk:desk-secret"
+        let is_client = headers.get("authorization").is_some_and(|shown| shown == "Basic ZGVzazpkZXNrLXNlY3JldA==");
+        let is_good = match asked["grant_type"].as_str() {
+            "client_credentials" => is_client,
+            "authorization_code" => asked["code"] == "the-code" && asked.contains_key("code_verifier"),
+            _ => false,
+        };
+        match is_good {
+            true => Json(serde_json::json!({ "access_token": BEACON_KEY, "token_type": "Bearer", "expires_in": 60 }))
+                .into_response(),
+            false => (StatusCode::BAD_REQUEST, Json(serde_json::json!({ "error": "invalid_client" }))).into_response(),
+        }
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let router = Router::new().route("/token", post(token));
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    url
+}
+
+/// The draft takes tokens of this server.
+async fn with_tokens(hub: &Hub, actor: &Actor, id: &ApplicationId, mode: &str, authority: &str) {
+    let form = CredentialsForm {
+        mode: mode.to_owned(),
+        help: "In its configuration".to_owned(),
+        authorization_url: format!("{authority}/authorize"),
+        token_url: format!("{authority}/token"),
+        client_id: if mode == "authorization_code" { "usher".to_owned() } else { String::new() },
+        ..CredentialsForm::default()
+    };
+    hub.change_application(actor, id, Change::Credentials(Box::new(form)), None).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_test_drive_gets_its_own_token_for_a_client() {
+    let installation = Installation::new();
+    let endpoints = installation.endpoints(60).await;
+    let _usher = installation.serve().await;
+    let hub = installation.hub().await;
+    let actor = provider(&hub).await;
+    let id = defined(&hub, &actor, "", "PUSH").await;
+    let authority = authority().await;
+    with_tokens(&hub, &actor, &id, "client_credentials", &authority).await;
+    let form = DriveForm { base_url: endpoints.beacon.url.clone(), ..DriveForm::default() };
+    let error = hub.start_test_drive(&actor, &id, &form).await.expect_err("lacks a client");
+    assert!(error.problem_of("client_id").is_some() && error.problem_of("client_secret").is_some(), "{error:?}");
+    let form = DriveForm { client_id: "desk".to_owned(), client_secret: "guessed".to_owned(), ..form };
+    hub.start_test_drive(&actor, &id, &form).await.unwrap();
+    let view = driven(&hub, &actor, &id).await;
+    let first = &view.report.steps[0];
+    assert_eq!((first.name.as_str(), first.verdict), ("Get an access token", Verdict::Failed));
+    assert!(first.detail.contains("does not know the client"), "{}", first.detail);
+    assert!(view.report.steps[1..].iter().all(|step| step.verdict == Verdict::Skipped), "{:#?}", verdicts(&view));
+
+    let form = DriveForm { client_secret: "desk-secret".to_owned(), ..form };
+    hub.start_test_drive(&actor, &id, &form).await.unwrap();
+    let view = driven(&hub, &actor, &id).await;
+    assert_eq!(view.state, DriveState::Passed, "{:#?}", verdicts(&view));
+    assert_eq!(view.report.steps[0].calls.len(), 1);
+    let text = serde_json::to_string(&view).unwrap();
+    assert!(!text.contains(BEACON_KEY) && !text.contains("desk-secret"), "neither token nor secret is in the report");
+    // Another token endpoint is another thing to try.
+    with_tokens(&hub, &actor, &id, "client_credentials", &format!("{authority}/elsewhere")).await;
+    assert!(hub.test_drive(&actor, &id).await.unwrap().is_some_and(|view| view.is_outdated));
+}
+
+#[tokio::test]
+async fn a_test_drive_begins_with_a_consent() {
+    let installation = Installation::new();
+    let endpoints = installation.endpoints(60).await;
+    let _usher = installation.serve().await;
+    let hub = installation.hub().await;
+    let actor = provider(&hub).await;
+    let id = defined(&hub, &actor, "", "PUSH").await;
+    with_tokens(&hub, &actor, &id, "authorization_code", &authority().await).await;
+    let redirect = "http://127.0.0.1:3000/connect/consented".parse().unwrap();
+    let form = DriveForm { base_url: endpoints.beacon.url.clone(), ..DriveForm::default() };
+    hub.start_test_drive(&actor, &id, &form).await.expect_err("a consent comes first");
+    let ask = async || {
+        let url = hub.begin_drive_consent(&actor, &id, &form, "session", &redirect).await.unwrap();
+        let (_, state) = url.query_pairs().find(|(name, _)| name == "state").unwrap();
+        state.into_owned()
+    };
+    let denied = Consented::Error { code: "access_denied".to_owned(), description: None };
+    let failed = hub.finish_consent(&actor, "session", &ask().await, denied).await.expect_err("was denied");
+    assert_eq!(failed.begun_for, Some(ConsentFor::TestDrive { id: id.clone() }));
+    assert!(hub.test_drive(&actor, &id).await.unwrap().is_none(), "nothing was begun");
+    let code = Consented::Code("the-code".to_owned());
+    let done = hub.finish_consent(&actor, "session", &ask().await, code).await.unwrap();
+    assert!(matches!(done, ConsentKept::TestDrive(driven) if driven == id));
+    let view = driven(&hub, &actor, &id).await;
+    assert_eq!(view.state, DriveState::Passed, "{:#?}", verdicts(&view));
+    assert!(!serde_json::to_string(&view).unwrap().contains(BEACON_KEY));
 }

@@ -50,12 +50,7 @@ pub(in crate::registry) enum Grant {
     /// A client of the provider's test account.
     Client(AuthorizationServer),
     /// A consent.
-    Code {
-        server: AuthorizationServer,
-        code: String,
-        verifier: String,
-        redirect: Url,
-    },
+    Code { server: AuthorizationServer, code: String, verifier: String, redirect: Url },
 }
 
 /// What a drive begins with, when there is something to call.
@@ -292,7 +287,8 @@ impl Hub {
         mut problems: Problems,
     ) -> Result<(Url, BTreeMap<String, String>)> {
         let declared = &application.definition.credential_fields;
-        let given = declared.iter().zip(&form.fields).map(|(field, value)| (field.name.clone(), value.clone())).collect();
+        let given =
+            declared.iter().zip(&form.fields).map(|(field, value)| (field.name.clone(), value.clone())).collect();
         let mut found = Vec::new();
         let fields =
             credentials::fields_of_form(&Connect { fields: given, ..Connect::default() }, declared, &mut found);

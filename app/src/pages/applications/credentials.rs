@@ -179,7 +179,7 @@ fn body(draft: ApplicationDraft, form: FormState) -> AnyView {
             <fieldset class="of-oauth">
                 <legend>"Authorisation server"</legend>
                 <div class="of-authorization-code">
-                    <TextField form=form.clone() name="authorization_url" label="Address of consent" kind="url" initial=known.authorization_url />
+                    <TextField form=form.clone() name="authorization_url" label="Address of consent" kind="url" initial=known.authorization_url help="It leads people back to /connect/consented of this Usher: register that address there." />
                 </div>
                 <TextField form=form.clone() name="token_url" label="Address of tokens" kind="url" initial=known.token_url />
                 <TextField form=form.clone() name="scopes" label="Scopes" initial=known.scopes help="Words with spaces between them; empty when there are none." />

@@ -2,7 +2,9 @@
 //! line with what differs from another version, its history.
 
 use leptos::prelude::*;
-use model::application::{ApplicationEntry, ApplicationEvent, ApplicationPage, HistoryEntry, Line, VersionState, logo_path};
+use model::application::{
+    ApplicationEntry, ApplicationEvent, ApplicationPage, HistoryEntry, Line, VersionState, logo_path,
+};
 
 use crate::{
     components::{

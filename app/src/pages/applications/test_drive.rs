@@ -51,15 +51,8 @@ pub async fn start_test_drive(
 ) -> Result<(), AppError> {
     let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let (session, redirect) = (crate::session::consent_secret().await?, crate::session::consent_address()?);
-    let form = model::application::form::DriveForm {
-        base_url,
-        key,
-        user_name,
-        password,
-        client_id,
-        client_secret,
-        fields,
-    };
+    let form =
+        model::application::form::DriveForm { base_url, key, user_name, password, client_id, client_secret, fields };
     let started = async {
         let id = crate::pages::parse_id(&id, "application")?;
         let draft = hub.application_draft(&actor, &id).await?.definition;

@@ -36,9 +36,8 @@ use crate::{
 #[server(endpoint = "anew_page")]
 pub async fn anew_page(id: String, #[server(default)] newer: bool) -> Result<Reconnection, AppError> {
     let actor = crate::session::actor().await?;
-    let found = async {
-        crate::session::hub()?.reconnection(&actor, &crate::pages::parse_id(&id, "endpoint")?, newer).await
-    };
+    let found =
+        async { crate::session::hub()?.reconnection(&actor, &crate::pages::parse_id(&id, "endpoint")?, newer).await };
     crate::session::answer(found.await).await
 }
 
@@ -81,9 +80,8 @@ pub async fn connect_anew(
         Err(error) => return Err(crate::flash::fail(&page, &[], error).await),
     };
     let open = known.application.credential_fields.iter().filter(|field| !field.secret);
-    let mut typed: BTreeMap<String, String> = open
-        .filter_map(|field| Some((format!("fields[{}]", field.name), fields.get(&field.name)?.clone())))
-        .collect();
+    let mut typed: BTreeMap<String, String> =
+        open.filter_map(|field| Some((format!("fields[{}]", field.name), fields.get(&field.name)?.clone()))).collect();
     // What is secret is typed again.
     for (name, value) in [("base_url", &base_url), ("user_name", &user_name), ("client_id", &client_id)] {
         if !value.is_empty() {
@@ -206,14 +204,16 @@ fn page(newer: bool) -> AnyView {
     let form = Form::new(move || path_of(&id.get(), newer), live);
     view! {
         <Suspense fallback=|| view! { <Skeleton /> }>
-            {move || Suspend::new(async move {
-                let state = form.state().await;
+            {move || {
                 let enters = enters.get();
-                match found.await {
-                    Ok(found) => anew(found, newer, enters, state, action),
-                    Err(error) => view! { <PageHead title="Connect anew" /><Trouble error /> }.into_any(),
-                }
-            })}
+                Suspend::new(async move {
+                    let state = form.state().await;
+                    match found.await {
+                        Ok(found) => anew(found, newer, enters, state, action),
+                        Err(error) => view! { <PageHead title="Connect anew" /><Trouble error /> }.into_any(),
+                    }
+                })
+            }}
         </Suspense>
     }
     .into_any()
@@ -255,7 +255,8 @@ fn anew(
     let tried = Signal::derive(move || live.get().and_then(|anew| anew.tried).or_else(|| first.clone()));
     let what_changes = newer.then(|| changes(&found, tried));
     let end = found.access_ended.filter(|_| !newer);
-    let end = end.map(|end| view! { <div class="notice warn"><Icon name=IconName::Warning /><p>{ended(end)}</p></div> });
+    let end =
+        end.map(|end| view! { <div class="notice warn"><Icon name=IconName::Warning /><p>{ended(end)}</p></div> });
     let form = if may_connect() {
         anew_form(found, newer, enters, state, action, live, tried)
     } else {
