@@ -16,6 +16,6 @@ mod templates;
 mod versions;
 
 pub use schedule::{LARGEST_CALENDAR, ReadCalendar, SchedulingSettings};
-pub(crate) use schedule::{forget_pause, run_ended};
+pub(crate) use schedule::{ScheduleEnd, forget_pause, run_ended};
 pub(crate) use shares::segment_made;
 pub(crate) use standing::{ShareStanding, active_shares, standing};
