@@ -134,7 +134,11 @@ mod tests {
         assert_eq!(waits.iter().max(), Some(&(6 * 3600)));
         assert!((66 * HOUR_MS..72 * HOUR_MS).contains(&now), "{now}");
         assert_eq!(again_at(&calls, 1, 0, 1_000, Some(Duration::from_secs(7_200))), Some(1_000 + HOUR_MS));
-        assert_eq!(again_at(&calls, 1, 50_000, 0, None), Some(5_000), "a clock that was set back makes nobody wait longer");
+        assert_eq!(
+            again_at(&calls, 1, 50_000, 0, None),
+            Some(5_000),
+            "a clock that was set back makes nobody wait longer"
+        );
     }
 
     /// Messages in memory; each is sent when the test lets it.

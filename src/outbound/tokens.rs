@@ -7,8 +7,8 @@ use bytes::BytesMut;
 use futures::{FutureExt, StreamExt, future::BoxFuture};
 use oauth2::{
     AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointNotSet, EndpointSet, ExtraTokenFields,
-    HttpRequest, HttpResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RefreshToken, RequestTokenError, Scope,
-    StandardErrorResponse, StandardRevocableToken, StandardTokenResponse, TokenResponse, TokenUrl,
+    HttpRequest, HttpResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RefreshToken, RequestTokenError,
+    Scope, StandardErrorResponse, StandardRevocableToken, StandardTokenResponse, TokenResponse, TokenUrl,
     basic::{
         BasicErrorResponse, BasicErrorResponseType, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse,
         BasicTokenType,
@@ -267,7 +267,8 @@ mod tests {
         assert_eq!(said(r#", "refresh_expires_in": 1800"#), Some(1_800), "Keycloak");
         assert_eq!(said(r#", "refresh_token_expires_in": 15897600"#), Some(15_897_600), "GitHub");
         assert_eq!(said(r#", "refresh_token_expires_in": "86400""#), Some(86_400), "as a text");
-        for nothing in ["", r#", "refresh_expires_in": 0"#, r#", "refresh_expires_in": null"#, r#", "refresh_expires_in": {}"#]
+        for nothing in
+            ["", r#", "refresh_expires_in": 0"#, r#", "refresh_expires_in": null"#, r#", "refresh_expires_in": {}"#]
         {
             assert_eq!(said(nothing), None, "{nothing}");
         }

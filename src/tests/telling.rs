@@ -338,7 +338,8 @@ async fn the_end_of_a_schedule_is_told_a_week_before_and_so_is_that_it_goes_on()
         watched.stage.clock.advance(DAY);
         watched.look().await;
         watched.deliver().await;
-        let again = receiver.messages().iter().map(event).filter(|told| told.data.condition == Some(Condition::Ending)).count();
+        let again =
+            receiver.messages().iter().map(event).filter(|told| told.data.condition == Some(Condition::Ending)).count();
         assert_eq!(again, 0, "nobody is told twice");
 
         keep(at_noon_until("2027-12-10")).await;
@@ -348,10 +349,7 @@ async fn the_end_of_a_schedule_is_told_a_week_before_and_so_is_that_it_goes_on()
         let events: Vec<AlertEvent> = receiver.messages().iter().map(event).collect();
         let closed = events.iter().find(|told| told.data.condition == Some(Condition::Ending)).expect("is told of it");
         assert_eq!((closed.kind, &closed.data.alert_id), (AlertEventKind::Recovered, &told.data.alert_id));
-        assert_eq!(
-            closed.data.cause,
-            "The last time of its schedule is now Friday 10 December 2027 at 12:00 (UTC)."
-        );
+        assert_eq!(closed.data.cause, "The last time of its schedule is now Friday 10 December 2027 at 12:00 (UTC).");
     }
 }
 
@@ -381,7 +379,9 @@ async fn a_schedule_that_has_ended_stays_open_for_a_week_and_ends_without_a_word
         assert_eq!(watched.hub().unread_alerts(&watched.actor).await, unread, "it went as somebody wanted it to");
         let over = watched.hub().alerts(&watched.actor).await.expect("lists").items;
         let over = over.iter().find(|alert| alert.condition == Condition::Ending).expect("is kept");
-        assert!(over.closed_cause.as_deref().is_some_and(|cause| cause.starts_with("The schedule ended as it was set")));
+        assert!(
+            over.closed_cause.as_deref().is_some_and(|cause| cause.starts_with("The schedule ended as it was set"))
+        );
 
         // Taken away, it does not end any more.
         save(at_noon_until("2026-12-04")).await;

@@ -28,7 +28,7 @@ pub async fn change_profile(
     email: String,
     #[server(default)] email_password: String,
 ) -> Result<String, AppError> {
-    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
+    let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let typed = [("user_name", user_name.clone()), ("email", email.clone())];
     let form = model::people::ChangeProfile { user_name, email, email_password };
     match hub.change_profile(&actor, form).await {
@@ -43,7 +43,7 @@ pub async fn change_profile(
 /// Sets a new password; the person's other sessions end.
 #[server(endpoint = "change_password")]
 pub async fn change_password(current_password: String, new_password: String) -> Result<String, AppError> {
-    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
+    let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let kept = crate::session::session().await?.id().map(|id| id.to_string());
     let form = model::people::ChangePassword { current_password, new_password };
     match hub.change_password(&actor, form, kept.as_deref()).await {

@@ -555,11 +555,8 @@ fn the_last_slot_is_known_where_there_is_one() {
     );
     seldom.ends = Ends::On { day: NaiveDate::from_ymd_opt(2026, 11, 28).expect("a day") };
     assert_eq!(Slots::new(&seldom).expect("good").last(), None);
-    let mut often = schedule(
-        When::Cron { expression: "*/5 * * * *".to_owned() },
-        "Europe/Berlin",
-        "2026-11-26T00:00:00",
-    );
+    let mut often =
+        schedule(When::Cron { expression: "*/5 * * * *".to_owned() }, "Europe/Berlin", "2026-11-26T00:00:00");
     often.ends = Ends::After { slots: 1_000 };
     let slots = Slots::new(&often).expect("good");
     assert_eq!(slots.last(), slots.from(0).nth(999));

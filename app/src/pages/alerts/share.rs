@@ -25,7 +25,7 @@ use crate::{
 #[server(endpoint = "share_alerts")]
 pub async fn share_alerts(id: String) -> Result<ShareAlertsView, AppError> {
     let actor = crate::session::actor().await?;
-    let found = async { crate::session::hub().share_alerts(&actor, &crate::pages::parse_id(&id, "share")?).await };
+    let found = async { crate::session::hub()?.share_alerts(&actor, &crate::pages::parse_id(&id, "share")?).await };
     crate::session::answer(found.await).await
 }
 
@@ -36,7 +36,7 @@ pub async fn set_share_alert_rules(
     #[server(default)] own: String,
     #[server(default)] rules: AlertForm,
 ) -> Result<String, AppError> {
-    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
+    let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let path = format!("/shares/{share_id}/alerts");
     let set = async {
         let id = crate::pages::parse_id(&share_id, "share")?;
