@@ -584,7 +584,7 @@ fn failure_code(error: &CallError) -> FailureCode {
     match error {
         CallError::Unreachable | CallError::NotAllowed(_) | CallError::Broken => FailureCode::EndpointUnreachable,
         CallError::Timeout => FailureCode::EndpointTimeout,
-        CallError::KeyRefused | CallError::NoToken { .. } => FailureCode::KeyRefused,
+        CallError::KeyRefused | CallError::NoToken { .. } | CallError::TokenRefused { .. } => FailureCode::KeyRefused,
         CallError::Busy { .. } | CallError::Refused { .. } => FailureCode::EndpointFailed,
         CallError::Nonsense { .. } => FailureCode::NonsenseAnswer,
     }

@@ -20,8 +20,14 @@ pub enum CallError {
     NoToken {
         /// Why.
         what: String,
-        /// What can be expected of it.
-        outlook: Outlook,
+        /// It may give one later.
+        passes: bool,
+    },
+    /// Its authorisation server gives no access token any more for what is shown to it.
+    #[error("its authorisation server gave no access token: {what}")]
+    TokenRefused {
+        /// Why.
+        what: String,
     },
     /// No answer, or no further data, in time.
     #[error("it did not answer in time")]
@@ -58,17 +64,6 @@ pub enum CallError {
     },
 }
 
-/// What can be expected of an authorisation server that gave no token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outlook {
-    /// It may give one later.
-    Passes,
-    /// It gives none for what it was shown: the consent or the client does not hold any more.
-    Ended,
-    /// Something else has to be mended first.
-    Stays,
-}
-
 /// The detail of a problem, else its title; at most 300 characters.
 fn said(problem: &Problem) -> String {
     let text = problem.detail.as_deref().unwrap_or(&problem.title);
@@ -81,14 +76,14 @@ impl CallError {
         match self {
             Self::Unreachable | Self::Timeout | Self::Broken | Self::Busy { .. } => true,
             Self::Refused { status, .. } => *status >= 500 || *status == 408 || *status == 425,
-            Self::NoToken { outlook, .. } => *outlook == Outlook::Passes,
-            Self::NotAllowed(_) | Self::KeyRefused | Self::Nonsense { .. } => false,
+            Self::NoToken { passes, .. } => *passes,
+            Self::NotAllowed(_) | Self::TokenRefused { .. } | Self::KeyRefused | Self::Nonsense { .. } => false,
         }
     }
 
     /// What Usher shows is not taken any more, so that somebody has to give it anew.
     pub fn wants_credentials(&self) -> bool {
-        matches!(self, Self::KeyRefused | Self::NoToken { outlook: Outlook::Ended, .. })
+        matches!(self, Self::KeyRefused | Self::TokenRefused { .. })
     }
 
     /// How long the endpoint asked to be left alone.
@@ -114,7 +109,7 @@ impl CallError {
             Self::Unreachable => "not reached",
             Self::NotAllowed(NotAllowed::Private) => "address not allowed",
             Self::NotAllowed(NotAllowed::Plain) => "not encrypted",
-            Self::NoToken { .. } => "no access token",
+            Self::NoToken { .. } | Self::TokenRefused { .. } => "no access token",
             Self::Timeout => "no answer in time",
             Self::Broken => "connection broke",
             Self::KeyRefused => "key refused",

@@ -191,10 +191,9 @@ impl Hub {
             return Ok(Reconnected { report, broken: Vec::new() });
         };
         let (account_id, id) = (&actor.account_id, &standing.endpoint.id);
-        let sealed = match kept.filter(|_| !target.keeps) {
-            Some(kept) => Some(self.seal_kept(id, &kept)?),
-            None => None,
-        };
+        let given = kept.filter(|_| !target.keeps);
+        let ends_at = given.as_ref().and_then(Kept::ends_at);
+        let sealed = given.map(|kept| self.seal_kept(id, &kept)).transpose()?;
         let was_called = target.address.is_some();
         let base_url = target.address.as_ref().map(|address| &address.base_url);
         let moves = base_url != standing.base_url.as_ref()
@@ -206,6 +205,7 @@ impl Hub {
         // Whoever renews the token that was there must not put it back.
         let sql = "update endpoint set application_version = $1, base_url = $2, description = $3,
                 credential = case when $4 = 1 then credential else $5 end,
+                credential_ends_at = case when $4 = 1 then credential_ends_at else $10 end,
                 renewing_until = case when $4 = 1 then renewing_until else null end, renewing_id = case when $4 = 1 then renewing_id else null end,
                 last_success_at = coalesce($6, last_success_at), last_failure = case when $6 is null then last_failure else null end,
                 access_ended_at = case when $6 is null then access_ended_at else null end
@@ -220,6 +220,7 @@ impl Hub {
             .bind(id.as_str())
             .bind(account_id.as_str())
             .bind(i64::from(standing.application.version))
+            .bind(ends_at)
             .execute(&mut *transaction)
             .await
             .map_err(internal)?;

@@ -94,7 +94,8 @@ async fn credentials_are_replaced_once_they_pass_the_test_and_until_then_the_old
         assert!(stage.hub.reconnect(&actor, &id, &right).await.expect("is saved").report.passed());
         let view = stage.hub.check_endpoint(&actor, &id).await.expect("is checked");
         assert_eq!((view.summary.health, view.summary.access_ended), (EndpointHealth::Healthy, None));
-        assert_eq!(stage.hub.credential_end(&actor, &id).await.expect("reads"), None, "that was the old key's end");
+        let end = stage.hub.credential_end(&actor, &id).await.expect("reads");
+        assert_eq!((end.noted, end.told), (None, None), "that was the old key's end");
         assert_eq!(stage.hub.endpoints(&actor).await.expect("lists").len(), 1);
 
         let missing = stage.hub.reconnect(&actor, &id, &with_key(&application.url, "")).await.expect_err("is empty");

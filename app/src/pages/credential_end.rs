@@ -1,18 +1,21 @@
-//! What Usher calls an endpoint with: when it ends, noted by an admin so that people are told in time, and the way to other credentials.
+//! What Usher calls an endpoint with: when it ends, as its authorisation server says or as an admin noted, so that people are told in time; and the way to
+//! other credentials.
 
 use leptos::{form::ActionForm, prelude::*};
+use model::view::CredentialEndView;
 
 use crate::{
     components::{
         button::{ButtonLink, SubmitButton},
         notice::{Done, Trouble},
+        time::Time,
     },
     error::AppError,
 };
 
-/// The day on which the credential of an endpoint ends, where somebody said so.
+/// When the credential of an endpoint ends, where that is known.
 #[server(endpoint = "credential_end")]
-pub async fn credential_end(id: String) -> Result<Option<String>, AppError> {
+pub async fn credential_end(id: String) -> Result<CredentialEndView, AppError> {
     let actor = crate::session::actor().await?;
     let found = async { crate::session::hub()?.credential_end(&actor, &super::parse_id(&id, "endpoint")?).await };
     crate::session::answer(found.await).await
@@ -38,8 +41,8 @@ pub async fn note_credential_end(id: String, #[server(default)] credential_end: 
 pub fn CredentialEnd(
     /// The endpoint.
     id: String,
-    /// The day, where it is known.
-    day: Option<String>,
+    /// What is known.
+    ends: CredentialEndView,
     /// Posts the form.
     action: ServerAction<NoteCredentialEnd>,
     /// It is given by a person, who can give another: by consenting, or by entering it.
@@ -52,10 +55,20 @@ pub fn CredentialEnd(
             None => None,
         })
     };
-    let said = match &day {
-        None => "No end is known. If the key or token that Usher calls it with ends, note the day, and people are told before.".to_owned(),
-        Some(day) => format!("What Usher calls it with ends on {day} (UTC). People are told before."),
+    let CredentialEndView { noted, told, has_ended } = ends;
+    let said = match (&noted, told.is_some()) {
+        (None, false) => Some("No end is known. If the key or token that Usher calls it with ends, note the day, and people are told before.".to_owned()),
+        (None, true) => None,
+        (Some(day), _) => Some(format!("What Usher calls it with ends on {day} (UTC), as was noted. People are told before.")),
     };
+    let told = told.map(|at| {
+        let (before, after) = if has_ended {
+            ("Its authorisation server has given nothing more for it since ", ".")
+        } else {
+            ("Its authorisation server says that it gives nothing more for it after ", ". People are told before.")
+        };
+        view! { <p>{before}<Time at />{after}</p> }
+    });
     let href = format!("/endpoints/{id}/credentials");
     let change = change.filter(|_| super::may_connect()).map(|by_consent| {
         let words = if by_consent { "Consent again" } else { "Change credentials" };
@@ -64,14 +77,15 @@ pub fn CredentialEnd(
     view! {
         <section aria-labelledby="credential-end">
             <h2 id="credential-end">"Credentials"</h2>
-            <p>{said}</p>
+            {told}
+            {said.map(|said| view! { <p>{said}</p> })}
             {super::may_connect()
                 .then(|| {
                     view! {
                         <ActionForm action=action attr:class="credential-end" attr:novalidate=true>
                             <input type="hidden" name="id" value=id />
                             <label for="credential_end">"Day"</label>
-                            <input id="credential_end" name="credential_end" type="date" value=day.unwrap_or_default() />
+                            <input id="credential_end" name="credential_end" type="date" value=noted.unwrap_or_default() />
                             <SubmitButton pending=action.pending()>"Note it"</SubmitButton>
                         </ActionForm>
                     }
