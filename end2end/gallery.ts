@@ -1,5 +1,5 @@
 // Pictures of every page in four forms (light and dark, 1440 and 390 wide), with the demo's data, in `gallery/`: to be looked at after every
-// visible change. `npm run gallery`.
+// visible change. `npm run gallery`; with `USHER_GALLERY=connect,endpoint` only of pages whose names have one of these words.
 
 import { mkdirSync, rmSync } from "node:fs";
 import { resolve } from "node:path";
@@ -7,6 +7,7 @@ import { test } from "./support/test.ts";
 import { everyPage } from "./support/pages.ts";
 
 const folder = resolve(import.meta.dirname, "gallery");
+const words = process.env.USHER_GALLERY?.split(",") ?? [""];
 
 test("gallery", async ({ member: { page }, browser, baseURL }) => {
   rmSync(folder, { recursive: true, force: true });
@@ -31,7 +32,8 @@ test("gallery", async ({ member: { page }, browser, baseURL }) => {
       }
     }
   };
-  for (const { name, path } of pages) await shoot(page, name, path);
+  for (const { name, path } of pages) if (words.some((word) => name.includes(word))) await shoot(page, name, path);
+  if (process.env.USHER_GALLERY !== undefined) return void (await before.close());
   await shoot(stranger, "sign-in", "/sign-in");
   await shoot(stranger, "invitation", invitation);
   await shoot(stranger, "sign-up", "/sign-up");
