@@ -99,8 +99,8 @@ async fn a_run_for_which_there_is_no_room_says_so_and_can_be_tried_again() {
 
 #[tokio::test]
 async fn repaired_rows_for_which_there_is_no_room_can_be_sent_again_later() {
-    // The database is elsewhere: only the rows have no room.
-    let installation = Installation::new().on_postgres().await;
+    // The database is elsewhere: only the rows have no room, and that only later.
+    let installation = Installation::new().on_postgres().await.with_largest_file(1024 * 1024);
     let usher = installation.serve().await;
     let endpoints = installation.endpoints(400).await;
     installation.make_demo(&endpoints).await;
