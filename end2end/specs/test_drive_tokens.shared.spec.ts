@@ -20,8 +20,7 @@ async function drafted(page: Page, authority: Authority, way: string): Promise<v
   await page.getByRole("radio", { name: /Yes, Usher sends them/ }).check();
   await save("Addresses");
   await page.goto(`${path}/delivery`);
-  await page.getByLabel("Add people").check();
-  await page.getByLabel("New segments").check();
+  for (const way of ["Add people", "Replace the members", "Remove people", "New segments"]) await page.getByLabel(way).check();
   await save("Credentials");
   await page.getByRole("radio", { name: way }).check();
   const fill = async (label: string, text: string) => {

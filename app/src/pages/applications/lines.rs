@@ -99,8 +99,8 @@ pub fn Lines(
     #[prop(optional_no_strip, into)]
     approved_version: Option<u32>,
     /// What the two versions are called above their columns.
-    #[prop(default = ("Approved", "This version"))]
-    heads: (&'static str, &'static str),
+    #[prop(default = ("Approved".to_owned(), "This version".to_owned()))]
+    heads: (String, String),
 ) -> impl IntoView {
     let (differing, same): (Vec<_>, Vec<_>) =
         lines.into_iter().partition(|line| approved_version.is_some() && line.before != line.now);
@@ -119,8 +119,8 @@ pub fn Lines(
                 view! {
                     <tr>
                         <th scope="row" data-label="What">{line.what}</th>
-                        <td data-label=heads.0><del class="says-before">{cell(line.before, "nothing")}</del></td>
-                        <td data-label=heads.1><ins class="says-now">{cell(line.now, "nothing any more")}</ins></td>
+                        <td data-label=heads.0.clone()><del class="says-before">{cell(line.before, "nothing")}</del></td>
+                        <td data-label=heads.1.clone()><ins class="says-now">{cell(line.now, "nothing any more")}</ins></td>
                     </tr>
                 }
             })

@@ -296,10 +296,11 @@ fn changes(found: &Reconnection, tried: Signal<Option<Reconnected>>) -> AnyView 
     };
     let lines = found.lines.clone();
     let present = found.present_version;
+    let heads = (format!("Version {present}"), format!("Version {}", found.application.version));
     view! {
         <section aria-labelledby="changes">
             <h2 id="changes">"What changes"</h2>
-            <Lines lines approved_version=present heads=("Kept to", "Version to take up") />
+            <Lines lines approved_version=present heads />
         </section>
         <section aria-labelledby="broken" aria-live="polite">
             <h2 id="broken">"Shares that it breaks"</h2>
@@ -418,7 +419,9 @@ fn anew_form(
         view! { <p class="notice warn"><span>{runs}" with it. Addresses can only change when they have ended."</span></p> }
     });
     let back = format!("/endpoints/{}", found.id);
+    let heading = newer.then(|| view! { <h2 id="take-up">"Take it up"</h2> });
     view! {
+        {heading}
         {under_way}
         <div class="beside">
             <ActionForm action=action attr:class="form" attr:novalidate=true>

@@ -177,6 +177,8 @@ fn Head(
     // One that calls Usher can't be called.
     let may_check = may_share && endpoint.base_url.is_some();
     let takes = may_share && endpoint.summary.consumer.is_some() && endpoint.paused.is_none();
+    // What comes first then is to let Usher in again.
+    let loudness = if endpoint.summary.access_ended.is_some() { ButtonKind::Secondary } else { ButtonKind::Primary };
     let (what, words) = if endpoint.paused.is_some() { ("resume", "Resume") } else { ("pause", "Pause") };
     let (of_check, of_pause) = (id.clone(), id.clone());
     let disconnect = (super::may_connect() && is_connected).then(|| format!("/endpoints/{id}/disconnect"));
@@ -186,7 +188,7 @@ fn Head(
             above=vec![("/endpoints".to_owned(), "Endpoints".to_owned())]
             lead=endpoint.description.unwrap_or_default()
         >
-            {takes.then(|| view! { <ButtonLink href=format!("/endpoints/{id}/share") kind=ButtonKind::Primary>"Send an audience here"</ButtonLink> })}
+            {takes.then(|| view! { <ButtonLink href=format!("/endpoints/{id}/share") kind=loudness>"Send an audience here"</ButtonLink> })}
             {may_check
                 .then(|| {
                     view! {
