@@ -1,4 +1,5 @@
 //! Seventh step: the Test Drive, followed as it goes.
+#![expect(clippy::too_many_arguments, reason = "one for each input that a way of giving credentials may ask for")]
 
 use std::sync::Arc;
 
