@@ -26,7 +26,7 @@ use crate::{
 const PATH: &str = "/connect";
 
 /// All applications that can be connected.
-#[server(endpoint = "applications")]
+#[server(endpoint = "applications", protocol = crate::Called)]
 pub async fn applications() -> Result<Vec<ApplicationView>, AppError> {
     let actor = crate::session::actor().await?;
     crate::session::answer(crate::session::hub()?.applications(&actor).await).await

@@ -1,10 +1,11 @@
 //! What Usher calls an endpoint with: when it ends, as its authorisation server says or as an admin noted, so that people are told in time; and the way to
 //! other credentials.
 
-use leptos::{form::ActionForm, prelude::*};
+use leptos::prelude::*;
 use model::view::CredentialEndView;
 
 use crate::{
+    actions::{ActionForm, ServerAction},
     components::{
         button::{ButtonLink, SubmitButton},
         notice::{Done, Trouble},
@@ -14,7 +15,7 @@ use crate::{
 };
 
 /// When the credential of an endpoint ends, where that is known.
-#[server(endpoint = "credential_end")]
+#[server(endpoint = "credential_end", protocol = crate::Called)]
 pub async fn credential_end(id: String) -> Result<CredentialEndView, AppError> {
     let actor = crate::session::actor().await?;
     let found = async { crate::session::hub()?.credential_end(&actor, &super::parse_id(&id, "endpoint")?).await };
@@ -22,7 +23,7 @@ pub async fn credential_end(id: String) -> Result<CredentialEndView, AppError> {
 }
 
 /// Notes that day; nothing when it is not known.
-#[server(endpoint = "note_credential_end")]
+#[server(endpoint = "note_credential_end", protocol = crate::Called)]
 pub async fn note_credential_end(id: String, #[server(default)] credential_end: String) -> Result<String, AppError> {
     let actor = crate::session::actor().await?;
     let path = format!("/endpoints/{id}");

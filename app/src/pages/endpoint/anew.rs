@@ -13,6 +13,7 @@ use model::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    actions::{ActionForm, ServerAction},
     components::{
         button::{ButtonKind, ButtonLink, SubmitButton},
         count::counted,
@@ -33,7 +34,7 @@ use crate::{
 };
 
 /// What it takes to connect an endpoint anew: as it is, or as the newer version of its application.
-#[server(endpoint = "anew_page")]
+#[server(endpoint = "anew_page", protocol = crate::Called)]
 pub async fn anew_page(id: String, #[server(default)] newer: bool) -> Result<Reconnection, AppError> {
     let actor = crate::session::actor().await?;
     let found =
@@ -52,7 +53,7 @@ pub struct Anew {
 
 /// Tests the endpoint with what was entered, or with what it is called with now (`keep`), and puts it in place when `intent` is `save` and every step went
 /// well. Of an application that is consented to it says where.
-#[server(endpoint = "connect_anew")]
+#[server(endpoint = "connect_anew", protocol = crate::Called)]
 pub async fn connect_anew(
     id: String,
     version: u32,
@@ -200,7 +201,7 @@ fn page(newer: bool) -> AnyView {
     let enters = Signal::derive(move || query.with(|query| query.get("enter").is_some()));
     let found = crate::answers::ask(move || id.get(), move |id| anew_page(id, newer));
     let action = ServerAction::<ConnectAnew>::new();
-    let live = Signal::derive(move || action.value().with(|value| value.as_ref()?.as_ref().err()?.hub().cloned()));
+    let live = action.problem();
     let form = Form::new(move || path_of(&id.get(), newer), live);
     view! {
         <Suspense fallback=|| view! { <Skeleton /> }>
