@@ -30,7 +30,7 @@ pub async fn alert_settings() -> Result<AlertSettingsView, AppError> {
 
 /// Sets what is told.
 #[server(endpoint = "set_alert_rules")]
-pub async fn set_alert_rules(#[server(default)] rules: AlertForm) -> Result<String, AppError> {
+pub async fn set_alert_rules(rules: AlertForm) -> Result<String, AppError> {
     let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     match hub.set_alert_rules(&actor, &rules).await {
         Ok(()) => crate::flash::done(PATH, "Saved. Every share is looked at by the new rules.".to_owned()).await,
