@@ -314,7 +314,7 @@ fn Webhooks(webhooks: Vec<AlertWebhook>, form: FormState, actions: Actions, beat
                 " specification, and again until it is taken, for three days."
             </p>
             {(!cards.is_empty()).then(|| view! { <ul class="plain-list webhooks">{cards}</ul> })}
-            <ActionForm action=actions.add attr:class="form" attr:novalidate=true>
+            <ActionForm action=actions.add attr:class="form add-webhook" attr:novalidate=true>
                 <TextField
                     form
                     name="url"

@@ -44,7 +44,9 @@ pub async fn set_share_alert_rules(
     match set.await {
         Ok(()) if rules.is_none() => crate::flash::done(&path, "The account’s rules hold again.".to_owned()).await,
         Ok(()) => crate::flash::done(&path, "Saved. These rules hold for this share only.".to_owned()).await,
-        Err(error) => Err(crate::flash::fail(&path, &super::rules_form::typed(&rules.unwrap_or_default()), error).await),
+        Err(error) => {
+            Err(crate::flash::fail(&path, &super::rules_form::typed(&rules.unwrap_or_default()), error).await)
+        }
     }
 }
 
