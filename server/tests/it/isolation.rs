@@ -201,7 +201,7 @@ const CALLS: &[(&str, Call, &str)] = &[
     ("change_alert_webhook", Call::Named(Admin), "id={alert_webhook}&change=remove"),
     ("test_alerts", Call::Named(Admin), "channel=webhook&receiver={alert_webhook}"),
     ("share_alerts", Call::Named(Viewer), "id={share}"),
-    ("set_share_alert_rules", Call::Named(Member), "share_id={share}&rules[failed]=on"),
+    ("set_share_alert_rules", Call::Named(Member), "share_id={share}&own=on&rules[failed]=on"),
     ("change_endpoint", Call::Named(Member), "what=pause&id={endpoint}"),
     ("disconnect_endpoint", Call::Named(Admin), "id={endpoint}&name=Velvet CRM"),
     ("endpoint_segments", Call::Named(Viewer), "id={consumer}"),

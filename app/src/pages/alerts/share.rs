@@ -29,24 +29,23 @@ pub async fn share_alerts(id: String) -> Result<ShareAlertsView, AppError> {
     crate::session::answer(found.await).await
 }
 
-/// Sets what is told of a share; without rules the account's hold again.
+/// Sets what is told of a share; `own` empty lets the account's rules hold again.
 #[server(endpoint = "set_share_alert_rules")]
 pub async fn set_share_alert_rules(
     share_id: String,
-    #[server(default)] rules: Option<AlertForm>,
+    #[server(default)] own: String,
+    #[server(default)] rules: AlertForm,
 ) -> Result<String, AppError> {
     let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let path = format!("/shares/{share_id}/alerts");
     let set = async {
         let id = crate::pages::parse_id(&share_id, "share")?;
-        hub.set_share_alert_rules(&actor, &id, rules.as_ref()).await
+        hub.set_share_alert_rules(&actor, &id, (!own.is_empty()).then_some(&rules)).await
     };
     match set.await {
-        Ok(()) if rules.is_none() => crate::flash::done(&path, "The account’s rules hold again.".to_owned()).await,
+        Ok(()) if own.is_empty() => crate::flash::done(&path, "The account’s rules hold again.".to_owned()).await,
         Ok(()) => crate::flash::done(&path, "Saved. These rules hold for this share only.".to_owned()).await,
-        Err(error) => {
-            Err(crate::flash::fail(&path, &super::rules_form::typed(&rules.unwrap_or_default()), error).await)
-        }
+        Err(error) => Err(crate::flash::fail(&path, &super::rules_form::typed(&rules), error).await),
     }
 }
 
@@ -140,6 +139,7 @@ fn Loaded(
             <ErrorSummary form=form.clone() fields=FIELDS />
             <ActionForm action attr:class="form rules-form" attr:novalidate=true>
                 <input type="hidden" name="share_id" value=share_id />
+                <input type="hidden" name="own" value="1" />
                 <RuleInputs rules=alerts.rules form with_credentials=false />
                 <SubmitButton kind=ButtonKind::Primary pending=action.pending()>"Save for this share"</SubmitButton>
             </ActionForm>
