@@ -486,39 +486,6 @@ proptest! {
         let take = |slots: &Slots| slots.from(begin).take(40).map(DateTime::<Utc>::from_timestamp_millis).collect::<Vec<_>>();
         prop_assert_eq!(take(&by_rule), take(&by_cron));
     }
-
-    #[test]
-    fn cron_with_lists_of_hours_and_days_agrees_with_the_rule_that_says_the_same(
-        zone in prop::sample::select(ZONES.to_vec()),
-        starts in prop_oneof![begins(), begins_near_a_change()],
-        minute in prop::sample::select(vec![0_u32, 15, 30, 45]),
-        hours in prop::collection::btree_set(0_u32..24, 1..4),
-        days in prop::option::of(prop::collection::btree_set(0_u8..7, 1..7)),
-        month_day in 1_u8..=31,
-    ) {
-        let times: Vec<_> = hours.iter().filter_map(|hour| NaiveTime::from_hms_opt(*hour, minute, 0)).collect();
-        let listed = |numbers: Vec<String>| numbers.join(",");
-        let at = format!("{minute} {}", listed(hours.iter().map(ToString::to_string).collect()));
-        let (when, expression) = match days {
-            // Cron counts the days of the week from Sunday.
-            Some(days) => {
-                let words = listed(days.iter().map(|day| ((day + 1) % 7).to_string()).collect());
-                let days = days.iter().filter_map(|day| Weekday::try_from(*day).ok()).collect();
-                (When::Weeks { every: 1, days, times }, format!("{at} * * {words}"))
-            }
-            None => {
-                (When::Months { every: 1, on: MonthDay::Day { day: month_day }, times }, format!("{at} {month_day} * *"))
-            }
-        };
-        let mut by_rule = schedule(when, zone, "2026-01-01T00:00:00");
-        let mut by_cron = schedule(When::Cron { expression }, zone, "2026-01-01T00:00:00");
-        by_rule.starts = starts;
-        by_cron.starts = starts;
-        let (by_rule, by_cron) = (Slots::new(&by_rule).expect("good"), Slots::new(&by_cron).expect("good"));
-        let begin = moment(by_rule.zone(), starts).0;
-        let take = |slots: &Slots| slots.from(begin).take(40).map(DateTime::<Utc>::from_timestamp_millis).collect::<Vec<_>>();
-        prop_assert_eq!(take(&by_rule), take(&by_cron));
-    }
 }
 
 #[test]
