@@ -14,7 +14,7 @@ pub const ACCOUNT_ID: &str = "account_id";
 pub const CONSENT: &str = "consent";
 
 /// Who is signed in, and where else they could act; leads to the sign-in page when nobody is.
-#[server(endpoint = "who_is_here")]
+#[server(endpoint = "who_is_here", protocol = crate::Called)]
 pub async fn who_is_here() -> Result<Presence, AppError> {
     let actor = actor().await?;
     let accounts = answer(hub()?.accounts_of(&actor).await).await?;
@@ -22,7 +22,7 @@ pub async fn who_is_here() -> Result<Presence, AppError> {
 }
 
 /// Goes on in another account of the person's.
-#[server(endpoint = "switch_account")]
+#[server(endpoint = "switch_account", protocol = crate::Called)]
 pub async fn switch_account(account_id: String) -> Result<(), AppError> {
     let (hub, actor) = (hub()?, actor().await?);
     let switched = async {

@@ -22,7 +22,7 @@ use crate::{
 pub(crate) const PATH: &str = "/profile";
 
 /// Changes name and address.
-#[server(endpoint = "change_profile")]
+#[server(endpoint = "change_profile", protocol = crate::Called)]
 pub async fn change_profile(
     user_name: String,
     email: String,
@@ -41,7 +41,7 @@ pub async fn change_profile(
 }
 
 /// Sets a new password; the person's other sessions end.
-#[server(endpoint = "change_password")]
+#[server(endpoint = "change_password", protocol = crate::Called)]
 pub async fn change_password(current_password: String, new_password: String) -> Result<String, AppError> {
     let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let kept = crate::session::session().await?.id().map(|id| id.to_string());

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 
 use crate::{
+    actions::{ActionForm, ServerAction},
     components::{
         button::{ButtonKind, SubmitButton},
         field::{ErrorSummary, TextField},
@@ -14,7 +15,7 @@ use crate::{
 };
 
 /// Makes the account, signs in and leads to the start page.
-#[server(endpoint = "sign_up")]
+#[server(endpoint = "sign_up", protocol = crate::Called)]
 pub async fn sign_up(account_name: String, user_name: String, email: String, password: String) -> Result<(), AppError> {
     use crate::session::{hub, sign_in_as};
     let form = model::view::SignUp {
@@ -47,7 +48,7 @@ const FIELDS: &[(&str, &str)] = &[
 #[component]
 pub fn SignUpPage() -> impl IntoView {
     let action = ServerAction::<SignUp>::new();
-    let live = Signal::derive(move || action.value().with(|value| value.as_ref()?.as_ref().err()?.hub().cloned()));
+    let live = action.problem();
     let form = Form::new(|| "/sign-up".to_owned(), live);
     view! {
         <Title text="Sign up" />
