@@ -19,6 +19,7 @@ use anyhow::Context;
 use clap::Parser;
 use hub::{
     Hub, HubSettings,
+    registry::SignInSettings,
     sharing::SchedulingSettings,
     store::{SystemClock, sealing::MasterKeys},
 };
@@ -83,6 +84,7 @@ async fn main() -> anyhow::Result<()> {
             exchange: hub::exchange::ExchangeSettings::default(),
             scheduling: SchedulingSettings::default(),
             mail: None,
+            sign_in: SignInSettings::default(),
         };
         nodes.push(Hub::open(settings, Arc::new(SystemClock)).await?);
     }

@@ -16,7 +16,7 @@ use super::{
     applications::{Application, client_secret_context, filled},
     connection, consents,
     credentials::{self, Kept},
-    require,
+    provider, require,
 };
 use crate::{
     exchange,
@@ -470,7 +470,7 @@ fn taken() -> HubError {
 }
 
 /// What of the registry is sealed.
-pub(crate) const SEALED: [SealedColumn; 3] = [
+pub(crate) const SEALED: [SealedColumn; 4] = [
     SealedColumn { table: "endpoint", id: "id", column: "credential", context: |id| credential_context(id) },
     SealedColumn {
         table: "application_version",
@@ -479,6 +479,7 @@ pub(crate) const SEALED: [SealedColumn; 3] = [
         context: |id| client_secret_context(id.split(' ').next().unwrap_or(id)),
     },
     SealedColumn { table: "consent", id: "state_hash", column: "sealed", context: consents::context },
+    SealedColumn { table: "provider_visit", id: "state_hash", column: "sealed", context: provider::context },
 ];
 
 /// What an endpoint's credentials are sealed with.

@@ -15,9 +15,12 @@ mod faults;
 mod files;
 mod full_disk;
 mod health;
+mod identities;
 mod installation;
 mod isolation;
 mod locked_database;
+#[path = "../../../src/tests/provider.rs"]
+mod provider;
 mod restarts;
 mod runs;
 mod schemathesis;
