@@ -20,14 +20,14 @@ pub const NEWCOMER: &str = "newcomer";
 #[server(endpoint = "who_is_here")]
 pub async fn who_is_here() -> Result<Presence, AppError> {
     let actor = actor().await?;
-    let accounts = answer(hub().accounts_of(&actor).await).await?;
+    let accounts = answer(hub()?.accounts_of(&actor).await).await?;
     Ok(Presence { actor, accounts })
 }
 
 /// Goes on in another account of the person's.
 #[server(endpoint = "switch_account")]
 pub async fn switch_account(account_id: String) -> Result<(), AppError> {
-    let (hub, actor) = (hub(), actor().await?);
+    let (hub, actor) = (hub()?, actor().await?);
     let switched = async {
         let id = crate::pages::parse_id(&account_id, "account")?;
         hub.switch_account(&actor, &id).await
@@ -68,9 +68,10 @@ mod server {
     use super::{ACCOUNT_ID, SECRET, USER_ID};
     use crate::error::AppError;
 
-    /// The hub's handle, as the server put it into the context.
-    pub fn hub() -> Hub {
-        expect_context::<Hub>()
+    /// The hub's handle, as the server put it into the context. Once the browser has left, while the page was still being made, the context is gone: what
+    /// is still asked for then ends with an error that nobody reads.
+    pub fn hub() -> Result<Hub, HubError> {
+        use_context::<Hub>().ok_or_else(|| HubError::Internal { request_id: "left".to_owned() })
     }
 
     /// The session of the request.
@@ -83,7 +84,7 @@ mod server {
         let session = session().await?;
         let ids = (session.get::<UserId>(USER_ID).await, session.get::<AccountId>(ACCOUNT_ID).await);
         Ok(match ids {
-            (Ok(Some(user_id)), Ok(Some(account_id))) => hub().actor(&user_id, &account_id).await?,
+            (Ok(Some(user_id)), Ok(Some(account_id))) => hub()?.actor(&user_id, &account_id).await?,
             _ => None,
         })
     }

@@ -35,7 +35,7 @@ pub struct Place {
 /// Audiences, shares and endpoints by their names.
 #[server(endpoint = "find_places")]
 pub async fn find_places(text: String) -> Result<Vec<Place>, AppError> {
-    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
+    let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let found = async {
         let audiences = hub
             .audiences(&actor, &model::view::AudienceQuery { text: text.clone(), page: 1, ..Default::default() })

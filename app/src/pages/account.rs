@@ -23,13 +23,13 @@ const PATH: &str = "/account";
 #[server(endpoint = "retention")]
 pub async fn retention() -> Result<RetentionView, AppError> {
     let actor = crate::session::actor().await?;
-    crate::session::answer(crate::session::hub().retention(&actor).await).await
+    crate::session::answer(crate::session::hub()?.retention(&actor).await).await
 }
 
 /// Sets how long rows are kept; an empty number goes back to the installation's. What was done, in a sentence.
 #[server(endpoint = "set_retention")]
 pub async fn set_retention(#[server(default)] retention_days: String) -> Result<String, AppError> {
-    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
+    let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let wrong = || model::error::HubError::invalid("retention_days", "Enter a whole number of days, or nothing.");
     let set = async {
         let days = match retention_days.trim() {

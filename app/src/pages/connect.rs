@@ -14,7 +14,7 @@ use crate::{
 #[server(endpoint = "applications")]
 pub async fn applications() -> Result<Vec<ApplicationView>, AppError> {
     let actor = crate::session::actor().await?;
-    crate::session::answer(crate::session::hub().applications(&actor).await).await
+    crate::session::answer(crate::session::hub()?.applications(&actor).await).await
 }
 
 /// The page.

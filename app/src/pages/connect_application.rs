@@ -27,7 +27,7 @@ use crate::{
 #[server(endpoint = "application")]
 pub async fn application(id: String) -> Result<ApplicationView, AppError> {
     let actor = crate::session::actor().await?;
-    let found = async { crate::session::hub().application(&actor, &super::parse_id(&id, "application")?).await };
+    let found = async { crate::session::hub()?.application(&actor, &super::parse_id(&id, "application")?).await };
     let mut found = crate::session::answer(found.await).await?;
     if let Credentials::Instructions { steps } = &mut found.credentials {
         *steps = crate::markdown::html(steps);
@@ -60,7 +60,7 @@ pub async fn connect(
     intent: String,
 ) -> Result<Outcome, AppError> {
     let actor = crate::session::actor().await?;
-    let hub = crate::session::hub();
+    let hub = crate::session::hub()?;
     let page = format!("/connect/{application_id}");
     let known = async { hub.application(&actor, &super::parse_id(&application_id, "application")?).await };
     let known = match known.await {

@@ -14,7 +14,7 @@ use crate::{
 #[server(endpoint = "credential_end")]
 pub async fn credential_end(id: String) -> Result<Option<String>, AppError> {
     let actor = crate::session::actor().await?;
-    let found = async { crate::session::hub().credential_end(&actor, &super::parse_id(&id, "endpoint")?).await };
+    let found = async { crate::session::hub()?.credential_end(&actor, &super::parse_id(&id, "endpoint")?).await };
     crate::session::answer(found.await).await
 }
 
@@ -24,7 +24,7 @@ pub async fn note_credential_end(id: String, #[server(default)] credential_end: 
     let actor = crate::session::actor().await?;
     let path = format!("/endpoints/{id}");
     let noted = async {
-        let hub = crate::session::hub();
+        let hub = crate::session::hub()?;
         hub.note_credential_end(&actor, &super::parse_id(&id, "endpoint")?, &credential_end).await
     };
     match noted.await {

@@ -21,7 +21,7 @@ use crate::{
 #[server(endpoint = "endpoints")]
 pub async fn endpoints() -> Result<Vec<EndpointSummary>, AppError> {
     let actor = crate::session::actor().await?;
-    crate::session::answer(crate::session::hub().endpoints(&actor).await).await
+    crate::session::answer(crate::session::hub()?.endpoints(&actor).await).await
 }
 
 /// How data moves, in plain words.

@@ -22,7 +22,7 @@ use crate::{
 #[server(endpoint = "home")]
 pub async fn home() -> Result<HomeView, AppError> {
     let actor = crate::session::actor().await?;
-    crate::session::answer(crate::session::hub().home(&actor).await).await
+    crate::session::answer(crate::session::hub()?.home(&actor).await).await
 }
 
 /// The page.

@@ -33,7 +33,7 @@ pub fn provider_path(next: &str) -> String {
 /// How people can come in here.
 #[server(endpoint = "ways_at_the_door")]
 pub async fn ways_at_the_door() -> Result<WaysIn, AppError> {
-    crate::session::answer(crate::session::hub().ways_in().await).await
+    crate::session::answer(crate::session::hub()?.ways_in().await).await
 }
 
 /// Who has signed in at the provider, when nobody here is that yet.
@@ -41,13 +41,13 @@ pub async fn ways_at_the_door() -> Result<WaysIn, AppError> {
 pub async fn unconnected_identity() -> Result<Option<Unconnected>, AppError> {
     let Some(newcomer) = server::newcomer().await? else { return Ok(None) };
     let (who, secret) = (crate::session::whoever().await?, crate::session::secret().await?);
-    crate::session::answer(crate::session::hub().unconnected(who.as_ref(), &secret, &newcomer).await).await
+    crate::session::answer(crate::session::hub()?.unconnected(who.as_ref(), &secret, &newcomer).await).await
 }
 
 /// From now on the person who is signed in can sign in at the provider.
 #[server(endpoint = "connect_identity")]
 pub async fn connect_identity() -> Result<String, AppError> {
-    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
+    let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let (newcomer, secret) = server::under_way().await?;
     match hub.connect_identity(&actor, &secret, &newcomer).await {
         Ok(_) => {
@@ -64,7 +64,7 @@ pub async fn connect_identity() -> Result<String, AppError> {
 pub async fn prove_identity(password: String) -> Result<(), AppError> {
     let (newcomer, secret) = server::under_way().await?;
     let client = super::sign_in::server::client_address().await;
-    let proven = crate::session::hub().prove_identity(&secret, &newcomer, password, client).await;
+    let proven = crate::session::hub()?.prove_identity(&secret, &newcomer, password, client).await;
     server::go_on(proven, &[]).await
 }
 
@@ -72,7 +72,7 @@ pub async fn prove_identity(password: String) -> Result<(), AppError> {
 #[server(endpoint = "sign_up_with_identity")]
 pub async fn sign_up_with_identity(account_name: String, user_name: String) -> Result<(), AppError> {
     let (newcomer, secret) = server::under_way().await?;
-    let signed_up = crate::session::hub().sign_up_at_provider(&secret, &newcomer, &account_name, &user_name).await;
+    let signed_up = crate::session::hub()?.sign_up_at_provider(&secret, &newcomer, &account_name, &user_name).await;
     server::go_on(signed_up, &[("account_name", &account_name), ("user_name", &user_name)]).await
 }
 

@@ -40,7 +40,7 @@ pub struct Shown {
 #[server(endpoint = "invitation")]
 pub async fn invitation(token: String) -> Result<Shown, AppError> {
     let token = model::people::InvitationToken(token);
-    let invited = crate::session::answer(crate::session::hub().invited(&token).await).await?;
+    let invited = crate::session::answer(crate::session::hub()?.invited(&token).await).await?;
     let ways = super::identity::ways_at_the_door().await?;
     let signed_in = crate::session::whoever().await?.map(|actor| (actor.user_name, actor.email));
     Ok(Shown { invited, ways, signed_in })
@@ -51,7 +51,7 @@ pub async fn invitation(token: String) -> Result<Shown, AppError> {
 pub async fn join(token: String) -> Result<(), AppError> {
     let secret = model::people::InvitationToken(token.clone());
     let joined = match crate::session::whoever().await? {
-        Some(actor) => crate::session::hub().join(&actor, &secret).await,
+        Some(actor) => crate::session::hub()?.join(&actor, &secret).await,
         None => Err(model::error::HubError::SignedOut),
     };
     server::go_on(&token, &[], false, joined).await
@@ -63,7 +63,7 @@ pub async fn join_signing_in(token: String, email: String, password: String) -> 
     let secret = model::people::InvitationToken(token.clone());
     let form = model::view::SignIn { email: email.clone(), password };
     let client = crate::pages::sign_in::server::client_address().await;
-    let joined = crate::session::hub().join_signing_in(form, client, &secret).await;
+    let joined = crate::session::hub()?.join_signing_in(form, client, &secret).await;
     server::go_on(&token, &[("email", &email)], true, joined).await
 }
 
@@ -77,7 +77,7 @@ pub async fn join_signing_up(
 ) -> Result<(), AppError> {
     let secret = model::people::InvitationToken(token.clone());
     let form = model::people::JoinSignUp { user_name: user_name.clone(), email: email.clone(), password };
-    let joined = crate::session::hub().join_signing_up(form, &secret).await;
+    let joined = crate::session::hub()?.join_signing_up(form, &secret).await;
     server::go_on(&token, &[("user_name", &user_name), ("email", &email)], false, joined).await
 }
 

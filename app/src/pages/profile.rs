@@ -29,7 +29,7 @@ pub async fn change_profile(
     email: String,
     #[server(default)] email_password: String,
 ) -> Result<String, AppError> {
-    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
+    let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let typed = [("user_name", user_name.clone()), ("email", email.clone())];
     let form = model::people::ChangeProfile { user_name, email, email_password };
     match hub.change_profile(&actor, form).await {
@@ -44,7 +44,7 @@ pub async fn change_profile(
 /// Sets a new password; the person's other sessions end.
 #[server(endpoint = "change_password")]
 pub async fn change_password(current_password: String, new_password: String) -> Result<String, AppError> {
-    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
+    let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let kept = crate::session::session().await?.id().map(|id| id.to_string());
     let form = model::people::ChangePassword { current_password, new_password };
     match hub.change_password(&actor, form, kept.as_deref()).await {
@@ -62,13 +62,13 @@ pub async fn change_password(current_password: String, new_password: String) -> 
 #[server(endpoint = "own_sign_in_ways")]
 pub async fn own_sign_in_ways() -> Result<SignInWays, AppError> {
     let actor = crate::session::actor().await?;
-    crate::session::answer(crate::session::hub().sign_in_ways(&actor).await).await
+    crate::session::answer(crate::session::hub()?.sign_in_ways(&actor).await).await
 }
 
 /// Takes a way to sign in away, unless it is the last one; the person's other sessions end.
 #[server(endpoint = "disconnect_identity")]
 pub async fn disconnect_identity(identity_id: String) -> Result<String, AppError> {
-    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
+    let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let kept = crate::session::session().await?.id().map(|id| id.to_string());
     let disconnected = async {
         let id = super::parse_id(&identity_id, "sign-in of yours")?;

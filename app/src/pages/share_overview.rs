@@ -30,7 +30,7 @@ use crate::{
 #[server(endpoint = "share")]
 pub async fn share(id: String) -> Result<ShareView, AppError> {
     let actor = crate::session::actor().await?;
-    let found = async { crate::session::hub().share(&actor, &super::parse_id(&id, "share")?).await };
+    let found = async { crate::session::hub()?.share(&actor, &super::parse_id(&id, "share")?).await };
     crate::session::answer(found.await).await
 }
 
@@ -38,7 +38,7 @@ pub async fn share(id: String) -> Result<ShareView, AppError> {
 #[server(endpoint = "discard_share")]
 pub async fn discard_share(share_id: String) -> Result<(), AppError> {
     let actor = crate::session::actor().await?;
-    let done = async { crate::session::hub().discard_share(&actor, &super::parse_id(&share_id, "share")?).await };
+    let done = async { crate::session::hub()?.discard_share(&actor, &super::parse_id(&share_id, "share")?).await };
     crate::session::answer(done.await).await?;
     leptos_axum::redirect("/shares");
     Ok(())
@@ -48,7 +48,7 @@ pub async fn discard_share(share_id: String) -> Result<(), AppError> {
 #[server(endpoint = "copy_share")]
 pub async fn copy_share(share_id: String) -> Result<(), AppError> {
     let actor = crate::session::actor().await?;
-    let copied = async { crate::session::hub().copy_share(&actor, &super::parse_id(&share_id, "share")?).await };
+    let copied = async { crate::session::hub()?.copy_share(&actor, &super::parse_id(&share_id, "share")?).await };
     let id = crate::session::answer(copied.await).await?;
     leptos_axum::redirect(&format!("/shares/{id}/destination"));
     Ok(())
@@ -58,7 +58,7 @@ pub async fn copy_share(share_id: String) -> Result<(), AppError> {
 #[server(endpoint = "delete_share")]
 pub async fn delete_share(share_id: String) -> Result<(), AppError> {
     let actor = crate::session::actor().await?;
-    let done = async { crate::session::hub().delete_share(&actor, &super::parse_id(&share_id, "share")?).await };
+    let done = async { crate::session::hub()?.delete_share(&actor, &super::parse_id(&share_id, "share")?).await };
     crate::session::answer(done.await).await?;
     leptos_axum::redirect("/shares");
     Ok(())

@@ -20,7 +20,7 @@ use crate::{
 #[server(endpoint = "shares")]
 pub async fn shares() -> Result<Vec<ShareSummary>, AppError> {
     let actor = crate::session::actor().await?;
-    crate::session::answer(crate::session::hub().shares(&actor).await).await
+    crate::session::answer(crate::session::hub()?.shares(&actor).await).await
 }
 
 /// The page.

@@ -24,7 +24,7 @@ use crate::{
 pub async fn sign_in(email: String, password: String, #[server(default)] next: String) -> Result<(), AppError> {
     use crate::session::{hub, sign_in_as};
     let form = model::view::SignIn { email: email.clone(), password };
-    match hub().sign_in(form, server::client_address().await).await {
+    match hub()?.sign_in(form, server::client_address().await).await {
         Ok(actor) => {
             sign_in_as(&actor).await?;
             leptos_axum::redirect(door::local_path(&next).unwrap_or("/"));

@@ -27,7 +27,7 @@ pub async fn sign_up(account_name: String, user_name: String, email: String, pas
         email: email.clone(),
         password,
     };
-    match hub().sign_up(form).await {
+    match hub()?.sign_up(form).await {
         Ok(actor) => {
             sign_in_as(&actor).await?;
             leptos_axum::redirect("/");

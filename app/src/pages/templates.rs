@@ -24,7 +24,7 @@ const PATH: &str = "/templates";
 #[server(endpoint = "templates")]
 pub async fn templates() -> Result<Vec<MappingTemplate>, AppError> {
     let actor = crate::session::actor().await?;
-    crate::session::answer(crate::session::hub().templates(&actor).await).await
+    crate::session::answer(crate::session::hub()?.templates(&actor).await).await
 }
 
 /// Renames a template, or deletes it when `what` says so.
@@ -34,7 +34,7 @@ pub async fn change_template(
     #[server(default)] name: String,
     #[server(default)] what: String,
 ) -> Result<String, AppError> {
-    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
+    let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let changed = async {
         let id = crate::pages::parse_id(&template_id, "template")?;
         if what == "delete" {

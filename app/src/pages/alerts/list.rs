@@ -25,21 +25,21 @@ use crate::{
 #[server(endpoint = "unread_alerts")]
 pub async fn unread_alerts() -> Result<u64, AppError> {
     let actor = crate::session::actor().await?;
-    crate::session::answer(crate::session::hub().unread_alerts(&actor).await).await
+    crate::session::answer(crate::session::hub()?.unread_alerts(&actor).await).await
 }
 
 /// The account's alerts.
 #[server(endpoint = "alerts")]
 pub async fn alerts() -> Result<AlertPage, AppError> {
     let actor = crate::session::actor().await?;
-    crate::session::answer(crate::session::hub().alerts(&actor).await).await
+    crate::session::answer(crate::session::hub()?.alerts(&actor).await).await
 }
 
 /// Notes that the person has read what was there until then.
 #[server(endpoint = "read_alerts")]
 pub async fn read_alerts(until: i64) -> Result<(), AppError> {
     let actor = crate::session::actor().await?;
-    crate::session::answer(crate::session::hub().read_alerts(&actor, until).await).await?;
+    crate::session::answer(crate::session::hub()?.read_alerts(&actor, until).await).await?;
     if crate::flash::is_plain_form_post().await {
         leptos_axum::redirect("/alerts");
     }

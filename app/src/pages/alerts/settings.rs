@@ -26,7 +26,7 @@ const PATH: &str = "/account/alerts";
 #[server(endpoint = "alert_settings")]
 pub async fn alert_settings() -> Result<AlertSettingsView, AppError> {
     let actor = crate::session::actor().await?;
-    crate::session::answer(crate::session::hub().alert_settings(&actor).await).await
+    crate::session::answer(crate::session::hub()?.alert_settings(&actor).await).await
 }
 
 /// Sets what is told.
@@ -42,7 +42,7 @@ pub async fn set_alert_rules(
     #[server(default)] expiring_days: String,
     #[server(default)] recovered: String,
 ) -> Result<String, AppError> {
-    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
+    let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let form = model::alert::AlertForm {
         failed,
         reject_rows,
@@ -63,7 +63,7 @@ pub async fn set_alert_rules(
 /// Has alerts mailed to a person, or not any more.
 #[server(endpoint = "mail_alerts_to")]
 pub async fn mail_alerts_to(user_id: String, is_told: bool) -> Result<String, AppError> {
-    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
+    let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let set = async { hub.mail_alerts_to(&actor, &crate::pages::parse_id(&user_id, "person")?, is_told).await };
     match set.await {
         Ok(()) if is_told => crate::flash::done(PATH, "Alerts are mailed from now on.".to_owned()).await,
@@ -75,7 +75,7 @@ pub async fn mail_alerts_to(user_id: String, is_told: bool) -> Result<String, Ap
 /// Adds a program that is told.
 #[server(endpoint = "add_alert_webhook")]
 pub async fn add_alert_webhook(#[server(default)] url: String) -> Result<String, AppError> {
-    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
+    let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     match hub.add_alert_webhook(&actor, &url).await {
         Ok(_) => {
             let notice = "Added. Now make its secret, and give it to the program there.".to_owned();
@@ -88,7 +88,7 @@ pub async fn add_alert_webhook(#[server(default)] url: String) -> Result<String,
 /// Removes a program that is told, or turns it on again.
 #[server(endpoint = "change_alert_webhook")]
 pub async fn change_alert_webhook(id: String, change: String) -> Result<String, AppError> {
-    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
+    let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let changed = async {
         let id = crate::pages::parse_id(&id, "webhook")?;
         match change.as_str() {
@@ -106,7 +106,7 @@ pub async fn change_alert_webhook(id: String, change: String) -> Result<String, 
 /// Sends a test message.
 #[server(endpoint = "test_alerts")]
 pub async fn test_alerts(channel: String, receiver: String) -> Result<String, AppError> {
-    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
+    let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let tested = async {
         let channel = Channel::parse(&channel)
             .ok_or_else(|| model::error::HubError::invalid("channel", "Choose mail or a webhook."))?;

@@ -26,7 +26,7 @@ use crate::{
 #[server(endpoint = "share_alerts")]
 pub async fn share_alerts(id: String) -> Result<ShareAlertsView, AppError> {
     let actor = crate::session::actor().await?;
-    let found = async { crate::session::hub().share_alerts(&actor, &crate::pages::parse_id(&id, "share")?).await };
+    let found = async { crate::session::hub()?.share_alerts(&actor, &crate::pages::parse_id(&id, "share")?).await };
     crate::session::answer(found.await).await
 }
 
@@ -45,7 +45,7 @@ pub async fn set_share_alert_rules(
     #[server(default)] expiring_days: String,
     #[server(default)] recovered: String,
 ) -> Result<String, AppError> {
-    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
+    let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let path = format!("/shares/{share_id}/alerts");
     let form = model::alert::AlertForm {
         failed,

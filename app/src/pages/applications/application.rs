@@ -28,14 +28,14 @@ use crate::{
 pub async fn page_of_application(id: String) -> Result<Page, AppError> {
     let actor = crate::session::actor().await?;
     let found =
-        async { crate::session::hub().application_page(&actor, &crate::pages::parse_id(&id, "application")?).await };
+        async { crate::session::hub()?.application_page(&actor, &crate::pages::parse_id(&id, "application")?).await };
     crate::session::answer(found.await).await
 }
 
 /// Begins a new version, takes one back from review, or deletes a draft.
 #[server(endpoint = "move_application")]
 pub async fn move_application(id: String, #[server(default)] what: String) -> Result<(), AppError> {
-    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
+    let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let page = format!("/applications/{id}");
     let moved = async {
         let id = crate::pages::parse_id(&id, "application")?;

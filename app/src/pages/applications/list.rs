@@ -25,13 +25,13 @@ const PATH: &str = "/applications";
 #[server(endpoint = "own_applications")]
 pub async fn own_applications() -> Result<Vec<ApplicationEntry>, AppError> {
     let actor = crate::session::actor().await?;
-    crate::session::answer(crate::session::hub().own_applications(&actor).await).await
+    crate::session::answer(crate::session::hub()?.own_applications(&actor).await).await
 }
 
 /// Begins one, and leads to its first step.
 #[server(endpoint = "begin_application")]
 pub async fn begin_application(#[server(default)] name: String) -> Result<(), AppError> {
-    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
+    let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     match hub.begin_application(&actor, &name).await {
         Ok(id) => {
             leptos_axum::redirect(&format!("{PATH}/{id}/about"));

@@ -108,7 +108,7 @@ impl Step {
 pub async fn draft_of_application(id: String) -> Result<ApplicationDraft, AppError> {
     let actor = crate::session::actor().await?;
     let found =
-        async { crate::session::hub().application_draft(&actor, &crate::pages::parse_id(&id, "application")?).await };
+        async { crate::session::hub()?.application_draft(&actor, &crate::pages::parse_id(&id, "application")?).await };
     crate::session::answer(found.await).await
 }
 
@@ -122,7 +122,7 @@ pub(super) async fn save(
     typed: Vec<(&str, &str)>,
     stay: Option<String>,
 ) -> Result<(), AppError> {
-    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
+    let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let saved = async {
         let id = crate::pages::parse_id(id, "application")?;
         let known = seen.and_then(crate::components::stale::Seen::version);

@@ -24,7 +24,7 @@ use crate::{
 /// Submits the draft for review.
 #[server(endpoint = "submit_application")]
 pub async fn submit_application(id: String, #[server(default)] note: String) -> Result<(), AppError> {
-    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
+    let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let submitted = async {
         let id = crate::pages::parse_id(&id, "application")?;
         hub.submit_application(&actor, &id, &note).await

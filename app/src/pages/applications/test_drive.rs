@@ -26,7 +26,7 @@ const FIELDS: &[(&str, &str)] =
 #[server(endpoint = "test_drive")]
 pub async fn test_drive(id: String) -> Result<Option<DriveView>, AppError> {
     let actor = crate::session::actor().await?;
-    let found = async { crate::session::hub().test_drive(&actor, &crate::pages::parse_id(&id, "application")?).await };
+    let found = async { crate::session::hub()?.test_drive(&actor, &crate::pages::parse_id(&id, "application")?).await };
     crate::session::answer(found.await).await
 }
 
@@ -40,7 +40,7 @@ pub async fn start_test_drive(
     #[server(default)] password: String,
     #[server(default)] fields: Vec<String>,
 ) -> Result<(), AppError> {
-    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
+    let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let form = model::application::form::DriveForm { base_url, key, user_name, password, fields };
     let started = async {
         let id = crate::pages::parse_id(&id, "application")?;
@@ -63,7 +63,7 @@ pub async fn start_test_drive(
 /// Makes the endpoint with which an application that calls Usher is tried, and leads there.
 #[server(endpoint = "make_trial_endpoint")]
 pub async fn make_trial_endpoint(id: String) -> Result<(), AppError> {
-    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
+    let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let made = async {
         let id = crate::pages::parse_id(&id, "application")?;
         hub.make_trial_endpoint(&actor, &id).await

@@ -41,7 +41,7 @@ pub struct AudienceData {
 #[server(endpoint = "audience")]
 pub async fn audience(id: String) -> Result<AudienceData, AppError> {
     let actor = crate::session::actor().await?;
-    let found = async { crate::session::hub().audience(&actor, &super::parse_id(&id, "audience")?).await };
+    let found = async { crate::session::hub()?.audience(&actor, &super::parse_id(&id, "audience")?).await };
     let audience = crate::session::answer(found.await).await?;
     Ok(AudienceData { size_chart: size_chart::drawn(&audience.sizes, audience.sizes_until_ms), audience })
 }
@@ -50,7 +50,7 @@ pub async fn audience(id: String) -> Result<AudienceData, AppError> {
 #[server(endpoint = "audience_sample")]
 pub async fn audience_sample(id: String) -> Result<Sample, AppError> {
     let actor = crate::session::actor().await?;
-    let found = async { crate::session::hub().sample(&actor, &super::parse_id(&id, "audience")?).await };
+    let found = async { crate::session::hub()?.sample(&actor, &super::parse_id(&id, "audience")?).await };
     crate::session::answer(found.await).await
 }
 
@@ -58,7 +58,7 @@ pub async fn audience_sample(id: String) -> Result<Sample, AppError> {
 #[server(endpoint = "start_share")]
 pub async fn start_share(audience_id: String) -> Result<(), AppError> {
     let actor = crate::session::actor().await?;
-    let begun = async { crate::session::hub().start_share(&actor, &super::parse_id(&audience_id, "audience")?).await };
+    let begun = async { crate::session::hub()?.start_share(&actor, &super::parse_id(&audience_id, "audience")?).await };
     let id = crate::session::answer(begun.await).await?;
     leptos_axum::redirect(&format!("/shares/{id}/destination"));
     Ok(())
@@ -70,7 +70,7 @@ pub async fn refresh_audience(audience_id: String) -> Result<String, AppError> {
     let actor = crate::session::actor().await?;
     let path = format!("/audiences/{audience_id}");
     let refreshed =
-        async { crate::session::hub().refresh_audience(&actor, &super::parse_id(&audience_id, "audience")?).await };
+        async { crate::session::hub()?.refresh_audience(&actor, &super::parse_id(&audience_id, "audience")?).await };
     match refreshed.await {
         Ok(report) => crate::flash::done(&path, format!("Its endpoint was read again: {}", report.sentence())).await,
         Err(error) => Err(crate::flash::fail(&path, &[], error).await),

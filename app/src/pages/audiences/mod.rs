@@ -34,14 +34,14 @@ const PATH: &str = "/audiences";
 #[server(endpoint = "search_audiences", input = Json)]
 pub async fn search_audiences(query: AudienceQuery) -> Result<Found, AppError> {
     let actor = crate::session::actor().await?;
-    crate::session::answer(crate::session::hub().audiences(&actor, &query).await).await
+    crate::session::answer(crate::session::hub()?.audiences(&actor, &query).await).await
 }
 
 /// Asks all producers that can be asked for their audiences again.
 #[server(endpoint = "refresh_catalogue")]
 pub async fn refresh_catalogue() -> Result<String, AppError> {
     let actor = crate::session::actor().await?;
-    match crate::session::hub().refresh_catalogue(&actor).await {
+    match crate::session::hub()?.refresh_catalogue(&actor).await {
         Ok(report) => {
             let mut notice = format!("Read again: {}", report.sentence());
             if !report.failed.is_empty() {

@@ -8,7 +8,7 @@ use crate::error::AppError;
 #[server(endpoint = "change_endpoint")]
 pub async fn change_endpoint(what: String, id: String, #[server(default)] key: String) -> Result<String, AppError> {
     use model::{error::HubError, id::EndpointId};
-    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
+    let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let changed = async {
         let endpoint: EndpointId = crate::pages::parse_id(&id, "endpoint")?;
         match what.as_str() {

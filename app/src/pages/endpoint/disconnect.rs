@@ -24,7 +24,7 @@ pub async fn disconnect_endpoint(id: String, name: String) -> Result<(), AppErro
     let actor = crate::session::actor().await?;
     let disconnected = async {
         let endpoint = crate::pages::parse_id(&id, "endpoint")?;
-        crate::session::hub().disconnect_endpoint(&actor, &endpoint, &name).await
+        crate::session::hub()?.disconnect_endpoint(&actor, &endpoint, &name).await
     };
     match disconnected.await {
         Ok(()) => {

@@ -48,7 +48,7 @@ use crate::{
 #[server(endpoint = "endpoint")]
 pub async fn endpoint(id: String) -> Result<EndpointView, AppError> {
     let actor = crate::session::actor().await?;
-    let found = async { crate::session::hub().endpoint(&actor, &super::parse_id(&id, "endpoint")?).await };
+    let found = async { crate::session::hub()?.endpoint(&actor, &super::parse_id(&id, "endpoint")?).await };
     let mut found = crate::session::answer(found.await).await?;
     found.steps = found.steps.as_deref().map(crate::markdown::html);
     Ok(found)
@@ -60,7 +60,7 @@ pub async fn check_endpoint(id: String) -> Result<String, AppError> {
     let actor = crate::session::actor().await?;
     let path = format!("/endpoints/{id}");
     let checked = async {
-        let hub = crate::session::hub();
+        let hub = crate::session::hub()?;
         let endpoint_id = super::parse_id(&id, "endpoint")?;
         let view = hub.check_endpoint(&actor, &endpoint_id).await?;
         if view.summary.health != model::view::EndpointHealth::Healthy {
@@ -83,7 +83,7 @@ pub async fn check_endpoint(id: String) -> Result<String, AppError> {
 #[server(endpoint = "endpoint_segments")]
 pub async fn endpoint_segments(id: String) -> Result<Vec<ExistingSegment>, AppError> {
     let actor = crate::session::actor().await?;
-    let found = async { crate::session::hub().existing_segments(&actor, &super::parse_id(&id, "endpoint")?).await };
+    let found = async { crate::session::hub()?.existing_segments(&actor, &super::parse_id(&id, "endpoint")?).await };
     crate::session::answer(found.await).await
 }
 

@@ -9,7 +9,7 @@ use crate::error::AppError;
 #[server(endpoint = "endpoint_stamp")]
 pub async fn endpoint_stamp(id: String) -> Result<String, AppError> {
     let actor = crate::session::actor().await?;
-    let found = async { crate::session::hub().endpoint(&actor, &crate::pages::parse_id(&id, "endpoint")?).await };
+    let found = async { crate::session::hub()?.endpoint(&actor, &crate::pages::parse_id(&id, "endpoint")?).await };
     Ok(stamp(&crate::session::answer(found.await).await?))
 }
 

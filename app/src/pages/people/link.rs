@@ -21,7 +21,7 @@ pub struct SentLink {
 /// The link of an invitation.
 #[server(endpoint = "invitation_link")]
 pub async fn invitation_link(invitation_id: String) -> Result<SentLink, AppError> {
-    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
+    let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let found = async { hub.invitation_link(&actor, &crate::pages::parse_id(&invitation_id, "invitation")?).await };
     let found = crate::session::answer(found.await).await?;
     let link = found.token.map(|token| format!("{}/invitation/{}", crate::address::of_request(), token.0));

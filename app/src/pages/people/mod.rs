@@ -32,13 +32,13 @@ const PATH: &str = "/people";
 #[server(endpoint = "people")]
 pub async fn people() -> Result<PeopleView, AppError> {
     let actor = crate::session::actor().await?;
-    crate::session::answer(crate::session::hub().people(&actor).await).await
+    crate::session::answer(crate::session::hub()?.people(&actor).await).await
 }
 
 /// Makes an invitation and leads to its link.
 #[server(endpoint = "invite")]
 pub async fn invite(email: String, #[server(default)] role: String) -> Result<(), AppError> {
-    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
+    let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     match hub.invite(&actor, &email, Role::parse(&role)).await {
         Ok(id) => {
             leptos_axum::redirect(&format!("{PATH}/invitations/{id}"));
@@ -51,7 +51,7 @@ pub async fn invite(email: String, #[server(default)] role: String) -> Result<()
 /// Takes an invitation back.
 #[server(endpoint = "withdraw_invitation")]
 pub async fn withdraw_invitation(invitation_id: String) -> Result<String, AppError> {
-    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
+    let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let withdrawn =
         async { hub.withdraw_invitation(&actor, &crate::pages::parse_id(&invitation_id, "invitation")?).await };
     told(withdrawn.await, "The invitation is withdrawn. Its link leads nowhere any more.").await
@@ -60,7 +60,7 @@ pub async fn withdraw_invitation(invitation_id: String) -> Result<String, AppErr
 /// Gives somebody another role.
 #[server(endpoint = "change_role")]
 pub async fn change_role(user_id: String, #[server(default)] role: String) -> Result<String, AppError> {
-    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
+    let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let changed = async {
         let person = crate::pages::parse_id(&user_id, "person in this account")?;
         let role = Role::parse(&role).ok_or_else(|| model::error::HubError::invalid("role", "Choose a role."))?;
@@ -72,7 +72,7 @@ pub async fn change_role(user_id: String, #[server(default)] role: String) -> Re
 /// Takes somebody out of the account; who takes themselves out is led to another account of theirs, or to the door.
 #[server(endpoint = "remove_person")]
 pub async fn remove_person(user_id: String) -> Result<String, AppError> {
-    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
+    let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let removed = async {
         let person = crate::pages::parse_id(&user_id, "person in this account")?;
         hub.remove_person(&actor, &person).await?;

@@ -29,7 +29,8 @@ const FIELDS: &[(&str, &str)] =
 #[server(endpoint = "review_of_application")]
 pub async fn review_page(id: String) -> Result<(Page, u32), AppError> {
     let actor = crate::session::actor().await?;
-    let found = async { crate::session::hub().review_page(&actor, &crate::pages::parse_id(&id, "application")?).await };
+    let found =
+        async { crate::session::hub()?.review_page(&actor, &crate::pages::parse_id(&id, "application")?).await };
     crate::session::answer(found.await).await
 }
 
@@ -44,7 +45,7 @@ pub async fn decide_application(
     #[server(default)] retire_reason: String,
 ) -> Result<(), AppError> {
     use model::error::{FieldProblem, HubError};
-    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
+    let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let page = format!("/review/{id}");
     let decided = async {
         let id = crate::pages::parse_id(&id, "application")?;

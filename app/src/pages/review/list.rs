@@ -21,7 +21,7 @@ const PATH: &str = "/review";
 #[server(endpoint = "applications_to_review")]
 pub async fn applications_to_review() -> Result<Vec<ApplicationEntry>, AppError> {
     let actor = crate::session::actor().await?;
-    crate::session::answer(crate::session::hub().applications_to_review(&actor).await).await
+    crate::session::answer(crate::session::hub()?.applications_to_review(&actor).await).await
 }
 
 /// The page.

@@ -19,7 +19,7 @@ use crate::{
 #[server(endpoint = "run_details")]
 pub async fn run_details(id: String) -> Result<BesideRun, AppError> {
     let actor = crate::session::actor().await?;
-    let found = async { crate::session::hub().run_details(&actor, &crate::pages::parse_id(&id, "run")?).await };
+    let found = async { crate::session::hub()?.run_details(&actor, &crate::pages::parse_id(&id, "run")?).await };
     crate::session::answer(found.await).await
 }
 

@@ -19,7 +19,7 @@ pub async fn decide_run(run_id: String, reason: String, decision: String) -> Res
     let actor = crate::session::actor().await?;
     let page = format!("/runs/{run_id}");
     let decided = async {
-        let hub = crate::session::hub();
+        let hub = crate::session::hub()?;
         let id = crate::pages::parse_id(&run_id, "run")?;
         match decision.as_str() {
             "approve" => hub.approve_run(&actor, &id, &reason).await,

@@ -89,7 +89,7 @@ pub async fn runs(
             within_hours: within.parse().ok(),
             before: (!before.is_empty()).then_some(before),
         };
-        crate::session::hub().runs(&actor, &query).await
+        crate::session::hub()?.runs(&actor, &query).await
     };
     crate::session::answer(found.await).await
 }
@@ -98,7 +98,7 @@ pub async fn runs(
 #[server(endpoint = "run_filters")]
 pub async fn run_filters() -> Result<RunChoices, AppError> {
     let actor = crate::session::actor().await?;
-    crate::session::answer(crate::session::hub().run_filters(&actor).await).await
+    crate::session::answer(crate::session::hub()?.run_filters(&actor).await).await
 }
 
 /// The page.

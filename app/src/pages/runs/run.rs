@@ -36,7 +36,7 @@ use crate::{
 #[server(endpoint = "run")]
 pub async fn run(id: String) -> Result<RunView, AppError> {
     let actor = crate::session::actor().await?;
-    let found = async { crate::session::hub().run(&actor, &crate::pages::parse_id(&id, "run")?).await };
+    let found = async { crate::session::hub()?.run(&actor, &crate::pages::parse_id(&id, "run")?).await };
     crate::session::answer(found.await).await
 }
 
@@ -44,7 +44,7 @@ pub async fn run(id: String) -> Result<RunView, AppError> {
 #[server(endpoint = "cancel_run")]
 pub async fn cancel_run(run_id: String) -> Result<(), AppError> {
     let actor = crate::session::actor().await?;
-    let done = async { crate::session::hub().cancel_run(&actor, &crate::pages::parse_id(&run_id, "run")?).await };
+    let done = async { crate::session::hub()?.cancel_run(&actor, &crate::pages::parse_id(&run_id, "run")?).await };
     crate::session::answer(done.await).await?;
     leptos_axum::redirect(&format!("/runs/{run_id}"));
     Ok(())
@@ -57,9 +57,9 @@ pub async fn pause_run(run_id: String, pause: bool) -> Result<(), AppError> {
     let done = async {
         let id = crate::pages::parse_id(&run_id, "run")?;
         if pause {
-            crate::session::hub().pause_run(&actor, &id).await
+            crate::session::hub()?.pause_run(&actor, &id).await
         } else {
-            crate::session::hub().resume_run(&actor, &id).await
+            crate::session::hub()?.resume_run(&actor, &id).await
         }
     };
     crate::session::answer(done.await).await?;
@@ -71,7 +71,7 @@ pub async fn pause_run(run_id: String, pause: bool) -> Result<(), AppError> {
 #[server(endpoint = "retry_run")]
 pub async fn retry_run(run_id: String) -> Result<(), AppError> {
     let actor = crate::session::actor().await?;
-    let done = async { crate::session::hub().retry_run(&actor, &crate::pages::parse_id(&run_id, "run")?).await };
+    let done = async { crate::session::hub()?.retry_run(&actor, &crate::pages::parse_id(&run_id, "run")?).await };
     crate::session::answer(done.await).await?;
     leptos_axum::redirect(&format!("/runs/{run_id}"));
     Ok(())

@@ -35,7 +35,7 @@ pub async fn change_schedule(
         error::HubError,
         id::{EndpointId, ShareId},
     };
-    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
+    let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let share = || crate::pages::parse_id::<ShareId>(&id, "share");
     let endpoint = || crate::pages::parse_id::<EndpointId>(&id, "endpoint");
     let slot = || slot.parse::<i64>().map_err(|_| HubError::not_found("planned run"));

@@ -24,7 +24,7 @@ const PATH: &str = "/schedule/blackouts";
 /// The account's blackouts, and the viewer's time zone.
 #[server(endpoint = "blackouts")]
 pub async fn blackouts() -> Result<(Vec<BlackoutView>, String), AppError> {
-    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
+    let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let found = crate::session::answer(hub.blackouts(&actor).await).await?;
     Ok((found, crate::zone::of_request()))
 }
@@ -40,7 +40,7 @@ pub async fn add_blackout(
     #[server(default)] until: String,
     #[server(default)] days: BlackoutForm,
 ) -> Result<(), AppError> {
-    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
+    let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let form = BlackoutForm { name, zone, first, last, from, until, ..days };
     match hub.add_blackout(&actor, &form).await {
         Ok(()) => {
@@ -67,7 +67,7 @@ pub async fn add_blackout(
 /// Removes a blackout.
 #[server(endpoint = "remove_blackout")]
 pub async fn remove_blackout(id: String) -> Result<(), AppError> {
-    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
+    let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let removed = async { hub.remove_blackout(&actor, &crate::pages::parse_id(&id, "blackout")?).await };
     crate::session::answer(removed.await).await?;
     if crate::flash::is_plain_form_post().await {

@@ -41,7 +41,7 @@ pub async fn calendar(
     share: String,
     outcome: String,
 ) -> Result<(CalendarView, bool), AppError> {
-    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
+    let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let query = model::calendar::CalendarQuery {
         span: CalendarSpan::parse(&span).unwrap_or_default(),
         day: day.parse().ok(),
@@ -57,7 +57,7 @@ pub async fn calendar(
 /// Ends the person's address of the calendar.
 #[server(endpoint = "end_calendar_feed")]
 pub async fn end_calendar_feed() -> Result<(), AppError> {
-    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
+    let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     crate::session::answer(hub.end_calendar_feed(&actor).await).await?;
     if crate::flash::is_plain_form_post().await {
         leptos_axum::redirect("/schedule");

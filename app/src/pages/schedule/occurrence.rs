@@ -20,7 +20,7 @@ use crate::{
 /// The occurrence.
 #[server(endpoint = "occurrence")]
 pub async fn occurrence(share_id: String, slot: String) -> Result<OccurrenceView, AppError> {
-    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
+    let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let found = async {
         let id = crate::pages::parse_id(&share_id, "share")?;
         let slot = slot.parse().map_err(|_| model::error::HubError::not_found("planned run"))?;

@@ -16,7 +16,7 @@ use crate::{
 /// A share's schedule; none when it has none.
 #[server(endpoint = "schedule_of_share")]
 pub async fn schedule_of_share(share_id: String) -> Result<Option<ScheduleView>, AppError> {
-    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
+    let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let found = async {
         let id = crate::pages::parse_id(&share_id, "share")?;
         hub.schedule(&actor, &id, &crate::zone::of_request()).await

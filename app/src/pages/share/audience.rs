@@ -44,7 +44,7 @@ pub async fn audience_step(
     #[server(default)] text: String,
     #[server(default)] page: String,
 ) -> Result<AudienceChoiceData, AppError> {
-    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
+    let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let found = async {
         let share = if share_id.is_empty() {
             None
@@ -73,7 +73,7 @@ pub async fn choose_audience(
     #[server(default)] endpoint_id: String,
     #[server(default)] audience_id: String,
 ) -> Result<(), AppError> {
-    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
+    let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let chosen = async {
         let audience = crate::pages::parse_id(&audience_id, "audience")?;
         if share_id.is_empty() {

@@ -28,7 +28,7 @@ pub async fn answer_changes(
     #[server(default)] accept: Vec<String>,
     #[server(default)] what: String,
 ) -> Result<String, AppError> {
-    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
+    let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let path = format!("/shares/{share_id}/changes");
     let done = async {
         let id = crate::pages::parse_id(&share_id, "share")?;

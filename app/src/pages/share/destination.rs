@@ -56,7 +56,7 @@ pub async fn destination_page(
     share_id: String,
     #[server(default)] endpoint: String,
 ) -> Result<DestinationData, AppError> {
-    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
+    let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let id = crate::session::answer(crate::pages::parse_id::<model::id::ShareId>(&share_id, "share")).await?;
     let share = crate::session::answer(hub.share(&actor, &id).await).await?;
     let choices = crate::session::answer(hub.destinations(&actor, &id).await).await?;
@@ -87,7 +87,7 @@ pub async fn destination_page(
 pub async fn existing_segments(endpoint_id: String) -> Result<Vec<ExistingSegment>, AppError> {
     let actor = crate::session::actor().await?;
     let id = crate::session::answer(crate::pages::parse_id(&endpoint_id, "endpoint")).await?;
-    crate::session::answer(crate::session::hub().existing_segments(&actor, &id).await).await
+    crate::session::answer(crate::session::hub()?.existing_segments(&actor, &id).await).await
 }
 
 /// Chooses the destination, and leads on to the mapping. Without a `mode` the segment is changed as before, or in the first way that the destination
@@ -106,7 +106,7 @@ pub async fn choose_destination(
         error::{FieldProblem, HubError},
         run::Mode,
     };
-    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
+    let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let chosen = async {
         let id = crate::pages::parse_id::<model::id::ShareId>(&share_id, "share")?;
         let mut problems = Vec::new();

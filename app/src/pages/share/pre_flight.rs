@@ -24,7 +24,7 @@ const REASONS: usize = 6;
 /// What was found last, when nothing was shared since.
 #[server(endpoint = "pre_flight_result")]
 pub async fn pre_flight_result(share_id: String) -> Result<Option<PreFlight>, AppError> {
-    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
+    let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let found = async { hub.pre_flight_result(&actor, &crate::pages::parse_id(&share_id, "share")?).await };
     crate::session::answer(found.await).await
 }

@@ -40,7 +40,7 @@ const NO_RUN: &str = "none";
 /// All of the review's page.
 #[server(endpoint = "review_page")]
 pub async fn review_page(share_id: String) -> Result<(ShareReview, Option<ScheduleView>), AppError> {
-    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
+    let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let id = crate::session::answer(crate::pages::parse_id::<model::id::ShareId>(&share_id, "share")).await?;
     let share = crate::session::answer(hub.share(&actor, &id).await).await?;
     if share.destination.is_none() {
@@ -71,7 +71,7 @@ pub async fn share_now(
     #[server(default)] what: String,
     #[server(default)] confirmed: Vec<String>,
 ) -> Result<(), AppError> {
-    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
+    let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let path = format!("/shares/{share_id}/review");
     if what == START {
         let started = async {

@@ -30,7 +30,7 @@ pub struct ShareTemplatesData {
 /// All of the page.
 #[server(endpoint = "share_templates")]
 pub async fn share_templates(share_id: String) -> Result<ShareTemplatesData, AppError> {
-    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
+    let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let found = async {
         let id = crate::pages::parse_id(&share_id, "share")?;
         Ok(ShareTemplatesData {
@@ -48,7 +48,7 @@ pub async fn apply_template(
     template_id: String,
     #[server(default)] replace: String,
 ) -> Result<(), AppError> {
-    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
+    let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let applied = async {
         let id = crate::pages::parse_id(&share_id, "share")?;
         let template = crate::pages::parse_id(&template_id, "template")?;
@@ -66,7 +66,7 @@ pub async fn apply_template(
 /// Keeps the share's mapping as a template.
 #[server(endpoint = "save_template")]
 pub async fn save_template(share_id: String, #[server(default)] name: String) -> Result<String, AppError> {
-    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
+    let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let path = format!("/shares/{share_id}/templates");
     let saved = async { hub.save_template(&actor, &crate::pages::parse_id(&share_id, "share")?, &name).await };
     match saved.await {

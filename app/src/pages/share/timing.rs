@@ -49,7 +49,7 @@ type Looked = Option<Result<SchedulePreview, String>>;
 /// What a schedule that is being filled in would do. That it is not complete yet is an answer, and no failure.
 #[server(endpoint = "preview_schedule")]
 pub async fn preview_schedule(share_id: String, schedule: ScheduleForm) -> Result<Looked, AppError> {
-    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
+    let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     if schedule.kind == "now" {
         return Ok(None);
     }

@@ -31,7 +31,7 @@ pub struct VersionsData {
 /// All of the page.
 #[server(endpoint = "versions_page")]
 pub async fn versions_page(share_id: String) -> Result<VersionsData, AppError> {
-    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
+    let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let found = async {
         let id = crate::pages::parse_id(&share_id, "share")?;
         Ok(VersionsData { share: hub.share(&actor, &id).await?, versions: hub.mapping_versions(&actor, &id).await? })
@@ -42,7 +42,7 @@ pub async fn versions_page(share_id: String) -> Result<VersionsData, AppError> {
 /// Puts a version in place again.
 #[server(endpoint = "restore_mapping")]
 pub async fn restore_mapping(share_id: String, version: u32) -> Result<String, AppError> {
-    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
+    let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let path = format!("/shares/{share_id}/versions");
     let restored = async { hub.restore_mapping(&actor, &crate::pages::parse_id(&share_id, "share")?, version).await };
     match restored.await {

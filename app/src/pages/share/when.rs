@@ -54,7 +54,7 @@ pub struct WhenData {
 /// All of the page.
 #[server(endpoint = "when_page")]
 pub async fn when_page(share_id: String) -> Result<WhenData, AppError> {
-    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
+    let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let id = crate::session::answer(crate::pages::parse_id::<model::id::ShareId>(&share_id, "share")).await?;
     let share = crate::session::answer(hub.share(&actor, &id).await).await?;
     let members = match &share.destination {
@@ -92,7 +92,7 @@ pub async fn save_when(
         error::{FieldProblem, HubError},
         view::Handling,
     };
-    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
+    let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let saved = async {
         let id = crate::pages::parse_id::<model::id::ShareId>(&share_id, "share")?;
         let said = (

@@ -92,7 +92,7 @@ impl MappingData {
 /// All of the mapping's page. With `values_shown` the values of the sample are to be seen as they are, which is noted.
 #[server(endpoint = "mapping_page")]
 pub async fn mapping_page(share_id: String, values_shown: bool) -> Result<MappingData, AppError> {
-    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
+    let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let id = crate::session::answer(crate::pages::parse_id(&share_id, "share")).await?;
     let share = crate::session::answer(hub.share(&actor, &id).await).await?;
     if share.destination.is_none() {
@@ -115,7 +115,7 @@ pub async fn mapping_page(share_id: String, values_shown: bool) -> Result<Mappin
 /// Notes that the person asks to see the values of the audience as they are; the page shows them when this went well.
 #[server(endpoint = "show_values")]
 pub async fn show_values(share_id: String) -> Result<(), AppError> {
-    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
+    let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let noted = async {
         let share = hub.share(&actor, &crate::pages::parse_id(&share_id, "share")?).await?;
         hub.note_values_shown(&actor, &share.audience.id).await
@@ -133,7 +133,7 @@ pub async fn save_mapping(
 ) -> Result<u32, AppError> {
     let actor = crate::session::actor().await?;
     let id = crate::session::answer(crate::pages::parse_id(&share_id, "share")).await?;
-    let saved = crate::session::hub().save_mapping_over(&actor, &id, mapping, seen).await;
+    let saved = crate::session::hub()?.save_mapping_over(&actor, &id, mapping, seen).await;
     crate::session::answer(saved).await.map(|share| share.mapping_version)
 }
 
@@ -149,7 +149,7 @@ pub async fn save_mapping_form(
     #[server(default)] then: String,
     #[server(default)] seen: Seen,
 ) -> Result<(), AppError> {
-    let (hub, actor) = (crate::session::hub(), crate::session::actor().await?);
+    let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let page = format!("/shares/{share_id}/mapping");
     let act = form::Act::read(&act);
     let mut said = Mapping::default();
