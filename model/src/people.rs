@@ -351,6 +351,14 @@ mod tests {
                 PeopleStep::RoleChanged { name: "Bob".to_owned(), from: Role::Viewer, to: Role::Admin },
                 "made Bob an admin, who was a viewer",
             ),
+            (
+                PeopleStep::IdentityConnected {
+                    email: "bob@example.org".to_owned(),
+                    provider: "Northwind SSO".to_owned(),
+                },
+                "(bob@example.org) connected their sign-in at Northwind SSO",
+            ),
+            (PeopleStep::PasswordSet { email: "bob@example.org".to_owned() }, "(bob@example.org) set a password"),
         ];
         for (step, sentence) in steps {
             assert_eq!(step.sentence(), sentence);

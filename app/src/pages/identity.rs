@@ -262,7 +262,7 @@ fn Content(found: Unconnected, form: FormState) -> impl IntoView {
             let told = model::people::unverified(&provider, Some(&email));
             let body = view! {
                 <p class="notice warn"><span class="breakable">{told}</span></p>
-                <p class="soft">"If you have a password here, sign in with it, and connect "{provider}" on your profile."</p>
+                <p class="soft">"If you are known here already, sign in as you did before, and connect "{provider}" on your profile."</p>
                 {back}
             };
             ("Your address is not confirmed".to_owned(), body.into_any())
