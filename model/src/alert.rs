@@ -27,13 +27,16 @@ pub enum Condition {
     Late,
     /// Its last run read far more or far fewer rows than those before.
     Size,
+    /// Its schedule ends soon, or has just ended.
+    Ending,
     /// A credential of an endpoint ends soon.
     Expiring,
 }
 
 impl Condition {
     /// Every condition, in the order in which they are shown.
-    pub const ALL: [Self; 6] = [Self::Failed, Self::Rejects, Self::Held, Self::Late, Self::Size, Self::Expiring];
+    pub const ALL: [Self; 7] =
+        [Self::Failed, Self::Rejects, Self::Held, Self::Late, Self::Size, Self::Ending, Self::Expiring];
 
     /// The word in the database and on the wire.
     pub fn as_str(self) -> &'static str {
@@ -43,6 +46,7 @@ impl Condition {
             Self::Held => "held",
             Self::Late => "late",
             Self::Size => "size",
+            Self::Ending => "ending",
             Self::Expiring => "expiring",
         }
     }
@@ -60,6 +64,7 @@ impl Condition {
             Self::Held => "Held",
             Self::Late => "Late",
             Self::Size => "Unusual size",
+            Self::Ending => "Schedule ends",
             Self::Expiring => "Credential ends",
         }
     }
@@ -113,10 +118,19 @@ pub struct AlertRules {
     pub late_minutes: Option<u32>,
     /// When the size is unusual.
     pub size: Option<SizeLimit>,
+    /// So many days before a schedule's last run.
+    #[serde(default = "usual_ending_days")]
+    pub ending_days: Option<u16>,
     /// So many days before a credential ends.
     pub expiring_days: Option<u16>,
     /// When it is well again.
     pub recovered: bool,
+}
+
+/// Also of rules that were set before there was a choice.
+#[expect(clippy::unnecessary_wraps, reason = "the field's own type")]
+fn usual_ending_days() -> Option<u16> {
+    Some(7)
 }
 
 impl Default for AlertRules {
@@ -127,6 +141,7 @@ impl Default for AlertRules {
             held: true,
             late_minutes: Some(60),
             size: Some(SizeLimit { percent: 50, runs: 5 }),
+            ending_days: usual_ending_days(),
             expiring_days: Some(14),
             recovered: true,
         }
@@ -151,6 +166,8 @@ pub struct AlertForm {
     pub size_percent: String,
     /// Against the mean of so many runs.
     pub size_runs: String,
+    /// Tell so many days before a schedule's last run.
+    pub ending_days: String,
     /// Tell so many days before a credential ends.
     pub expiring_days: String,
     /// Tell when it is well again.
@@ -172,6 +189,7 @@ impl AlertForm {
             late_minutes: number(rules.late_minutes),
             size_percent: number(rules.size.map(|limit| limit.percent)),
             size_runs: number(rules.size.map(|limit| limit.runs)),
+            ending_days: number(rules.ending_days),
             expiring_days: number(rules.expiring_days),
             recovered: ticked(rules.recovered),
         }
@@ -198,6 +216,7 @@ impl AlertForm {
         let size = number("size_percent", &self.size_percent, 1, 1_000);
         let (fewest, most) = (u64::from(FEWEST_RUNS_COMPARED), u64::from(MOST_RUNS_COMPARED));
         let runs = number("size_runs", &self.size_runs, fewest, most);
+        let ending = number("ending_days", &self.ending_days, 1, 365);
         let days = number("expiring_days", &self.expiring_days, 1, 365);
         if size.is_some() && runs.is_none() && self.size_runs.trim().is_empty() {
             problems.push(FieldProblem::new("size_runs", "Enter with how many runs the size is compared."));
@@ -216,6 +235,7 @@ impl AlertForm {
             held: !self.held.is_empty(),
             late_minutes: small(late),
             size: size.map(|(percent, runs)| SizeLimit { percent, runs }),
+            ending_days: small(ending),
             expiring_days: small(days),
             recovered: !self.recovered.is_empty(),
         })
@@ -243,6 +263,11 @@ impl AlertRules {
         }
         if let Some(SizeLimit { percent, runs }) = self.size {
             phrases.push(format!("the size is off by more than {percent}\u{a0}% from the last {runs} runs"));
+        }
+        match self.ending_days {
+            Some(1) => phrases.push("its schedule ends within a day".to_owned()),
+            Some(days) => phrases.push(format!("its schedule ends within {days} days")),
+            None => {}
         }
         if self.recovered && !phrases.is_empty() {
             phrases.push("it is well again".to_owned());
@@ -280,6 +305,14 @@ impl Subject {
         }
     }
 
+    /// Its page.
+    pub fn page(&self) -> String {
+        match self {
+            Self::Share { id, .. } => format!("/shares/{id}"),
+            Self::Endpoint { id, .. } => format!("/endpoints/{id}"),
+        }
+    }
+
     /// Its name.
     pub fn name(&self) -> &str {
         match self {
@@ -314,12 +347,17 @@ pub struct Alert {
 impl Alert {
     /// Where to look next: the path of a page.
     pub fn page(&self) -> String {
-        match (&self.run_id, &self.subject, self.condition) {
-            (Some(run_id), ..) => format!("/runs/{run_id}"),
-            (None, Subject::Share { id, .. }, Condition::Held) => format!("/shares/{id}/changes"),
-            (None, Subject::Share { id, .. }, _) => format!("/shares/{id}"),
-            (None, Subject::Endpoint { id, .. }, _) => format!("/endpoints/{id}"),
-        }
+        page_of(self.condition, &self.subject, self.run_id.as_ref())
+    }
+}
+
+/// Where to look next when something is the matter: the path of a page.
+pub fn page_of(condition: Condition, subject: &Subject, run_id: Option<&RunId>) -> String {
+    match (run_id, subject, condition) {
+        (Some(run_id), ..) => format!("/runs/{run_id}"),
+        (None, Subject::Share { id, .. }, Condition::Held) => format!("/shares/{id}/changes"),
+        (None, Subject::Share { id, .. }, Condition::Ending) => format!("/shares/{id}/when"),
+        (None, subject, _) => subject.page(),
     }
 }
 
@@ -547,6 +585,7 @@ mod tests {
             held: false,
             late_minutes: None,
             size: None,
+            ending_days: None,
             expiring_days: None,
             recovered: false,
         };
@@ -557,17 +596,29 @@ mod tests {
     }
 
     #[test]
+    fn rules_that_were_set_before_schedules_ends_were_watched_watch_them_as_usual() {
+        let mut set = serde_json::to_value(AlertRules::default()).expect("JSON");
+        set.as_object_mut().expect("an object").remove("ending_days");
+        let read: AlertRules = serde_json::from_value(set).expect("reads");
+        assert_eq!(read, AlertRules::default());
+        let none = AlertRules { ending_days: None, ..AlertRules::default() };
+        let again: AlertRules = serde_json::from_str(&serde_json::to_string(&none).expect("JSON")).expect("reads");
+        assert_eq!(again.ending_days, None, "and what was turned off stays so");
+    }
+
+    #[test]
     fn everything_wrong_is_named_at_once() {
         let form = AlertForm {
             reject_percent: "100".to_owned(),
             late_minutes: "0".to_owned(),
             size_percent: "50".to_owned(),
+            ending_days: "400".to_owned(),
             expiring_days: "soon".to_owned(),
             ..AlertForm::default()
         };
         let problems = form.parse().expect_err("is wrong");
         let fields: Vec<&str> = problems.iter().map(|problem| problem.field.as_str()).collect();
-        assert_eq!(fields, ["reject_percent", "late_minutes", "expiring_days", "size_runs"]);
+        assert_eq!(fields, ["reject_percent", "late_minutes", "ending_days", "expiring_days", "size_runs"]);
     }
 
     #[test]

@@ -227,6 +227,17 @@ pub struct EndpointView {
     pub calls: Vec<EndpointCall>,
 }
 
+/// When what Usher calls an endpoint with ends, as far as that is known.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CredentialEndView {
+    /// The day (`2026-12-31`, UTC) that an admin noted.
+    pub noted: Option<String>,
+    /// The moment after which its authorisation server gives nothing more for it, as that says.
+    pub told: Option<String>,
+    /// That moment has passed.
+    pub has_ended: bool,
+}
+
 /// Who did something, and when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct By {

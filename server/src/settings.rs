@@ -14,8 +14,8 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 use hub::{
     Hub, HubSettings,
-    exchange::{ExchangeSettings, RetryPolicy},
-    outbound::{MailSettings, MailTls, OpenIdSettings, Timeouts},
+    exchange::ExchangeSettings,
+    outbound::{MailSettings, MailTls, OpenIdSettings, RetryPolicy, Timeouts},
     registry::SignInSettings,
     sharing::SchedulingSettings,
     store::{SystemClock, sealing::MasterKeys},

@@ -586,7 +586,7 @@ fn failure_code(error: &CallError) -> FailureCode {
             FailureCode::EndpointUnreachable
         }
         CallError::Timeout => FailureCode::EndpointTimeout,
-        CallError::KeyRefused | CallError::NoToken { .. } => FailureCode::KeyRefused,
+        CallError::KeyRefused | CallError::NoToken { .. } | CallError::TokenRefused { .. } => FailureCode::KeyRefused,
         CallError::Busy { .. } | CallError::Refused { .. } => FailureCode::EndpointFailed,
         CallError::Nonsense { .. } => FailureCode::NonsenseAnswer,
     }

@@ -6,8 +6,11 @@ use std::time::Duration;
 use model::id::EndpointId;
 use sqlx::Row;
 
-use super::{retry::RetryPolicy, runs::from_integer};
-use crate::store::{Database, StoreError};
+use super::runs::from_integer;
+use crate::{
+    outbound::RetryPolicy,
+    store::{Database, StoreError},
+};
 
 /// So many calls have to fail one after the other.
 const OPENS_AT: u64 = 5;

@@ -25,7 +25,6 @@ mod rejects;
 pub mod repair;
 pub mod requests;
 pub mod retention;
-pub mod retry;
 mod runs;
 pub mod settings;
 mod sifting;
@@ -45,11 +44,9 @@ pub use plan::{NewRun, RunPlan, enqueue};
 pub use receipt::{NotGenuine, verify_receipt};
 pub use rejects::RejectFilter;
 pub use requests::is_under_way;
-pub use retry::RetryPolicy;
 pub use settings::{ExchangeSettings, Workshop};
 pub(crate) use views::{Usual, newest_plan, runs_between, runs_with_endpoint, usual};
 pub use views::{last_runs, runs_of_share};
-pub(crate) use webhooks::patient_policy;
 pub(crate) use {plan::enqueue_as, requests::under_way};
 
 /// The states that `which` picks, as a list of SQL literals.

@@ -16,7 +16,8 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{retry::RetryPolicy, worker::LOOK_AGAIN_MS};
+use super::worker::LOOK_AGAIN_MS;
+use crate::outbound::RetryPolicy;
 
 /// Parts that endpoints send to this process at once; others wait with theirs.
 const UPLOADS_AT_ONCE: usize = 3;

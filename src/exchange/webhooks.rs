@@ -4,7 +4,7 @@
 //! it: a restart loses nothing, and a repeat has the same id. What is told has no word about people: only which job. An endpoint that
 //! is never told still finds everything by asking.
 
-use std::time::Duration;
+use std::future::Future;
 
 use bytes::Bytes;
 use model::{
@@ -14,33 +14,25 @@ use model::{
     view::{Actor, Role, WebhookSecretText},
 };
 use sqlx::{Any, AssertSqlSafe, Row, Transaction};
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::{
-    RetryPolicy,
     jobs::{parse, word},
     runs::{corrupt, id_of},
 };
 use crate::{
     hub::{Hub, Result, internal},
-    outbound::{CallError, WebhookSecret},
+    outbound::{
+        CallError, WebhookSecret,
+        outbox::{self, Outbox},
+    },
     registry::{EndpointActor, require},
-    store::{Database, StoreError, clock::rfc3339, new_id},
+    store::{Database, StoreError, clock::rfc3339, new_id, outbox::Lease},
 };
 
 /// Characters of an address at most.
 const LONGEST_URL: usize = 500;
-/// Messages that this process sends at once.
-const AT_ONCE: usize = 8;
-/// Longer than an attempt takes; after it another process makes it again.
-const ATTEMPT_MS: i64 = 60_000;
-/// How long messages that are under way may take when the process is told to stop.
-const STOP_PATIENCE: Duration = Duration::from_secs(5);
-/// How often what another process noted, or what is due again, is looked for.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
-
 /// Writes down that an endpoint is to be told of a job, when it wants to be told.
 pub(super) async fn note(
     transaction: &mut Transaction<'_, Any>,
@@ -66,14 +58,40 @@ pub(super) async fn note(
 
 /// A message that this process is to send.
 struct Claimed {
-    id: MessageId,
+    lease: Lease,
     account_id: AccountId,
     endpoint_id: EndpointId,
     job_id: JobId,
     kind: WebhookEventKind,
-    created_at: i64,
-    attempts: u32,
-    attempt_id: String,
+}
+
+/// What endpoints are still to be told of their jobs.
+#[derive(Clone)]
+struct JobMessages(Hub);
+
+impl Outbox for JobMessages {
+    type Message = Claimed;
+    type Error = StoreError;
+
+    async fn claim(&self) -> std::result::Result<Option<Claimed>, StoreError> {
+        let claimed = self.0.database().claim_message("webhook_event", self.0.now_ms()).await?;
+        let Some((lease, row)) = claimed else { return Ok(None) };
+        Ok(Some(Claimed {
+            lease,
+            account_id: id_of(&row, "account_id")?,
+            endpoint_id: id_of(&row, "endpoint_id")?,
+            job_id: id_of(&row, "job_id")?,
+            kind: parse(&row.try_get::<String, _>("event")?).ok_or_else(|| corrupt("webhook"))?,
+        }))
+    }
+
+    async fn send(&self, message: Claimed) {
+        self.0.send_message(message).await;
+    }
+
+    fn woken(&self) -> impl Future<Output = ()> + Send {
+        self.0.exchange().jobs_changed.notified()
+    }
 }
 
 /// What became of an attempt.
@@ -196,79 +214,13 @@ impl Hub {
 
     /// Tells endpoints of their jobs until `stop` is cancelled.
     pub async fn send_webhooks(&self, stop: CancellationToken) {
-        let mut sending = JoinSet::new();
-        loop {
-            // Listening begins before looking, so that nothing is missed in between.
-            let changed = self.exchange().jobs_changed.notified();
-            while sending.len() < AT_ONCE {
-                match self.claim_message().await {
-                    Ok(Some(message)) => {
-                        let hub = self.clone();
-                        sending.spawn(async move { hub.send_message(message).await });
-                    }
-                    Ok(None) => break,
-                    Err(error) => {
-                        tracing::error!(%error, "webhooks could not be looked for");
-                        break;
-                    }
-                }
-            }
-            tokio::select! {
-                () = stop.cancelled() => break,
-                () = changed => {}
-                () = tokio::time::sleep(LOOK_EVERY) => {}
-                Some(ended) = sending.join_next(), if !sending.is_empty() => {
-                    if let Err(error) = ended {
-                        tracing::error!(%error, "sending a webhook ended abnormally; it is sent again");
-                    }
-                }
-            }
-        }
-        // What is cut off is sent again later.
-        let end = async { while sending.join_next().await.is_some() {} };
-        let _ended_or_not = tokio::time::timeout(STOP_PATIENCE, end).await;
+        outbox::send_all(JobMessages(self.clone()), stop).await;
     }
 
     /// Sends what is due now, one after the other; how many there were. For tests that move the clock.
     #[cfg(test)]
     pub(crate) async fn send_due_webhooks(&self) -> usize {
-        let mut sent = 0;
-        while let Some(message) = self.claim_message().await.expect("claims") {
-            self.send_message(message).await;
-            sent += 1;
-        }
-        sent
-    }
-
-    async fn claim_message(&self) -> std::result::Result<Option<Claimed>, StoreError> {
-        let now = self.now_ms();
-        let due = "select id from webhook_event where due_at <= $1 limit 1";
-        if sqlx::query(due).bind(now).fetch_optional(self.database().reader()).await?.is_none() {
-            return Ok(None);
-        }
-        let sql = format!(
-            "update webhook_event set attempts = attempts + 1, attempt_id = $2, due_at = $3
-             where id = (select id from webhook_event where due_at <= $1 order by due_at, id limit 1 {}) returning *",
-            self.database().dialect().skip_locked()
-        );
-        let attempt_id = uuid::Uuid::now_v7().simple().to_string();
-        let row = sqlx::query(AssertSqlSafe(sql))
-            .bind(now)
-            .bind(attempt_id.as_str())
-            .bind(now.saturating_add(ATTEMPT_MS))
-            .fetch_optional(self.database().writer())
-            .await?;
-        let Some(row) = row else { return Ok(None) };
-        Ok(Some(Claimed {
-            id: id_of(&row, "id")?,
-            account_id: id_of(&row, "account_id")?,
-            endpoint_id: id_of(&row, "endpoint_id")?,
-            job_id: id_of(&row, "job_id")?,
-            kind: parse(&row.try_get::<String, _>("event")?).ok_or_else(|| corrupt("webhook"))?,
-            created_at: row.try_get("created_at")?,
-            attempts: u32::try_from(row.try_get::<i64, _>("attempts")?).unwrap_or(u32::MAX),
-            attempt_id,
-        }))
+        outbox::send_due(JobMessages(self.clone())).await
     }
 
     async fn send_message(&self, message: Claimed) {
@@ -277,7 +229,7 @@ impl Hub {
             self.note_outcome(&message, outcome).await
         };
         if let Err(error) = sent.await {
-            tracing::error!(endpoint.id = %message.endpoint_id, %error, "a webhook could not be sent; it is tried again in a minute");
+            tracing::error!(endpoint.id = %message.endpoint_id, %error, "a webhook could not be sent; it is tried again soon");
         }
     }
 
@@ -313,12 +265,12 @@ impl Hub {
         let secret = self.sealing().open(&sealed, &secret_context(&message.endpoint_id))?;
         let event = WebhookEvent {
             kind: message.kind,
-            timestamp: rfc3339(message.created_at),
+            timestamp: rfc3339(message.lease.created_at),
             data: WebhookData { job_id: message.job_id.to_string(), category },
         };
         let body = Bytes::from(serde_json::to_vec(&event)?);
         let secret = WebhookSecret::from_bytes(secret);
-        let sent = self.outbound().send_webhook(&url, &[secret], message.id.as_str(), self.now_ms(), body).await;
+        let sent = self.outbound().send_webhook(&url, &[secret], &message.lease.id, self.now_ms(), body).await;
         let outcome = if sent.is_ok() { "ok" } else { "failed" };
         metrics::counter!("usher_webhooks_total", "outcome" => outcome).increment(1);
         Ok(match sent {
@@ -329,16 +281,12 @@ impl Hub {
 
     /// What a failed attempt leads to.
     fn after(&self, message: &Claimed, error: &CallError) -> Outcome {
-        tracing::warn!(endpoint.id = %message.endpoint_id, attempt = message.attempts, %error, "a webhook was not taken");
-        // 410 is how a receiver says that it wants no more (Standard Webhooks, "Delivery failure").
-        if error.status() == Some(410) {
-            return Outcome::GivenUp(error.to_string());
-        }
-        let now = self.now_ms();
-        let elapsed = Duration::from_millis(u64::try_from(now - message.created_at).unwrap_or(0));
-        match patient_policy(&self.exchange().settings.retry).delay(message.attempts, elapsed, error.retry_after()) {
-            Some(delay) => Outcome::Again(now.saturating_add(i64::try_from(delay.as_millis()).unwrap_or(i64::MAX))),
-            None => Outcome::GivenUp(error.to_string()),
+        let (lease, now) = (&message.lease, self.now_ms());
+        tracing::warn!(endpoint.id = %message.endpoint_id, attempt = lease.attempts, %error, "a webhook was not taken");
+        let retry = &self.exchange().settings.retry;
+        match outbox::again_at(retry, lease.attempts, lease.created_at, now, error.retry_after()) {
+            Some(at) if !error.wants_no_more() => Outcome::Again(at),
+            _ => Outcome::GivenUp(error.to_string()),
         }
     }
 
@@ -350,7 +298,7 @@ impl Hub {
             Outcome::Again(at) => (format!("update webhook_event set due_at = $3 where {is_ours}"), Some(at)),
             Outcome::Done | Outcome::GivenUp(_) => (format!("delete from webhook_event where {is_ours}"), None),
         };
-        let query = sqlx::query(AssertSqlSafe(sql)).bind(message.id.as_str()).bind(message.attempt_id.as_str());
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(&message.lease.id).bind(&message.lease.attempt_id);
         let query = match due {
             Some(at) => query.bind(at),
             None => query,
@@ -388,19 +336,6 @@ enum WebhookError {
     Unopenable(#[from] crate::store::sealing::Unopenable),
     #[error("a message could not be written: {0}")]
     Message(#[from] serde_json::Error),
-}
-
-/// Quick at first, then ever more rarely, for about three days: a receiver may be away over a weekend.
-pub(crate) fn patient_policy(calls: &RetryPolicy) -> RetryPolicy {
-    RetryPolicy {
-        base: calls.base * 5,
-        factor: 4.0,
-        max_delay: Duration::from_secs(6 * 3600),
-        max_retry_after: Duration::from_secs(3600),
-        max_retries: 20,
-        max_elapsed: Duration::from_secs(3 * 24 * 3600),
-        ..*calls
-    }
 }
 
 pub(super) fn secret_context(id: impl std::fmt::Display) -> String {

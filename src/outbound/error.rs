@@ -26,6 +26,12 @@ pub enum CallError {
         /// It may give one later.
         passes: bool,
     },
+    /// Its authorisation server gives no access token any more for what is shown to it.
+    #[error("its authorisation server gave no access token: {what}")]
+    TokenRefused {
+        /// Why.
+        what: String,
+    },
     /// No answer, or no further data, in time.
     #[error("it did not answer in time")]
     Timeout,
@@ -74,7 +80,11 @@ impl CallError {
             Self::Unreachable | Self::Timeout | Self::Broken | Self::Busy { .. } => true,
             Self::Refused { status, .. } => *status >= 500 || *status == 408 || *status == 425,
             Self::NoToken { passes, .. } => *passes,
-            Self::AddressNotAllowed | Self::NotEncrypted | Self::KeyRefused | Self::Nonsense { .. } => false,
+            Self::AddressNotAllowed
+            | Self::NotEncrypted
+            | Self::TokenRefused { .. }
+            | Self::KeyRefused
+            | Self::Nonsense { .. } => false,
         }
     }
 
@@ -101,7 +111,7 @@ impl CallError {
             Self::Unreachable => "not reached",
             Self::AddressNotAllowed => "address not allowed",
             Self::NotEncrypted => "not encrypted",
-            Self::NoToken { .. } => "no access token",
+            Self::NoToken { .. } | Self::TokenRefused { .. } => "no access token",
             Self::Timeout => "no answer in time",
             Self::Broken => "connection broke",
             Self::KeyRefused => "key refused",

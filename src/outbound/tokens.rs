@@ -6,10 +6,13 @@ use std::time::Duration;
 use bytes::BytesMut;
 use futures::{FutureExt, StreamExt, future::BoxFuture};
 use oauth2::{
-    AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointNotSet, EndpointSet, HttpRequest,
-    HttpResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RefreshToken, RequestTokenError, Scope,
-    StandardErrorResponse, TokenResponse, TokenUrl,
-    basic::{BasicClient, BasicErrorResponseType, BasicTokenResponse},
+    AuthUrl, AuthorizationCode, ClientId, ClientSecret, CsrfToken, EndpointNotSet, EndpointSet, ExtraTokenFields,
+    HttpRequest, HttpResponse, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, RefreshToken, RequestTokenError,
+    Scope, StandardErrorResponse, StandardRevocableToken, StandardTokenResponse, TokenResponse, TokenUrl,
+    basic::{
+        BasicErrorResponse, BasicErrorResponseType, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse,
+        BasicTokenType,
+    },
 };
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -47,6 +50,9 @@ pub struct Token {
     /// How long it lasts, when the server says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lasts_seconds: Option<u64>,
+    /// How long what another is had for lasts, when the server says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh_lasts_seconds: Option<u64>,
 }
 
 /// Where a person consents, and what is needed to go on afterwards.
@@ -77,13 +83,45 @@ impl std::fmt::Debug for Consent {
     }
 }
 
-type Client = BasicClient<EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet>;
+/// How long a refresh token lasts. No standard has a word for it; these two are what servers say.
+#[derive(Debug, Serialize, Deserialize)]
+struct RefreshLasts {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    refresh_expires_in: Option<serde_json::Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    refresh_token_expires_in: Option<serde_json::Value>,
+}
+
+impl ExtraTokenFields for RefreshLasts {}
+
+impl RefreshLasts {
+    /// Zero is how some say that it does not end. What can't be read is not worth a refusal of the whole.
+    fn seconds(&self) -> Option<u64> {
+        let said = self.refresh_expires_in.as_ref().or(self.refresh_token_expires_in.as_ref())?;
+        let seconds = said.as_u64().or_else(|| said.as_str()?.parse().ok())?;
+        (seconds > 0).then_some(seconds)
+    }
+}
+
+type Answer = StandardTokenResponse<RefreshLasts, BasicTokenType>;
+type Client = oauth2::Client<
+    BasicErrorResponse,
+    Answer,
+    BasicTokenIntrospectionResponse,
+    StandardRevocableToken,
+    BasicRevocationErrorResponse,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointSet,
+>;
 /// Why there is no token, in the `oauth2` crate's words.
 pub(super) type Refused = RequestTokenError<CallError, StandardErrorResponse<BasicErrorResponseType>>;
 
 impl AuthorizationServer {
     fn client(&self) -> Client {
-        let client = BasicClient::new(ClientId::new(self.client_id.clone()))
+        let client = oauth2::Client::new(ClientId::new(self.client_id.clone()))
             .set_token_uri(TokenUrl::from_url(self.token_url.clone()));
         match &self.client_secret {
             Some(secret) => client.set_client_secret(ClientSecret::new(secret.clone())),
@@ -178,12 +216,13 @@ impl Outbound {
 }
 
 /// What a server answered, without what it was sent.
-fn token(answer: Result<BasicTokenResponse, Refused>, secrets: &[&str]) -> Result<Token, CallError> {
+fn token(answer: Result<Answer, Refused>, secrets: &[&str]) -> Result<Token, CallError> {
     let answer = answer.map_err(|refused| no_token(refused, secrets))?;
     Ok(Token {
         access_token: answer.access_token().secret().clone(),
         refresh_token: answer.refresh_token().map(|token| token.secret().clone()),
         lasts_seconds: answer.expires_in().map(|lasts| lasts.as_secs()),
+        refresh_lasts_seconds: answer.extra_fields().seconds(),
     })
 }
 
@@ -202,20 +241,42 @@ pub(super) fn no_token(refused: Refused, secrets: &[&str]) -> CallError {
         Refused::ServerResponse(refusal) => {
             let said = refusal.error_description().map(|said| format!(" ({})", hidden(said))).unwrap_or_default();
             let code = hidden(refusal.error().as_ref());
-            let what = match refusal.error() {
-                BasicErrorResponseType::InvalidGrant => {
-                    format!("it says that the consent is not valid any more: {code}{said}")
-                }
+            match refusal.error() {
+                BasicErrorResponseType::InvalidGrant => CallError::TokenRefused {
+                    what: format!("it says that the consent is not valid any more: {code}{said}"),
+                },
                 BasicErrorResponseType::InvalidClient | BasicErrorResponseType::UnauthorizedClient => {
-                    format!("it does not know the client, or its secret is wrong: {code}{said}")
+                    let what = format!("it does not know the client, or its secret is wrong: {code}{said}");
+                    CallError::TokenRefused { what }
                 }
-                _ => format!("it refuses: {code}{said}"),
-            };
-            CallError::NoToken { what, passes: false }
+                _ => CallError::NoToken { what: format!("it refuses: {code}{said}"), passes: false },
+            }
         }
         Refused::Parse(..) | Refused::Other(_) => {
             let what = "its answer is not what OAuth 2.0 says".to_owned();
             CallError::NoToken { what, passes: false }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_long_a_refresh_token_lasts_is_read_in_the_words_that_servers_use() {
+        let said = |more: &str| {
+            let text = format!(r#"{{"access_token": "a", "token_type": "Bearer", "refresh_token": "r"{more}}}"#);
+            let answer: Answer = serde_json::from_str(&text).expect("is an answer");
+            answer.extra_fields().seconds()
+        };
+        assert_eq!(said(r#", "refresh_expires_in": 1800"#), Some(1_800), "Keycloak");
+        assert_eq!(said(r#", "refresh_token_expires_in": 15897600"#), Some(15_897_600), "GitHub");
+        assert_eq!(said(r#", "refresh_token_expires_in": "86400""#), Some(86_400), "as a text");
+        for nothing in
+            ["", r#", "refresh_expires_in": 0"#, r#", "refresh_expires_in": null"#, r#", "refresh_expires_in": {}"#]
+        {
+            assert_eq!(said(nothing), None, "{nothing}");
         }
     }
 }

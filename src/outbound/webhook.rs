@@ -60,6 +60,13 @@ impl std::fmt::Debug for WebhookSecret {
     }
 }
 
+impl CallError {
+    /// 410 is how a receiver says that it wants no more messages (Standard Webhooks, "Delivery failure").
+    pub(crate) fn wants_no_more(&self) -> bool {
+        self.status() == Some(410)
+    }
+}
+
 impl Outbound {
     /// Whether a webhook may be there, as far as its address tells before a name is resolved.
     pub fn may_call(&self, url: &Url) -> Result<(), CallError> {

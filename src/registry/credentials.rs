@@ -11,7 +11,7 @@ use model::{
     view::Connect,
 };
 use serde::{Deserialize, Serialize};
-use sqlx::Row;
+use sqlx::{AssertSqlSafe, Row};
 use tokio::sync::Mutex;
 use url::Url;
 
@@ -62,16 +62,29 @@ pub(super) struct KeptToken {
     access_token: String,
     refresh_token: Option<String>,
     ends_at: Option<i64>,
+    /// When the refresh token ends, where that is known.
+    #[serde(default)]
+    refresh_ends_at: Option<i64>,
 }
 
 impl KeptToken {
     pub(super) fn of(token: Token, now: i64) -> Self {
-        let ends_at = token.lasts_seconds.and_then(|seconds| i64::try_from(seconds).ok());
+        let end = |lasts: Option<u64>| {
+            let seconds = i64::try_from(lasts?).ok()?;
+            Some(now.saturating_add(seconds.saturating_mul(1000)))
+        };
         Self {
+            ends_at: end(token.lasts_seconds),
+            refresh_ends_at: end(token.refresh_lasts_seconds),
             access_token: token.access_token,
             refresh_token: token.refresh_token,
-            ends_at: ends_at.map(|seconds| now.saturating_add(seconds.saturating_mul(1000))),
         }
+    }
+
+    /// The same after another one, whose refresh token may go on being the one to use.
+    fn after(self, before: &Self) -> Self {
+        let goes_on = self.refresh_ends_at.is_none() && self.refresh_token == before.refresh_token;
+        Self { refresh_ends_at: if goes_on { before.refresh_ends_at } else { self.refresh_ends_at }, ..self }
     }
 
     /// Whether it can be shown now, given one that was refused.
@@ -143,6 +156,15 @@ impl Kept {
             How::Client { token, .. } => token.as_ref(),
             How::Consent { token } => Some(token),
             How::Key { .. } | How::Basic { .. } => None,
+        }
+    }
+
+    /// When nothing can be had for it any more, where that is known. A client is given tokens for as long as its secret is good, which nobody tells.
+    pub(super) fn ends_at(&self) -> Option<i64> {
+        match &self.how {
+            How::Consent { token } if token.refresh_token.is_some() => token.refresh_ends_at,
+            How::Consent { token } => token.ends_at,
+            How::Client { .. } | How::Key { .. } | How::Basic { .. } => None,
         }
     }
 
@@ -327,9 +349,8 @@ impl Hub {
 
     /// Asks the authorisation server for a token.
     async fn another_token(&self, application: &Application, kept: &Kept) -> std::result::Result<KeptToken, CallError> {
-        let ended = || CallError::NoToken {
+        let ended = || CallError::TokenRefused {
             what: "the consent has ended. Give it again: connect the application anew".to_owned(),
-            passes: false,
         };
         let token = match (&kept.how, &application.definition.credentials) {
             (How::Client { client_id, client_secret, .. }, Credentials::ClientCredentials { token_url, scopes }) => {
@@ -341,7 +362,8 @@ impl Hub {
                 let secret = self.application_client_secret(&application.id, application.version).await;
                 let secret = secret.map_err(|error| CallError::NoToken { what: error.to_string(), passes: true })?;
                 let server = server(&kept.filled(token_url), client_id, secret.as_deref(), scopes)?;
-                self.outbound().token_refreshed(&server, refresh_token).await?
+                let renewed = self.outbound().token_refreshed(&server, refresh_token).await?;
+                return Ok(KeptToken::of(renewed, self.now_ms()).after(token));
             }
             // Its application is another one by now.
             _ => return Err(ended()),
@@ -376,7 +398,8 @@ impl Hub {
         }
         let renewed = self.renewed(account_id, id, application, refused).await;
         let changed = renewed.as_ref().ok().and_then(|(_, kept)| kept.as_ref());
-        self.end_renewal(account_id, id, &attempt, changed).await.map_err(|error| unread(id, &error))?;
+        let is_refused = matches!(renewed, Err(CallError::TokenRefused { .. }));
+        self.end_renewal(account_id, id, &attempt, changed, is_refused).await.map_err(|error| unread(id, &error))?;
         tracing::info!(endpoint.id = %id, renewed = changed.is_some(), "an access token was looked for");
         renewed.map(|(token, _)| token)
     }
@@ -441,15 +464,26 @@ impl Hub {
         id: &EndpointId,
         attempt: &str,
         kept: Option<&Kept>,
+        is_refused: bool,
     ) -> std::result::Result<(), StoreError> {
         let sealed = kept.map(|kept| self.seal_kept(id, kept)).transpose().map_err(endpoints::undecodable)?;
-        let sql = "update endpoint set renewing_until = null, renewing_id = null, credential = coalesce($1, credential)
-            where id = $2 and account_id = $3 and renewing_id = $4 and disconnected_at is null";
-        sqlx::query(sql)
+        // What is refused has ended, now at the latest; what was renewed ends when it says.
+        let ends = match (kept, is_refused) {
+            (Some(_), _) => "$5",
+            (None, true) => "case when credential_ends_at <= $5 then credential_ends_at else $5 end",
+            (None, false) => "coalesce(credential_ends_at, $5)",
+        };
+        let ends_at = if is_refused { Some(self.now_ms()) } else { kept.and_then(Kept::ends_at) };
+        let sql = format!(
+            "update endpoint set renewing_until = null, renewing_id = null, credential = coalesce($1, credential), credential_ends_at = {ends}
+             where id = $2 and account_id = $3 and renewing_id = $4 and disconnected_at is null"
+        );
+        sqlx::query(AssertSqlSafe(sql))
             .bind(sealed)
             .bind(id.as_str())
             .bind(account_id.as_str())
             .bind(attempt)
+            .bind(ends_at)
             .execute(self.database().writer())
             .await?;
         Ok(())
@@ -499,7 +533,12 @@ mod tests {
     fn a_key_that_was_kept_before_is_read_and_the_rest_is_as_it_was() {
         let old = Kept::of_bytes(b"{\"how\":\"key\"}".to_vec()).expect("is a key");
         assert_eq!(old, Kept::key("{\"how\":\"key\"}"));
-        let token = KeptToken { access_token: "a".to_owned(), refresh_token: Some("r".to_owned()), ends_at: Some(9) };
+        let token = KeptToken {
+            access_token: "a".to_owned(),
+            refresh_token: Some("r".to_owned()),
+            ends_at: Some(9),
+            refresh_ends_at: None,
+        };
         let fields = BTreeMap::from([("tenant".to_owned(), "acme".to_owned())]);
         let kept = Kept::consent(token, fields);
         assert_eq!(Kept::of_bytes(kept.to_bytes().expect("is written")).expect("is read"), kept);
@@ -509,10 +548,38 @@ mod tests {
 
     #[test]
     fn a_token_is_good_until_a_minute_before_its_end_unless_it_was_refused() {
-        let token = KeptToken { access_token: "a".to_owned(), refresh_token: None, ends_at: Some(100_000) };
+        let token = KeptToken {
+            access_token: "a".to_owned(),
+            refresh_token: None,
+            ends_at: Some(100_000),
+            refresh_ends_at: None,
+        };
         assert!(token.is_good(39_999, None) && !token.is_good(40_000, None));
         assert!(!token.is_good(0, Some("a")) && token.is_good(0, Some("b")));
         assert!(KeptToken { ends_at: None, ..token }.is_good(i64::MAX, None));
+    }
+
+    #[test]
+    fn a_consent_ends_when_nothing_can_be_had_for_it_any_more() {
+        let token = |refresh: Option<&str>, lasts: Option<u64>, refresh_lasts: Option<u64>| {
+            let token = Token {
+                access_token: "a".to_owned(),
+                refresh_token: refresh.map(str::to_owned),
+                lasts_seconds: lasts,
+                refresh_lasts_seconds: refresh_lasts,
+            };
+            KeptToken::of(token, 5_000)
+        };
+        let ends = |token: KeptToken| Kept::consent(token, BTreeMap::new()).ends_at();
+        assert_eq!(ends(token(None, Some(60), None)), Some(65_000), "it can't be renewed");
+        assert_eq!(ends(token(None, None, None)), None, "nobody knows");
+        assert_eq!(ends(token(Some("r"), Some(60), None)), None, "it is renewed again and again");
+        assert_eq!(ends(token(Some("r"), Some(60), Some(600))), Some(605_000));
+        let before = token(Some("r"), Some(60), Some(600));
+        assert_eq!(ends(token(Some("r"), Some(60), None).after(&before)), Some(605_000), "the same goes on");
+        assert_eq!(ends(token(Some("s"), Some(60), None).after(&before)), None, "the new one is said nothing of");
+        assert_eq!(ends(token(Some("s"), Some(60), Some(900)).after(&before)), Some(905_000));
+        assert_eq!(Kept::key("k").ends_at(), None);
     }
 
     #[test]

@@ -1,16 +1,17 @@
-//! When the credentials end with which Usher calls endpoints, where somebody said so: applications seldom tell by themselves.
+//! When the credentials end with which Usher calls endpoints: as the authorisation server says (the endpoint's own row, written with the token), or
+//! as somebody noted, because applications seldom tell by themselves. The earlier of the two counts.
 
 use model::{
     error::HubError,
     id::{AccountId, EndpointId},
-    view::{Actor, Role},
+    view::{Actor, CredentialEndView, Role},
 };
 use sqlx::Row;
 
 use super::{parsed_id, require};
 use crate::{
     hub::{Hub, Result, internal},
-    store::{Database, StoreError},
+    store::{Database, StoreError, clock::rfc3339},
 };
 
 const DAY_MS: i64 = 86_400_000;
@@ -27,22 +28,25 @@ pub(crate) struct CredentialEnd {
 /// Every credential of the installation whose end is known.
 pub(crate) async fn credential_ends(database: &Database) -> std::result::Result<Vec<CredentialEnd>, StoreError> {
     let rows = sqlx::query(
-        "select c.account_id, c.endpoint_id, c.ends_at, e.name from credential_end c join endpoint e on e.id = c.endpoint_id
-         where e.disconnected_at is null
-         order by c.ends_at, c.endpoint_id",
+        "select e.account_id, e.id as endpoint_id, e.name, c.ends_at, e.credential_ends_at from endpoint e
+         left join credential_end c on c.endpoint_id = e.id and c.account_id = e.account_id
+         where e.disconnected_at is null and (c.ends_at is not null or e.credential_ends_at is not null)
+         order by e.account_id, e.id",
     )
     .fetch_all(database.reader())
     .await?;
-    rows.iter()
-        .map(|row| {
-            Ok(CredentialEnd {
-                account_id: parsed_id(row, "account_id")?,
-                endpoint_id: parsed_id(row, "endpoint_id")?,
-                endpoint_name: row.try_get("name")?,
-                ends_at: row.try_get("ends_at")?,
-            })
-        })
-        .collect()
+    let mut ends = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let known: [Option<i64>; 2] = [row.try_get("ends_at")?, row.try_get("credential_ends_at")?];
+        let Some(ends_at) = known.into_iter().flatten().min() else { continue };
+        ends.push(CredentialEnd {
+            account_id: parsed_id(row, "account_id")?,
+            endpoint_id: parsed_id(row, "endpoint_id")?,
+            endpoint_name: row.try_get("name")?,
+            ends_at,
+        });
+    }
+    Ok(ends)
 }
 
 impl Hub {
@@ -87,18 +91,26 @@ impl Hub {
         self.look_at_account_endings(&actor.account_id).await.map_err(internal)
     }
 
-    /// The day (`2026-12-31`) on which the credential of an endpoint ends, where that is known.
-    pub async fn credential_end(&self, actor: &Actor, id: &EndpointId) -> Result<Option<String>> {
+    /// When the credential of an endpoint ends, where that is known.
+    pub async fn credential_end(&self, actor: &Actor, id: &EndpointId) -> Result<CredentialEndView> {
         self.connected_endpoint(&actor.account_id, id).await?;
-        let row = sqlx::query("select ends_at from credential_end where endpoint_id = $1 and account_id = $2")
-            .bind(id.as_str())
-            .bind(actor.account_id.as_str())
-            .fetch_optional(self.database().reader())
-            .await
-            .map_err(internal)?;
-        let Some(row) = row else { return Ok(None) };
-        let ends_at: i64 = row.try_get("ends_at").map_err(internal)?;
-        let day = chrono::DateTime::from_timestamp_millis(ends_at).map(|end| end.date_naive().to_string());
-        Ok(day)
+        let row = sqlx::query(
+            "select c.ends_at, e.credential_ends_at from endpoint e
+             left join credential_end c on c.endpoint_id = e.id and c.account_id = e.account_id
+             where e.id = $1 and e.account_id = $2",
+        )
+        .bind(id.as_str())
+        .bind(actor.account_id.as_str())
+        .fetch_one(self.database().reader())
+        .await
+        .map_err(internal)?;
+        let noted: Option<i64> = row.try_get("ends_at").map_err(internal)?;
+        let told: Option<i64> = row.try_get("credential_ends_at").map_err(internal)?;
+        let day = |ms| chrono::DateTime::from_timestamp_millis(ms).map(|end| end.date_naive().to_string());
+        Ok(CredentialEndView {
+            noted: noted.and_then(day),
+            told: told.map(rfc3339),
+            has_ended: told.is_some_and(|end| end <= self.now_ms()),
+        })
     }
 }

@@ -110,24 +110,24 @@ impl Hub {
     /// The same for a form that was parsed; with how each step of the test went.
     pub(super) async fn connect_parsed(&self, actor: &Actor, parsed: Parsed) -> Result<(EndpointId, ConnectionReport)> {
         let id: EndpointId = new_id(EndpointId::PREFIX);
-        let (report, description, sealed) = match &parsed.address {
+        let (report, description, sealed, ends_at) = match &parsed.address {
             Some(address) => {
                 let (report, learned) = connection::test(self, &parsed.application, address).await;
                 let learned = learned.ok_or_else(|| not_passed(&report))?;
                 let sealed = self.seal_kept(&id, &learned.kept)?;
-                (report, learned.description, Some(sealed))
+                (report, learned.description, Some(sealed), learned.kept.ends_at())
             }
             // It tells what it is when it registers.
             None => {
                 let name = parsed.name.clone();
                 let description = EndpointDescription { name, description: None, producer: None, consumer: None };
-                (ConnectionReport { steps: Vec::new() }, description, None)
+                (ConnectionReport { steps: Vec::new() }, description, None, None)
             }
         };
         let text = serde_json::to_string(&description).map_err(internal)?;
         let now = self.now_ms();
-        let sql = "insert into endpoint (id, account_id, application_id, application_version, name, base_url, credential, description, last_success_at, created_at)
-            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+        let sql = "insert into endpoint (id, account_id, application_id, application_version, name, base_url, credential, credential_ends_at, description, last_success_at, created_at)
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
         let inserted = sqlx::query(sql)
             .bind(id.as_str())
             .bind(actor.account_id.as_str())
@@ -136,6 +136,7 @@ impl Hub {
             .bind(parsed.name.as_str())
             .bind(parsed.address.as_ref().map(|address| address.base_url.to_string()))
             .bind(sealed)
+            .bind(ends_at)
             .bind(text)
             .bind(parsed.address.as_ref().map(|_| now))
             .bind(now)

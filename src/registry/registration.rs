@@ -79,7 +79,9 @@ impl Hub {
                 Some(self.seal_kept(&endpoint.endpoint_id, &kept)?)
             }
         };
-        let sql = "update endpoint set base_url = $1, credential = coalesce($2, credential) where id = $3 and account_id = $4";
+        let sql = "update endpoint set base_url = $1, credential = coalesce($2, credential),
+                credential_ends_at = case when $2 is null then credential_ends_at else null end
+            where id = $3 and account_id = $4";
         sqlx::query(sql)
             .bind(address.as_str())
             .bind(credential)

@@ -15,6 +15,8 @@ mod standing;
 mod templates;
 mod versions;
 
+#[cfg(test)]
+pub(crate) use schedule::ScheduleEnd;
 pub use schedule::{LARGEST_CALENDAR, ReadCalendar, SchedulingSettings};
 pub(crate) use schedule::{forget_pause, run_ended};
 pub(crate) use shares::segment_made;

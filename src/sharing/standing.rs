@@ -3,7 +3,7 @@
 use model::id::{AccountId, ShareId};
 use sqlx::{Any, Row, Transaction};
 
-use super::schedule::planned;
+use super::schedule::{ScheduleEnd, end_of, planned};
 use crate::{
     registry::parsed_id,
     store::{Database, StoreError},
@@ -20,6 +20,8 @@ pub(crate) struct ShareStanding {
     pub(crate) held_because: Option<String>,
     /// When its next run is due by itself.
     pub(crate) planned: Option<i64>,
+    /// When its schedule is over, where it ends by itself.
+    pub(crate) ends: Option<ScheduleEnd>,
 }
 
 /// How a share stands; none when it is gone.
@@ -45,6 +47,7 @@ pub(crate) async fn standing(
         is_active: row.try_get::<String, _>("state")? == "active",
         held_because: row.try_get("held_because")?,
         planned: planned(transaction, account_id, share_id).await?,
+        ends: end_of(transaction, account_id, share_id).await?,
     }))
 }
 

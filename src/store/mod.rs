@@ -8,6 +8,7 @@ pub mod clock;
 pub mod database;
 pub mod dialect;
 pub mod identity;
+pub(crate) mod outbox;
 pub mod payload;
 pub mod resealing;
 pub mod sealing;

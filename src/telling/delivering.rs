@@ -1,46 +1,70 @@
-//! Telling: deliveries are claimed one by one, tried, tried again ever more rarely, and kept as the log of what became of them.
-//!
-//! A claim is a lease: a process that dies lets it run out, and another makes the attempt again, under the same id. So nothing is lost, and what comes
-//! twice can be told apart.
+//! Telling: each delivery is tried, tried again ever more rarely (`outbound::outbox`), and kept as the log of what became of it. Here is what messages
+//! say on each way, who may still be told, and what is noted.
 
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use model::{
-    alert::{AlertEvent, AlertEventData, AlertEventKind, Channel, Condition, DeliveryState, Subject},
+    alert::{AlertEvent, AlertEventData, AlertEventKind, Channel, Condition, DeliveryState, Subject, page_of},
     id::{AccountId, AlertId, AlertWebhookId, MessageId, UserId},
 };
-use sqlx::{AssertSqlSafe, Row, any::AnyRow};
-use tokio::task::JoinSet;
+use sqlx::{Row, any::AnyRow};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use super::{LOOK_EVERY, messages::about};
+use super::messages::about;
 use crate::{
-    exchange::patient_policy,
     hub::Hub,
-    outbound::{Mail, MailError, WebhookSecret},
+    outbound::{
+        Mail, MailError, WebhookSecret,
+        outbox::{self, Outbox},
+    },
     registry::{parsed_id, undecodable},
-    store::{StoreError, clock::rfc3339},
+    store::{StoreError, clock::rfc3339, outbox::Lease},
 };
-
-/// Deliveries that this process makes at once.
-const AT_ONCE: usize = 8;
-/// Longer than an attempt takes; after it another process makes it again.
-const ATTEMPT_MS: i64 = 90_000;
-/// How long attempts that are under way may take when the process is told to stop.
-const STOP_PATIENCE: Duration = Duration::from_secs(5);
 
 /// A delivery that this process is to make.
 struct Claimed {
-    id: String,
+    lease: Lease,
     account_id: AccountId,
     message_id: MessageId,
     channel: Channel,
     receiver: String,
-    created_at: i64,
-    attempts: u32,
-    attempt_id: String,
+}
+
+/// What people and programs are still to be told.
+#[derive(Clone)]
+struct Deliveries {
+    hub: Hub,
+    /// Where people reach this Usher.
+    address: Arc<str>,
+}
+
+impl Deliveries {
+    fn of(hub: &Hub, address: &str) -> Self {
+        Self { hub: hub.clone(), address: address.trim_end_matches('/').into() }
+    }
+}
+
+impl Outbox for Deliveries {
+    type Message = Claimed;
+    type Error = StoreError;
+
+    async fn claim(&self) -> Result<Option<Claimed>, StoreError> {
+        let claimed = self.hub.database().claim_message("alert_delivery", self.hub.now_ms()).await?;
+        let Some((lease, row)) = claimed else { return Ok(None) };
+        Ok(Some(Claimed {
+            lease,
+            account_id: parsed_id(&row, "account_id")?,
+            message_id: parsed_id(&row, "message_id")?,
+            channel: Channel::parse(&row.try_get::<String, _>("channel")?).ok_or_else(|| unreadable("channel"))?,
+            receiver: row.try_get("receiver")?,
+        }))
+    }
+
+    async fn send(&self, message: Claimed) {
+        self.hub.make_delivery(message, &self.address).await;
+    }
 }
 
 /// What a message says, however it is told.
@@ -78,83 +102,19 @@ enum Outcome {
 impl Hub {
     /// Tells people and programs until `stop` is cancelled. `address` is where people reach this Usher, for the links.
     pub async fn deliver_alerts(&self, address: String, stop: CancellationToken) {
-        let address: Arc<str> = address.trim_end_matches('/').into();
-        let mut under_way = JoinSet::new();
-        loop {
-            while under_way.len() < AT_ONCE {
-                match self.claim_delivery().await {
-                    Ok(Some(claimed)) => {
-                        let (hub, address) = (self.clone(), address.clone());
-                        under_way.spawn(async move { hub.make_delivery(claimed, &address).await });
-                    }
-                    Ok(None) => break,
-                    Err(error) => {
-                        tracing::error!(%error, "deliveries could not be looked for");
-                        break;
-                    }
-                }
-            }
-            tokio::select! {
-                () = stop.cancelled() => break,
-                () = tokio::time::sleep(LOOK_EVERY) => {}
-                Some(ended) = under_way.join_next(), if !under_way.is_empty() => {
-                    if let Err(error) = ended {
-                        tracing::error!(%error, "a delivery ended abnormally; it is made again");
-                    }
-                }
-            }
-        }
-        // What is cut off is made again later.
-        let end = async { while under_way.join_next().await.is_some() {} };
-        let _ended_or_not = tokio::time::timeout(STOP_PATIENCE, end).await;
+        outbox::send_all(Deliveries::of(self, &address), stop).await;
     }
 
     /// Makes every delivery that is due now, one after the other; how many there were. For tests that move the clock.
     #[cfg(test)]
     pub(crate) async fn deliver_due_alerts(&self, address: &str) -> usize {
-        let mut made = 0;
-        while let Some(claimed) = self.claim_delivery().await.expect("claims") {
-            self.make_delivery(claimed, address).await;
-            made += 1;
-        }
-        made
+        outbox::send_due(Deliveries::of(self, address)).await
     }
 
     /// Claims a delivery and does nothing more, as a process that dies.
     #[cfg(test)]
     pub(crate) async fn claim_and_die(&self) {
-        assert!(self.claim_delivery().await.expect("claims").is_some(), "there was one");
-    }
-
-    async fn claim_delivery(&self) -> Result<Option<Claimed>, StoreError> {
-        let now = self.now_ms();
-        let due = "select id from alert_delivery where due_at <= $1 limit 1";
-        if sqlx::query(due).bind(now).fetch_optional(self.database().reader()).await?.is_none() {
-            return Ok(None);
-        }
-        let sql = format!(
-            "update alert_delivery set attempts = attempts + 1, attempt_id = $2, due_at = $3, attempted_at = $1
-             where id = (select id from alert_delivery where due_at <= $1 order by due_at, id limit 1 {}) returning *",
-            self.database().dialect().skip_locked()
-        );
-        let attempt_id = uuid::Uuid::now_v7().simple().to_string();
-        let row = sqlx::query(AssertSqlSafe(sql))
-            .bind(now)
-            .bind(attempt_id.as_str())
-            .bind(now.saturating_add(ATTEMPT_MS))
-            .fetch_optional(self.database().writer())
-            .await?;
-        let Some(row) = row else { return Ok(None) };
-        Ok(Some(Claimed {
-            id: row.try_get("id")?,
-            account_id: parsed_id(&row, "account_id")?,
-            message_id: parsed_id(&row, "message_id")?,
-            channel: Channel::parse(&row.try_get::<String, _>("channel")?).ok_or_else(|| unreadable("channel"))?,
-            receiver: row.try_get("receiver")?,
-            created_at: row.try_get("created_at")?,
-            attempts: u32::try_from(row.try_get::<i64, _>("attempts")?).unwrap_or(u32::MAX),
-            attempt_id,
-        }))
+        assert!(Deliveries::of(self, "").claim().await.expect("claims").is_some(), "there was one");
     }
 
     async fn make_delivery(&self, claimed: Claimed, address: &str) {
@@ -278,10 +238,9 @@ impl Hub {
         let body = Bytes::from(serde_json::to_vec(&message.event(address))?);
         let sent = self.outbound().send_webhook(&url, &secrets, claimed.message_id.as_str(), self.now_ms(), body).await;
         let Err(error) = sent else { return Ok(Outcome::Sent) };
-        tracing::warn!(account.id = %claimed.account_id, attempt = claimed.attempts, %error, "an alert's webhook did not take a message");
+        tracing::warn!(account.id = %claimed.account_id, attempt = claimed.lease.attempts, %error, "an alert's webhook did not take a message");
         let detail = format!("Not taken: {error}.");
-        // 410 is how a receiver says that it wants no more (Standard Webhooks, "Delivery failure").
-        if error.status() == Some(410) {
+        if error.wants_no_more() {
             return Ok(Outcome::TurnedOff { detail });
         }
         // A test says at once what it met; it is not made again and again.
@@ -296,10 +255,8 @@ impl Hub {
 
     /// When a delivery is tried again; none when it was tried for long enough.
     fn next_attempt(&self, claimed: &Claimed, asked: Option<Duration>) -> Option<i64> {
-        let now = self.now_ms();
-        let elapsed = Duration::from_millis(u64::try_from(now - claimed.created_at).unwrap_or(0));
-        let delay = patient_policy(&self.exchange().settings.retry).delay(claimed.attempts, elapsed, asked)?;
-        Some(now.saturating_add(i64::try_from(delay.as_millis()).unwrap_or(i64::MAX)))
+        let (lease, retry) = (&claimed.lease, &self.exchange().settings.retry);
+        outbox::again_at(retry, lease.attempts, lease.created_at, self.now_ms(), asked)
     }
 
     async fn note_delivery(&self, claimed: &Claimed, outcome: Outcome) -> Result<(), DeliveryError> {
@@ -311,13 +268,14 @@ impl Hub {
         };
         let mut transaction = self.database().begin().await?;
         let noted = sqlx::query(
-            "update alert_delivery set state = $1, due_at = $2, detail = $3 where id = $4 and attempt_id = $5",
+            "update alert_delivery set state = $1, due_at = $2, detail = $3, attempted_at = $4 where id = $5 and attempt_id = $6",
         )
         .bind(state.as_str())
         .bind(due_at)
         .bind(detail.as_deref())
-        .bind(claimed.id.as_str())
-        .bind(claimed.attempt_id.as_str())
+        .bind(self.now_ms())
+        .bind(claimed.lease.id.as_str())
+        .bind(claimed.lease.attempt_id.as_str())
         .execute(&mut *transaction)
         .await
         .map_err(StoreError::from)?;
@@ -366,11 +324,11 @@ impl Message {
 
     fn link(&self, address: &str) -> String {
         let Some(alert) = &self.alert else { return format!("{address}/account/alerts") };
-        match (&alert.run_id, &alert.subject) {
-            (Some(run_id), _) if self.kind == AlertEventKind::Opened => format!("{address}/runs/{run_id}"),
-            (_, Subject::Share { id, .. }) => format!("{address}/shares/{id}"),
-            (_, Subject::Endpoint { id, .. }) => format!("{address}/endpoints/{id}"),
-        }
+        let page = match self.kind {
+            AlertEventKind::Opened => page_of(alert.condition, &alert.subject, alert.run_id.as_ref()),
+            AlertEventKind::Recovered | AlertEventKind::Test => alert.subject.page(),
+        };
+        format!("{address}{page}")
     }
 
     /// The text of a mail.

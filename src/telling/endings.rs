@@ -9,7 +9,7 @@ use model::{
 use sqlx::Row;
 
 use super::{
-    judging::{Verdict, day},
+    judging::{DAY_MS, Verdict, day},
     rules,
     watching::{About, Told, open},
 };
@@ -21,7 +21,6 @@ use crate::{
 
 /// How often it is looked.
 pub(super) const SWEEP_EVERY: Duration = Duration::from_secs(600);
-const DAY_MS: i64 = 86_400_000;
 /// How long alerts that are over, and the log of deliveries, are kept.
 const KEPT_MS: i64 = 90 * DAY_MS;
 

@@ -10,6 +10,7 @@ use model::{
 use crate::{exchange::standing::Standing, sharing::ShareStanding};
 
 const MINUTE_MS: i64 = 60_000;
+pub(super) const DAY_MS: i64 = 86_400_000;
 
 /// Whether a condition holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub(super) enum Verdict {
     Holds { cause: String, run_id: Option<RunId> },
     /// It does not, or not any more, because of that.
     Well { because: String },
+    /// It is over without anybody having mended it: nobody is told.
+    Over { because: String },
     /// It can't be told: what was said stands.
     Unknown,
     /// Nobody wants to know.
@@ -46,24 +49,36 @@ pub(super) struct Sight<'a> {
 
 impl Sight<'_> {
     /// Every condition of a share.
-    pub(super) fn verdicts(&self) -> [(Condition, Verdict); 5] {
+    pub(super) fn verdicts(&self) -> [(Condition, Verdict); 6] {
         [
             (Condition::Failed, self.failed()),
             (Condition::Rejects, self.rejects()),
             (Condition::Held, self.held()),
             (Condition::Late, self.late()),
             (Condition::Size, self.size()),
+            (Condition::Ending, self.ending()),
         ]
     }
 
     /// When the share has to be looked at although nothing happened to it.
     pub(super) fn next_look(&self) -> Option<i64> {
+        [self.may_be_late(), self.nears_its_end()].into_iter().flatten().min()
+    }
+
+    fn may_be_late(&self) -> Option<i64> {
         let late = i64::from(self.rules.late_minutes?) * MINUTE_MS;
         let under_way = self.runs.under_way.as_ref().map(|run| run.since);
         let next =
             [under_way, self.share.planned].into_iter().flatten().map(|since| since.saturating_add(late)).min()?;
         // What is late already ends by itself; should nobody say so, it is seen within a minute.
         Some(next.max(self.now.saturating_add(MINUTE_MS)))
+    }
+
+    fn nears_its_end(&self) -> Option<i64> {
+        let end = self.share.ends.as_ref().filter(|end| !end.is_paused)?;
+        let notice = i64::from(self.rules.ending_days?) * DAY_MS;
+        let moments = [end.last.saturating_sub(notice), end.last.saturating_add(1), end.last.saturating_add(notice)];
+        moments.into_iter().find(|moment| *moment > self.now)
     }
 
     fn failed(&self) -> Verdict {
@@ -155,6 +170,32 @@ impl Sight<'_> {
         }
         Verdict::well(format!("{} rows were read, about as many as before.", grouped(rows)))
     }
+
+    fn ending(&self) -> Verdict {
+        let Some(days) = self.rules.ending_days else { return Verdict::Unwatched };
+        let Some(end) = &self.share.ends else {
+            return Verdict::well("It has no schedule any more that ends by itself.");
+        };
+        if end.is_paused {
+            return Verdict::Unknown;
+        }
+        let (notice, words) = (i64::from(days) * DAY_MS, &end.words);
+        match self.now {
+            now if now < end.last.saturating_sub(notice) => {
+                Verdict::well(format!("The last time of its schedule is now {words}."))
+            }
+            now if now <= end.last => Verdict::holds(
+                format!("The last time of its schedule is {words}. After it nothing runs by itself any more."),
+                None,
+            ),
+            // Whoever was away sees it for as long as it was told before; then it is as somebody wanted it.
+            now if now < end.last.saturating_add(notice) => Verdict::holds(
+                format!("The last time of its schedule was {words}. Nothing runs by itself any more."),
+                None,
+            ),
+            _ => Verdict::Over { because: format!("The schedule ended as it was set: its last time was {words}.") },
+        }
+    }
 }
 
 fn counted_minutes(minutes: u32) -> String {
@@ -177,7 +218,10 @@ mod tests {
     use model::run::{Failure, FailureCode, Hold, RunCounts, ShrinkLimit};
 
     use super::*;
-    use crate::exchange::standing::{EndedWell, UnderWay};
+    use crate::{
+        exchange::standing::{EndedWell, UnderWay},
+        sharing::ScheduleEnd,
+    };
 
     /// 2026-11-23T12:00:00Z.
     const NOON: i64 = 1_795_435_200_000;
@@ -188,6 +232,7 @@ mod tests {
             is_active: true,
             held_because: None,
             planned: None,
+            ends: None,
         }
     }
 
@@ -280,6 +325,42 @@ mod tests {
         assert_eq!(next(&share(), &runs(NOON), &rules), Some(NOON + hour));
         assert_eq!(next(&planned, &runs(NOON), &rules), Some(NOON + MINUTE_MS), "late already");
         assert_eq!(next(&planned, &runs(NOON), &AlertRules { late_minutes: None, ..rules }), None);
+    }
+
+    #[test]
+    fn a_schedule_that_ends_is_told_some_days_before_and_for_as_long_after() {
+        let (rules, week) = (AlertRules::default(), 7 * DAY_MS);
+        let ends = |last: i64, is_paused: bool| {
+            let words = "Monday 30 November 2026 at 09:00 (Europe/Berlin)".to_owned();
+            ShareStanding { ends: Some(ScheduleEnd { last, words, is_paused }), ..share() }
+        };
+        let of = |share: &ShareStanding| verdict(Condition::Ending, &rules, share, &Standing::default());
+        assert!(matches!(of(&ends(NOON + week + 1, false)), Verdict::Well { .. }));
+        assert_eq!(
+            cause(of(&ends(NOON + week, false))),
+            "The last time of its schedule is Monday 30 November 2026 at 09:00 (Europe/Berlin). After it nothing runs by itself any more."
+        );
+        assert!(cause(of(&ends(NOON, false))).starts_with("The last time of its schedule is "));
+        assert!(cause(of(&ends(NOON - 1, false))).starts_with("The last time of its schedule was "));
+        assert!(matches!(of(&ends(NOON - week, false)), Verdict::Over { .. }));
+        assert!(matches!(of(&share()), Verdict::Well { .. }));
+        assert_eq!(of(&ends(NOON + 1, true)), Verdict::Unknown, "what is paused says nothing of its end");
+        let unwatched = AlertRules { ending_days: None, ..rules };
+        assert_eq!(
+            verdict(Condition::Ending, &unwatched, &ends(NOON, false), &Standing::default()),
+            Verdict::Unwatched
+        );
+        let next = |share: &ShareStanding, rules: &AlertRules| {
+            Sight { now: NOON, rules, share, runs: &Standing::default(), failed_since: None }.next_look()
+        };
+        assert_eq!(next(&ends(NOON + 2 * week, false), &rules), Some(NOON + week));
+        assert_eq!(next(&ends(NOON + week, false), &rules), Some(NOON + week + 1));
+        assert_eq!(next(&ends(NOON - 1, false), &rules), Some(NOON - 1 + week));
+        assert_eq!(next(&ends(NOON - week, false), &rules), None);
+        assert_eq!(next(&ends(NOON + week, true), &rules), None);
+        assert_eq!(next(&ends(NOON + week, false), &unwatched), None);
+        let both = ShareStanding { planned: Some(NOON), ..ends(NOON + 2 * week, false) };
+        assert_eq!(next(&both, &rules), Some(NOON + 60 * MINUTE_MS), "the sooner of the two");
     }
 
     #[test]

@@ -218,10 +218,11 @@ impl Told<'_> {
             (Verdict::Well { because }, Some(alert)) => {
                 self.close(transaction, alert, &because, self.rules.recovered).await
             }
+            (Verdict::Over { because }, Some(alert)) => self.close(transaction, alert, &because, false).await,
             (Verdict::Unwatched, Some(alert)) => {
                 self.close(transaction, alert, "It is not watched any more.", false).await
             }
-            (Verdict::Well { .. } | Verdict::Unwatched, None) | (Verdict::Unknown, _) => Ok(()),
+            (Verdict::Well { .. } | Verdict::Over { .. } | Verdict::Unwatched, None) | (Verdict::Unknown, _) => Ok(()),
         }
     }
 

@@ -15,11 +15,12 @@ use axum::{
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use model::{
+    alert::Condition,
     application::{Credentials, Definition},
     contract::Movement,
     error::HubError,
     id::EndpointId,
-    view::{Actor, Connect, EndpointHealth},
+    view::{Actor, Connect, CredentialEndView, EndpointHealth},
 };
 use sha2::{Digest, Sha256};
 use url::Url;
@@ -47,6 +48,10 @@ struct Server {
     challenge: String,
     /// Seconds that a token lasts.
     lasts: Option<u64>,
+    /// Seconds that a refresh token lasts, when it says so.
+    refresh_lasts: Option<u64>,
+    /// No refresh token is given.
+    gives_no_refresh: bool,
     tokens: u32,
 }
 
@@ -144,7 +149,10 @@ async fn token(
     if let Some(lasts) = server.lasts {
         answer["expires_in"] = lasts.into();
     }
-    if asked["grant_type"] != "client_credentials" {
+    if asked["grant_type"] != "client_credentials" && !server.gives_no_refresh {
+        if let Some(lasts) = server.refresh_lasts {
+            answer["refresh_expires_in"] = lasts.into();
+        }
         answer["refresh_token"] = format!("refresh-{}", server.tokens).into();
     }
     Json(answer).into_response()
@@ -418,5 +426,101 @@ async fn what_an_application_needs_besides_is_asked_for_and_sent() {
         let error =
             stage.hub.begin_consent(&actor, &super::connect_form("X", "http://127.0.0.1/"), SESSION, &redirect()).await;
         assert!(matches!(error, Err(HubError::Conflict { .. })), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_consent_tells_its_end_by_itself_and_another_is_known_once_it_was_renewed() {
+    for stage in stages().await {
+        let actor = admin(&stage.hub, "ann@example.org").await;
+        let authority = Authority::start().await;
+        installed(&stage.hub, authority.consent()).await;
+        authority.change(|server| server.refresh_lasts = Some(20 * 86_400));
+        let state = consents(&stage, &actor, &authority).await;
+        let id = finish(&stage.hub, &actor, SESSION, &state).await.expect("connects");
+        let known = async || stage.hub.credential_end(&actor, &id).await.expect("reads");
+        let open = async || {
+            stage.hub.look_at_endings().await.expect("looks");
+            let page = stage.hub.alerts(&actor).await.expect("lists");
+            let open = page.items.into_iter().filter(|alert| alert.closed_at.is_none());
+            open.map(|alert| (alert.condition, alert.cause)).collect::<Vec<_>>()
+        };
+        let told = known().await;
+        assert_eq!((told.told.as_deref(), told.noted, told.has_ended), (Some("2026-12-13T12:00:00.000Z"), None, false));
+        assert!(open().await.is_empty(), "twenty days are more than fourteen");
+        stage.clock.advance(Duration::from_secs(6 * 86_400));
+        let cause = "What Usher calls it with ends on Sunday 13 December 2026.".to_owned();
+        assert_eq!(open().await, [(Condition::Expiring, cause)]);
+        stage.hub.check_endpoint(&actor, &id).await.expect("is checked");
+        assert_eq!(known().await.told.as_deref(), Some("2026-12-19T12:00:00.000Z"), "the new one lasts anew");
+        assert!(open().await.is_empty());
+
+        // An earlier day that somebody noted counts as well.
+        stage.hub.note_credential_end(&actor, &id, "2026-12-01").await.expect("is noted");
+        assert_eq!(open().await.len(), 1);
+        stage.hub.note_credential_end(&actor, &id, "").await.expect("is forgotten");
+        assert!(open().await.is_empty());
+
+        // The consent is taken back: nothing is given for it any more.
+        stage.clock.advance(Duration::from_secs(3600));
+        let gone = (StatusCode::BAD_REQUEST, r#"{"error": "invalid_grant"}"#.to_owned());
+        authority.change(|server| server.answer = Some(gone.clone()));
+        stage.hub.check_endpoint(&actor, &id).await.expect("is checked");
+        let told = known().await;
+        assert_eq!((told.told.as_deref(), told.has_ended), (Some("2026-11-29T13:00:00.000Z"), true));
+        let cause = "What Usher calls it with ended on Sunday 29 November 2026.".to_owned();
+        assert_eq!(open().await, [(Condition::Expiring, cause)]);
+        stage.clock.advance(Duration::from_secs(86_400));
+        stage.hub.check_endpoint(&actor, &id).await.expect("is checked");
+        assert_eq!(known().await.told.as_deref(), Some("2026-11-29T13:00:00.000Z"), "it ended then, not now");
+
+        // A server that errs says nothing of the end; one that gives a token again says that it goes on.
+        authority.change(|server| {
+            server.answer = None;
+            server.refresh_lasts = None;
+        });
+        stage.hub.check_endpoint(&actor, &id).await.expect("is checked");
+        assert_eq!(known().await, CredentialEndView::default());
+        assert!(open().await.is_empty());
+        stage.clock.advance(Duration::from_secs(3600));
+        authority.change(|server| server.answer = Some((StatusCode::INTERNAL_SERVER_ERROR, "Oh no".to_owned())));
+        stage.hub.check_endpoint(&actor, &id).await.expect("is checked");
+        assert_eq!(known().await, CredentialEndView::default());
+    }
+}
+
+#[tokio::test]
+async fn a_consent_that_can_not_be_renewed_ends_with_its_token_and_a_client_when_it_is_refused() {
+    for stage in stages().await {
+        let actor = admin(&stage.hub, "ann@example.org").await;
+        let authority = Authority::start().await;
+        installed(&stage.hub, authority.consent()).await;
+        authority.change(|server| server.gives_no_refresh = true);
+        let state = consents(&stage, &actor, &authority).await;
+        let id = finish(&stage.hub, &actor, SESSION, &state).await.expect("connects");
+        let known = async |id: &EndpointId| stage.hub.credential_end(&actor, id).await.expect("reads");
+        assert_eq!(known(&id).await.told.as_deref(), Some("2026-11-23T13:00:00.000Z"));
+        stage.clock.advance(Duration::from_secs(3600));
+        let view = stage.hub.check_endpoint(&actor, &id).await.expect("is checked");
+        assert!(view.summary.health_reason.is_some_and(|reason| reason.contains("the consent has ended")));
+        assert!(known(&id).await.has_ended);
+    }
+    for stage in stages().await {
+        let actor = admin(&stage.hub, "ann@example.org").await;
+        let authority = Authority::start().await;
+        installed(&stage.hub, authority.client()).await;
+        let (client_id, client_secret) = ("acme".to_owned(), "the client's secret".to_owned());
+        let form = Connect { client_id, client_secret, ..form(&authority) };
+        let id = stage.hub.connect_endpoint(&actor, form).await.expect("connects");
+        let known = async || stage.hub.credential_end(&actor, &id).await.expect("reads");
+        assert_eq!(known().await, CredentialEndView::default(), "its tokens end, the client does not");
+        stage.clock.advance(Duration::from_secs(3600));
+        let refused = (StatusCode::UNAUTHORIZED, r#"{"error": "invalid_client"}"#.to_owned());
+        authority.change(|server| server.answer = Some(refused));
+        stage.hub.check_endpoint(&actor, &id).await.expect("is checked");
+        assert!(known().await.has_ended, "its secret was changed there");
+        authority.change(|server| server.answer = None);
+        stage.hub.check_endpoint(&actor, &id).await.expect("is checked");
+        assert_eq!(known().await, CredentialEndView::default());
     }
 }

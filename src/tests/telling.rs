@@ -11,7 +11,7 @@ use model::{
     mapping::{Link, Mapping, Source},
     recurrence::ScheduleForm,
     run::{Failure, FailureCode, Hold, Mode, RunState, ShrinkLimit},
-    view::{Actor, AudienceQuery, ChooseDestination, DestinationSegment, Role},
+    view::{Actor, AudienceQuery, ChooseDestination, CredentialEndView, DestinationSegment, Role},
 };
 
 use super::{
@@ -25,6 +25,7 @@ use crate::{hub::Hub, store::Clock};
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
+const DAY_MS: i64 = 86_400_000;
 const ADDRESS: &str = "https://usher.example";
 
 /// A share, and nobody who works: what becomes of its runs is written into their rows.
@@ -291,6 +292,130 @@ async fn a_slot_that_does_not_begin_is_late_until_it_does() {
     }
 }
 
+/// At noon (UTC) of each day, from the first to the last.
+fn at_noon_until(last: &str) -> ScheduleForm {
+    ScheduleForm {
+        kind: "repeats".to_owned(),
+        times: "12:00".to_owned(),
+        ends: "on".to_owned(),
+        ends_on: last.to_owned(),
+        ..ScheduleForm::fresh("UTC")
+    }
+}
+
+#[tokio::test]
+async fn the_end_of_a_schedule_is_told_a_week_before_and_so_is_that_it_goes_on() {
+    for watched in watched().await {
+        let receiver = Receiver::start().await;
+        watched.told(&receiver).await;
+        let keep = async |form: ScheduleForm| {
+            watched.hub().save_schedule(&watched.actor, &watched.share, &form).await.expect("keeps");
+        };
+        keep(at_noon_until("2026-12-10")).await;
+        watched.hub().start_schedule(&watched.actor, &watched.share).await.expect("starts");
+        watched.look().await;
+        watched.stage.clock.set(NOON + 10 * DAY_MS - 1);
+        watched.hub().run_due().await.expect("runs");
+        watched.look().await;
+        let conditions = async || watched.open().await.into_iter().map(|(condition, _)| condition).collect::<Vec<_>>();
+        assert!(!conditions().await.contains(&Condition::Ending), "eight days are more than a week");
+        watched.deliver().await;
+        receiver.messages();
+        // Nobody does anything: it is looked at because the time has come.
+        watched.stage.clock.set(NOON + 10 * DAY_MS);
+        watched.look().await;
+        let open = watched.open().await;
+        let (_, cause) = open.iter().find(|(condition, _)| *condition == Condition::Ending).expect("is told");
+        assert_eq!(
+            cause,
+            "The last time of its schedule is Thursday 10 December 2026 at 12:00 (UTC). After it nothing runs by itself any more."
+        );
+        watched.deliver().await;
+        let told: Vec<AlertEvent> = receiver.messages().iter().map(event).collect();
+        let told = told.iter().find(|told| told.data.condition == Some(Condition::Ending)).expect("is told of it");
+        assert_eq!(told.data.link, format!("{ADDRESS}/shares/{}/when", watched.share));
+        assert_eq!(serde_json::to_value(told.data.condition).expect("JSON"), "ending");
+        watched.stage.clock.advance(DAY);
+        watched.look().await;
+        watched.deliver().await;
+        let again =
+            receiver.messages().iter().map(event).filter(|told| told.data.condition == Some(Condition::Ending)).count();
+        assert_eq!(again, 0, "nobody is told twice");
+
+        keep(at_noon_until("2027-12-10")).await;
+        watched.look().await;
+        assert!(!conditions().await.contains(&Condition::Ending));
+        watched.deliver().await;
+        let events: Vec<AlertEvent> = receiver.messages().iter().map(event).collect();
+        let closed = events.iter().find(|told| told.data.condition == Some(Condition::Ending)).expect("is told of it");
+        assert_eq!((closed.kind, &closed.data.alert_id), (AlertEventKind::Recovered, &told.data.alert_id));
+        assert_eq!(closed.data.cause, "The last time of its schedule is now Friday 10 December 2027 at 12:00 (UTC).");
+    }
+}
+
+#[tokio::test]
+async fn a_schedule_that_has_ended_stays_open_for_a_week_and_ends_without_a_word() {
+    for watched in watched().await {
+        let ending = async || {
+            let open = watched.open().await;
+            open.into_iter().find(|(condition, _)| *condition == Condition::Ending).map(|(_, cause)| cause)
+        };
+        let save = async |form: ScheduleForm| {
+            watched.hub().save_schedule(&watched.actor, &watched.share, &form).await.expect("keeps");
+        };
+        save(at_noon_until("2026-11-25")).await;
+        watched.hub().start_schedule(&watched.actor, &watched.share).await.expect("starts");
+        watched.look().await;
+        assert!(ending().await.is_some_and(|cause| cause.contains(" is Wednesday 25 November 2026 ")));
+        watched.hub().pause_schedule(&watched.actor, &watched.share).await.expect("pauses");
+        watched.stage.clock.set(NOON + 2 * DAY_MS + 1);
+        watched.hub().resume_schedule(&watched.actor, &watched.share).await.expect("resumes");
+        watched.look().await;
+        assert!(ending().await.is_some_and(|cause| cause.contains(" was Wednesday 25 November 2026 ")));
+        let unread = watched.hub().unread_alerts(&watched.actor).await;
+        watched.stage.clock.set(NOON + 9 * DAY_MS);
+        watched.look().await;
+        assert_eq!(ending().await, None);
+        assert_eq!(watched.hub().unread_alerts(&watched.actor).await, unread, "it went as somebody wanted it to");
+        let over = watched.hub().alerts(&watched.actor).await.expect("lists").items;
+        let over = over.iter().find(|alert| alert.condition == Condition::Ending).expect("is kept");
+        assert!(
+            over.closed_cause.as_deref().is_some_and(|cause| cause.starts_with("The schedule ended as it was set"))
+        );
+
+        // Taken away, it does not end any more.
+        save(at_noon_until("2026-12-04")).await;
+        watched.look().await;
+        assert!(ending().await.is_some());
+        watched.hub().remove_schedule(&watched.actor, &watched.share).await.expect("removes");
+        watched.look().await;
+        assert_eq!(ending().await, None);
+        // And who does not want to know is not told; nor is anybody of what goes on, or runs once.
+        let mut form = AlertForm::of(&AlertRules::default());
+        form.ending_days.clear();
+        watched.hub().set_alert_rules(&watched.actor, &form).await.expect("is set");
+        save(at_noon_until("2026-12-04")).await;
+        watched.look().await;
+        assert_eq!(ending().await, None);
+        watched.hub().set_alert_rules(&watched.actor, &AlertForm::of(&AlertRules::default())).await.expect("is set");
+        watched.look().await;
+        assert!(ending().await.is_some());
+        for other in [
+            ScheduleForm { ends: "never".to_owned(), ..at_noon_until("") },
+            ScheduleForm {
+                kind: "once".to_owned(),
+                once_day: "2026-12-04".to_owned(),
+                once_time: "12:00".to_owned(),
+                ..ScheduleForm::fresh("UTC")
+            },
+        ] {
+            save(other).await;
+            watched.look().await;
+            assert_eq!(ending().await, None);
+        }
+    }
+}
+
 #[tokio::test]
 async fn an_unusual_size_is_told_and_what_only_looked_is_no_measure() {
     for watched in watched().await {
@@ -329,12 +454,10 @@ async fn a_credential_that_ends_is_told_in_time_and_until_another_end_is_known()
         assert_eq!(watched.hub().unread_alerts(&watched.actor).await, Ok(1), "told once");
         note("2027-12-31").await.expect("is noted");
         assert!(watched.open().await.is_empty());
-        assert_eq!(
-            watched.hub().credential_end(&watched.actor, &watched.endpoint).await,
-            Ok(Some("2027-12-31".to_owned()))
-        );
+        let known = async || watched.hub().credential_end(&watched.actor, &watched.endpoint).await.expect("reads");
+        assert_eq!(known().await.noted.as_deref(), Some("2027-12-31"));
         note("").await.expect("is forgotten");
-        assert_eq!(watched.hub().credential_end(&watched.actor, &watched.endpoint).await, Ok(None));
+        assert_eq!(known().await, CredentialEndView::default());
     }
 }
 

@@ -12,6 +12,9 @@ pub fn TextField(
     /// The input's name.
     #[prop(into)]
     name: String,
+    /// The argument that it is posted as a part of, where a form has one for several inputs.
+    #[prop(optional)]
+    within: &'static str,
     /// The label above.
     #[prop(into)]
     label: String,
@@ -42,6 +45,7 @@ pub fn TextField(
     let problem = form.problem(&name);
     let (help_id, problem_id) = (format!("{name}-help"), format!("{name}-problem"));
     let (label_for, id) = (name.clone(), name.clone());
+    let name = if within.is_empty() { name } else { format!("{within}[{name}]") };
     let described = {
         let (help_id, problem_id, has_help) = (help_id.clone(), problem_id.clone(), help.is_some());
         move || match (has_help, problem.with(Option::is_some)) {

@@ -1,18 +1,20 @@
-//! When the credential ends with which Usher calls an endpoint: noted by an admin, so that people are told in time.
+//! When the credential ends with which Usher calls an endpoint: as its authorisation server says, or noted by an admin, so that people are told in time.
 
 use leptos::{form::ActionForm, prelude::*};
+use model::view::CredentialEndView;
 
 use crate::{
     components::{
         button::SubmitButton,
         notice::{Done, Trouble},
+        time::Time,
     },
     error::AppError,
 };
 
-/// The day on which the credential of an endpoint ends, where somebody said so.
+/// When the credential of an endpoint ends, where that is known.
 #[server(endpoint = "credential_end")]
-pub async fn credential_end(id: String) -> Result<Option<String>, AppError> {
+pub async fn credential_end(id: String) -> Result<CredentialEndView, AppError> {
     let actor = crate::session::actor().await?;
     let found = async { crate::session::hub()?.credential_end(&actor, &super::parse_id(&id, "endpoint")?).await };
     crate::session::answer(found.await).await
@@ -38,8 +40,8 @@ pub async fn note_credential_end(id: String, #[server(default)] credential_end: 
 pub fn CredentialEnd(
     /// The endpoint.
     id: String,
-    /// The day, where it is known.
-    day: Option<String>,
+    /// What is known.
+    ends: CredentialEndView,
     /// Posts the form.
     action: ServerAction<NoteCredentialEnd>,
 ) -> impl IntoView {
@@ -50,21 +52,32 @@ pub fn CredentialEnd(
             None => None,
         })
     };
-    let said = match &day {
-        None => "No end is known. If the key or token that Usher calls it with ends, note the day, and people are told before.".to_owned(),
-        Some(day) => format!("What Usher calls it with ends on {day} (UTC). People are told before."),
+    let CredentialEndView { noted, told, has_ended } = ends;
+    let said = match (&noted, told.is_some()) {
+        (None, false) => Some("No end is known. If the key or token that Usher calls it with ends, note the day, and people are told before.".to_owned()),
+        (None, true) => None,
+        (Some(day), _) => Some(format!("What Usher calls it with ends on {day} (UTC), as was noted. People are told before.")),
     };
+    let told = told.map(|at| {
+        let (before, after) = if has_ended {
+            ("Its authorisation server has given nothing more for it since ", ". Connect it anew.")
+        } else {
+            ("Its authorisation server says that it gives nothing more for it after ", ". People are told before.")
+        };
+        view! { <p>{before}<Time at />{after}</p> }
+    });
     view! {
         <section aria-labelledby="credential-end">
             <h2 id="credential-end">"When its credential ends"</h2>
-            <p>{said}</p>
+            {told}
+            {said.map(|said| view! { <p>{said}</p> })}
             {super::may_connect()
                 .then(|| {
                     view! {
                         <ActionForm action=action attr:class="credential-end" attr:novalidate=true>
                             <input type="hidden" name="id" value=id />
                             <label for="credential_end">"Day"</label>
-                            <input id="credential_end" name="credential_end" type="date" value=day.unwrap_or_default() />
+                            <input id="credential_end" name="credential_end" type="date" value=noted.unwrap_or_default() />
                             <SubmitButton pending=action.pending()>"Note it"</SubmitButton>
                         </ActionForm>
                     }

@@ -195,17 +195,22 @@ impl Slots {
 
     /// The last slot, when there is one.
     pub fn last(&self) -> Option<i64> {
-        if self.last == i64::MAX {
-            return match self.rule {
-                Rule::Once(at) => Some(at),
-                _ => None,
-            };
-        }
-        // At most a year's worth is looked through; a schedule that goes on longer does not end soon.
-        let from = self.last.saturating_sub(366 * 86_400_000);
         match self.rule {
-            Rule::Apart(apart) => Some(self.first + (self.last - self.first).div_euclid(apart) * apart),
-            _ => self.from(from).last(),
+            Rule::Never => None,
+            Rule::Once(at) => (at <= self.last).then_some(at),
+            Rule::Apart(apart) if self.last < i64::MAX => {
+                let passed = self.last.saturating_sub(self.first);
+                (passed >= 0).then(|| self.first + passed.div_euclid(apart) * apart)
+            }
+            _ if self.last == i64::MAX => None,
+            // Backwards, through ever longer times: most rules come every few days, some every few years.
+            _ => (0..).map(|doubled| 86_400_000_i64 << doubled).find_map(|before| {
+                let from = self.last.saturating_sub(before);
+                match self.from(from).last() {
+                    None if from > self.first => None,
+                    last => Some(last),
+                }
+            })?,
         }
     }
 

@@ -542,4 +542,22 @@ fn the_last_slot_is_known_where_there_is_one() {
     let mut apart = schedule(When::Every { count: 7, unit: Unit::Hours }, "UTC", "2026-11-26T09:00:00");
     apart.ends = Ends::On { day: NaiveDate::from_ymd_opt(2026, 11, 26).expect("a day") };
     assert_eq!(Slots::new(&apart).expect("good").last(), Some(moment(Tz::UTC, at("2026-11-26T23:00:00")).0));
+    apart.ends = Ends::On { day: NaiveDate::from_ymd_opt(2026, 11, 20).expect("a day") };
+    assert_eq!(Slots::new(&apart).expect("good").last(), None, "it ends before it begins");
+    let seldom = MonthDay::Nth { nth: 5, weekday: Weekday::Sun };
+    let times = vec![NaiveTime::from_hms_opt(9, 0, 0).expect("a time")];
+    let mut seldom = schedule(When::Months { every: 12, on: seldom, times }, "UTC", "2026-11-01T00:00:00");
+    seldom.ends = Ends::On { day: NaiveDate::from_ymd_opt(2030, 12, 31).expect("a day") };
+    assert_eq!(
+        Slots::new(&seldom).expect("good").last(),
+        Some(moment(Tz::UTC, at("2026-11-29T09:00:00")).0),
+        "years before its last day"
+    );
+    seldom.ends = Ends::On { day: NaiveDate::from_ymd_opt(2026, 11, 28).expect("a day") };
+    assert_eq!(Slots::new(&seldom).expect("good").last(), None);
+    let mut often =
+        schedule(When::Cron { expression: "*/5 * * * *".to_owned() }, "Europe/Berlin", "2026-11-26T00:00:00");
+    often.ends = Ends::After { slots: 1_000 };
+    let slots = Slots::new(&often).expect("good");
+    assert_eq!(slots.last(), slots.from(0).nth(999));
 }

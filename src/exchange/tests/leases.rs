@@ -13,12 +13,13 @@ use model::{
 use super::plans::new_run;
 use crate::{
     exchange::{
-        NewRun, RetryPolicy, circuit, enqueue,
+        NewRun, circuit, enqueue,
         records::{self, PartRow, RejectStage},
         requests::{Asked, ask_to_cancel, ask_to_retry},
         runs::{self, HeldError, Pick, claim},
         views,
     },
+    outbound::RetryPolicy,
     store::{Clock, Database, ManualClock, new_id, testing::scratch_databases},
 };
 

@@ -19,9 +19,9 @@ use super::{
     served::Served,
 };
 use crate::{
-    exchange::{ExchangeSettings, NewRun, RejectFilter, RetryPolicy, RunPlan, enqueue},
+    exchange::{ExchangeSettings, NewRun, RejectFilter, RunPlan, enqueue},
     hub::{Hub, HubSettings},
-    outbound::Timeouts,
+    outbound::{RetryPolicy, Timeouts},
     registry::{EndpointActor, SignInSettings},
     sharing::SchedulingSettings,
     store::{SystemClock, new_id, sealing::MasterKeys},

@@ -23,7 +23,7 @@ use super::{
     blackouts,
     desk::known_zone,
     due_at,
-    rows::{self, OccurrenceRow, ScheduleRow, SlotState},
+    rows::{self, OccurrenceRow, ScheduleEnd, ScheduleRow, SlotState},
 };
 use crate::{
     exchange::{self, Usual},
@@ -259,12 +259,9 @@ impl Hub {
     ) -> Result<Vec<(ShareId, String, String)>> {
         let mut ending = Vec::new();
         for schedule in schedules.iter().filter(|schedule| schedule.next_slot.is_some()) {
-            let is_once = matches!(schedule.rule.when, model::recurrence::When::Once { .. });
-            let Ok(slots) = Slots::new(&schedule.rule) else { continue };
-            if let Some(last) = slots.last().filter(|last| !is_once && *last >= now && *last - now <= ENDS_SOON_MS) {
-                let shown = civil(slots.zone(), last);
-                let words = format!("{} at {}", day_words(shown.date()), time_words(shown.time()));
-                ending.push((schedule.share_id.clone(), words));
+            let end = ScheduleEnd::of(schedule);
+            if let Some(end) = end.filter(|end| !end.is_paused && (0..=ENDS_SOON_MS).contains(&(end.last - now))) {
+                ending.push((schedule.share_id.clone(), end.words));
             }
         }
         if ending.is_empty() {

@@ -165,6 +165,7 @@ impl Hub {
             .await
             .map_err(internal)?;
         forget_changes(&mut transaction, actor, id, now).await.map_err(internal)?;
+        crate::telling::look(&mut transaction, now, &actor.account_id, id).await.map_err(internal)?;
         transaction.commit().await.map_err(internal)
     }
 

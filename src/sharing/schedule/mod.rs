@@ -14,7 +14,8 @@ mod rows;
 pub use blackouts::{LARGEST_CALENDAR, ReadCalendar};
 pub(crate) use desk::forget_pause;
 pub(crate) use due::run_ended;
-pub(super) use rows::planned;
+pub(crate) use rows::ScheduleEnd;
+pub(super) use rows::{end_of, planned};
 
 use std::time::Duration;
 

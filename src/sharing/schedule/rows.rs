@@ -2,11 +2,11 @@
 
 use model::{
     id::{AccountId, EndpointId, RunId, ShareId},
-    recurrence::{Schedule, slots::Slots},
+    recurrence::{Schedule, When, slots::Slots},
 };
 use sqlx::{Any, AssertSqlSafe, Row, Transaction, any::AnyRow};
 
-use super::due_at;
+use super::{due::moment_words, due_at};
 use crate::{
     registry::{parsed_id, undecodable},
     store::{Database, StoreError},
@@ -266,4 +266,44 @@ pub(crate) async fn planned(
     .fetch_one(&mut **transaction)
     .await?;
     Ok(row.try_get("due")?)
+}
+
+/// When a schedule that ends by itself is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ScheduleEnd {
+    /// When its last run is due.
+    pub(crate) last: i64,
+    /// The same for people, in the schedule's zone.
+    pub(crate) words: String,
+    /// It is paused: until it goes on, its end says nothing.
+    pub(crate) is_paused: bool,
+}
+
+impl ScheduleEnd {
+    /// None of what goes on without end, and of what was meant to run once: that ends with its run.
+    pub(super) fn of(schedule: &ScheduleRow) -> Option<Self> {
+        if matches!(schedule.rule.when, When::Once { .. }) {
+            return None;
+        }
+        let last = Slots::new(&schedule.rule).ok()?.last()?;
+        Some(Self {
+            last: due_at(&schedule.share_id, last, schedule.rule.jitter_minutes),
+            words: moment_words(&schedule.rule, last),
+            is_paused: schedule.paused_by.is_some(),
+        })
+    }
+}
+
+/// When the schedule of a share is over; none when it has none, or one that goes on.
+pub(crate) async fn end_of(
+    transaction: &mut Transaction<'_, Any>,
+    account_id: &AccountId,
+    share_id: &ShareId,
+) -> Result<Option<ScheduleEnd>, StoreError> {
+    let row = sqlx::query("select * from schedule where account_id = $1 and share_id = $2")
+        .bind(account_id.as_str())
+        .bind(share_id.as_str())
+        .fetch_optional(&mut **transaction)
+        .await?;
+    Ok(row.as_ref().map(ScheduleRow::of).transpose()?.as_ref().and_then(ScheduleEnd::of))
 }

@@ -116,6 +116,7 @@ fn next_step(condition: Condition, subject: &Subject, run_id: Option<&RunId>) ->
         (Condition::Held, Some(_), _) => "Approve or decline",
         (Condition::Held, None, _) => "See what changed",
         (Condition::Rejects, Some(_), _) => "See the rejects",
+        (Condition::Ending, ..) => "Change the schedule",
         (Condition::Expiring, ..) | (_, None, Subject::Endpoint { .. }) => "See the endpoint",
         (_, Some(_), _) => "See the run",
         (_, None, Subject::Share { .. }) => "See the share",
@@ -130,18 +131,19 @@ pub fn AlertItem(
 ) -> impl IntoView {
     let page = alert.page();
     let step = next_step(alert.condition, &alert.subject, alert.run_id.as_ref());
-    let whole = match &alert.subject {
-        Subject::Share { id, .. } => format!("/shares/{id}"),
-        Subject::Endpoint { id, .. } => format!("/endpoints/{id}"),
-    };
+    let whole = alert.subject.page();
     let is_over = alert.closed_at.is_some();
     let tone = match alert.condition {
         _ if is_over => Tone::Good,
         Condition::Failed => Tone::Bad,
         _ => Tone::Warn,
     };
-    let badge =
-        if is_over { format!("{}, well again", alert.condition.label()) } else { alert.condition.label().to_owned() };
+    let badge = match (is_over, alert.condition) {
+        (false, condition) => condition.label().to_owned(),
+        // It may have ended as somebody wanted it.
+        (true, Condition::Ending) => format!("{}, over", Condition::Ending.label()),
+        (true, condition) => format!("{}, well again", condition.label()),
+    };
     let name = alert.subject.name().to_owned();
     let label = format!("{step}: {name}");
     let is_unread = alert.is_unread;

@@ -12,6 +12,7 @@ pub(super) const FIELDS: &[(&str, &str)] = &[
     ("late_minutes", "Minutes late"),
     ("size_percent", "Percent off"),
     ("size_runs", "Runs compared"),
+    ("ending_days", "Days before the last run"),
     ("expiring_days", "Days before"),
     ("url", "Address"),
 ];
@@ -31,12 +32,16 @@ pub(super) fn typed(form: &AlertForm) -> Vec<(&'static str, &str)> {
         ("late_minutes", &form.late_minutes),
         ("size_percent", &form.size_percent),
         ("size_runs", &form.size_runs),
+        ("ending_days", &form.ending_days),
         ("expiring_days", &form.expiring_days),
         ("recovered", &form.recovered),
     ]
 }
 
-/// The inputs.
+/// The argument of server functions that the inputs are posted as.
+const ARGUMENT: &str = "rules";
+
+/// The inputs, all below the name `rules`.
 #[component]
 pub(super) fn RuleInputs(
     /// What holds.
@@ -53,13 +58,13 @@ pub(super) fn RuleInputs(
         let is_on = ticked(name, before);
         view! {
             <label class="choice">
-                <input type="checkbox" name=name value="1" checked=is_on />
+                <input type="checkbox" name=format!("{ARGUMENT}[{name}]") value="1" checked=is_on />
                 <span>{words}</span>
             </label>
         }
     };
     let number = |name: &'static str, initial: &str, label: &'static str| {
-        view! { <TextField form=form.clone() name label kind="number" initial=initial.to_owned() /> }
+        view! { <TextField form=form.clone() name within=ARGUMENT label kind="number" initial=initial.to_owned() /> }
     };
     view! {
         <fieldset class="rules">
@@ -86,6 +91,10 @@ pub(super) fn RuleInputs(
                 {number("size_runs", &shown.size_runs, "Runs compared")}
             </div>
         </fieldset>
+        <fieldset class="rules">
+            <legend>"Tell before the last run of a schedule that ends by"</legend>
+            <div class="line">{number("ending_days", &shown.ending_days, "Days before the last run")}</div>
+        </fieldset>
         {with_credentials
             .then(|| {
                 view! {
@@ -96,7 +105,7 @@ pub(super) fn RuleInputs(
                 }
             })}
         {(!with_credentials)
-            .then(|| view! { <input type="hidden" name="expiring_days" value=rules.expiring_days.map(|days| days.to_string()) /> })}
+            .then(|| view! { <input type="hidden" name=format!("{ARGUMENT}[expiring_days]") value=rules.expiring_days.map(|days| days.to_string()) /> })}
         <p class="help">"A number left empty is not watched."</p>
     }
 }

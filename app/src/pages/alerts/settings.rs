@@ -1,8 +1,7 @@
 //! The account's alerts: what is told, who is told by mail, which programs are told, and what became of each message.
-#![expect(clippy::too_many_arguments, reason = "a server function has one for each input of its form")]
 
 use leptos::{form::ActionForm, prelude::*};
-use model::alert::{AlertSettingsView, AlertWebhook, Channel, Delivery, DeliveryState, ToldPerson};
+use model::alert::{AlertForm, AlertSettingsView, AlertWebhook, Channel, Delivery, DeliveryState, ToldPerson};
 
 use super::rules_form::{FIELDS, RuleInputs};
 use crate::{
@@ -31,32 +30,11 @@ pub async fn alert_settings() -> Result<AlertSettingsView, AppError> {
 
 /// Sets what is told.
 #[server(endpoint = "set_alert_rules")]
-pub async fn set_alert_rules(
-    #[server(default)] failed: String,
-    #[server(default)] reject_rows: String,
-    #[server(default)] reject_percent: String,
-    #[server(default)] held: String,
-    #[server(default)] late_minutes: String,
-    #[server(default)] size_percent: String,
-    #[server(default)] size_runs: String,
-    #[server(default)] expiring_days: String,
-    #[server(default)] recovered: String,
-) -> Result<String, AppError> {
+pub async fn set_alert_rules(#[server(default)] rules: AlertForm) -> Result<String, AppError> {
     let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
-    let form = model::alert::AlertForm {
-        failed,
-        reject_rows,
-        reject_percent,
-        held,
-        late_minutes,
-        size_percent,
-        size_runs,
-        expiring_days,
-        recovered,
-    };
-    match hub.set_alert_rules(&actor, &form).await {
+    match hub.set_alert_rules(&actor, &rules).await {
         Ok(()) => crate::flash::done(PATH, "Saved. Every share is looked at by the new rules.".to_owned()).await,
-        Err(error) => Err(crate::flash::fail(PATH, &super::rules_form::typed(&form), error).await),
+        Err(error) => Err(crate::flash::fail(PATH, &super::rules_form::typed(&rules), error).await),
     }
 }
 

@@ -1,8 +1,7 @@
 //! What is told of one share: a few words on its page, and the page where it gets rules of its own.
-#![expect(clippy::too_many_arguments, reason = "a server function has one for each input of its form")]
 
 use leptos::{form::ActionForm, prelude::*};
-use model::alert::ShareAlertsView;
+use model::alert::{AlertForm, ShareAlertsView};
 
 use super::{
     list::AlertItem,
@@ -35,37 +34,18 @@ pub async fn share_alerts(id: String) -> Result<ShareAlertsView, AppError> {
 pub async fn set_share_alert_rules(
     share_id: String,
     #[server(default)] own: String,
-    #[server(default)] failed: String,
-    #[server(default)] reject_rows: String,
-    #[server(default)] reject_percent: String,
-    #[server(default)] held: String,
-    #[server(default)] late_minutes: String,
-    #[server(default)] size_percent: String,
-    #[server(default)] size_runs: String,
-    #[server(default)] expiring_days: String,
-    #[server(default)] recovered: String,
+    #[server(default)] rules: AlertForm,
 ) -> Result<String, AppError> {
     let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let path = format!("/shares/{share_id}/alerts");
-    let form = model::alert::AlertForm {
-        failed,
-        reject_rows,
-        reject_percent,
-        held,
-        late_minutes,
-        size_percent,
-        size_runs,
-        expiring_days,
-        recovered,
-    };
     let set = async {
         let id = crate::pages::parse_id(&share_id, "share")?;
-        hub.set_share_alert_rules(&actor, &id, (!own.is_empty()).then_some(&form)).await
+        hub.set_share_alert_rules(&actor, &id, (!own.is_empty()).then_some(&rules)).await
     };
     match set.await {
         Ok(()) if own.is_empty() => crate::flash::done(&path, "The account’s rules hold again.".to_owned()).await,
         Ok(()) => crate::flash::done(&path, "Saved. These rules hold for this share only.".to_owned()).await,
-        Err(error) => Err(crate::flash::fail(&path, &super::rules_form::typed(&form), error).await),
+        Err(error) => Err(crate::flash::fail(&path, &super::rules_form::typed(&rules), error).await),
     }
 }
 

@@ -16,7 +16,7 @@ use leptos_router::hooks::use_query_map;
 use model::{
     contract::JobMode,
     field::FieldKind,
-    view::{ConnectionReport, EndpointCatalogue, EndpointView, ExistingSegment},
+    view::{ConnectionReport, CredentialEndView, EndpointCatalogue, EndpointView, ExistingSegment},
 };
 
 use self::{
@@ -126,7 +126,7 @@ pub fn EndpointPage() -> impl IntoView {
         <Transition fallback=|| view! { <Skeleton /> }>
             {move || Suspend::new(async move {
                 let state = form.state().await;
-                let day = ends.await.ok().flatten();
+                let ends = ends.await.unwrap_or_default();
                 // Awaited here, since what is awaited further in is not there at once when the page is taken over.
                 let segments = segments.await;
                 match found.await {
@@ -151,7 +151,7 @@ pub fn EndpointPage() -> impl IntoView {
                             {outcome}
                             {move || failed.get().map(|error| view! { <Trouble error=AppError::Hub(error) /> })}
                             {standing(&endpoint)}
-                            <Content endpoint segments revoke=revoke.get() change waiting ends=day note />
+                            <Content endpoint segments revoke=revoke.get() change waiting ends note />
                         }
                             .into_any()
                     }
@@ -242,7 +242,7 @@ fn Content(
     revoke: String,
     change: ServerAction<ChangeEndpoint>,
     waiting: waiting::Waiting,
-    ends: Option<String>,
+    ends: CredentialEndView,
     note: ServerAction<NoteCredentialEnd>,
 ) -> impl IntoView {
     let keys = endpoint.may_have_keys.then(|| {
@@ -259,7 +259,7 @@ fn Content(
     let ends = endpoint
         .base_url
         .is_some()
-        .then(|| view! { <CredentialEnd id=endpoint.summary.id.to_string() day=ends action=note /> });
+        .then(|| view! { <CredentialEnd id=endpoint.summary.id.to_string() ends action=note /> });
     let empty = if endpoint.base_url.is_some() {
         "It offers none at the moment. “Check now” asks again."
     } else {
