@@ -41,9 +41,12 @@ pub async fn change_profile(
     }
 }
 
-/// Sets a new password; the person's other sessions end.
+/// Sets a new password, or the first one, which wants no present one; the person's other sessions end.
 #[server(endpoint = "change_password")]
-pub async fn change_password(current_password: String, new_password: String) -> Result<String, AppError> {
+pub async fn change_password(
+    #[server(default)] current_password: String,
+    new_password: String,
+) -> Result<String, AppError> {
     let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let kept = crate::session::session().await?.id().map(|id| id.to_string());
     let form = model::people::ChangePassword { current_password, new_password };
