@@ -320,7 +320,7 @@ impl Distrust {
             Self::Absent => "it gave no ID token",
             Self::OtherToken => "its ID token belongs to another access token",
             Self::Claims(error) => match error {
-                ClaimsVerificationError::Expired(_) => "its ID token has expired; is one of the two clocks wrong?",
+                ClaimsVerificationError::Expired(_) => "its ID token has expired (one of the two clocks may be wrong)",
                 ClaimsVerificationError::InvalidAudience(_) => "its ID token was made for another client",
                 ClaimsVerificationError::InvalidIssuer(_) => "its ID token comes from another issuer",
                 ClaimsVerificationError::InvalidNonce(_) => "its ID token answers another request than this one",

@@ -336,11 +336,19 @@ impl Hub {
     fn not_signed_in(&self, error: &CallError) -> HubError {
         let provider = self.provider().map(OpenIdProvider::name).unwrap_or_default();
         tracing::warn!(provider, %error, "the OpenID provider signed nobody in");
+        let why = match error {
+            CallError::Unreachable => "it can't be reached".to_owned(),
+            error => error.to_string(),
+        };
         let message = if error.is_retryable() {
-            let instead = if self.sign_in_settings().passwords { ", or sign in with your password" } else { "" };
-            format!("{provider} can't sign you in at the moment: {error}. Try again in a few minutes{instead}.")
+            let instead = if self.sign_in_settings().passwords {
+                ", or sign in with your password."
+            } else {
+                ". If that does not help, tell whoever runs this Usher."
+            };
+            format!("{provider} can't sign you in at the moment: {why}. Try again in a few minutes{instead}")
         } else {
-            format!("{provider} could not sign you in: {error}. Tell whoever runs this Usher; its log says more.")
+            format!("{provider} could not sign you in: {why}. Tell whoever runs this Usher; its log says more.")
         };
         HubError::Endpoint { message }
     }
