@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     hub::{Hub, Result, internal},
-    store::{PayloadKey, SealedObject, StoreError, identity::new_id},
+    store::{PayloadError, PayloadKey, SealedObject, StoreError, identity::new_id},
 };
 
 /// Bytes of a repaired file at most.
@@ -164,7 +164,7 @@ impl Hub {
             if !waiting.is_empty() {
                 pieces += 1;
                 let object = SealedObject::seal(&key, repaired_path(&folder, pieces), waiting.split().to_vec());
-                self.payloads().put(object.map_err(internal)?).await.map_err(internal)?;
+                self.payloads().put(object.map_err(internal)?).await.map_err(not_kept)?;
             }
             if is_end {
                 break;
@@ -208,6 +208,16 @@ impl Hub {
         self.wake_workers();
         Ok(())
     }
+}
+
+/// Why a piece was not kept: a full disk is nothing that the person could know, or mend.
+fn not_kept(error: PayloadError) -> HubError {
+    if !error.is_full() {
+        return internal(error);
+    }
+    tracing::error!(%error, "there is no room left in the payload store");
+    let message = "There is no room left where Usher keeps rows. Whoever runs Usher has to make some first; then send the file again.";
+    HubError::Conflict { message: message.to_owned() }
 }
 
 /// Whether the file can be used at all, by its first piece.

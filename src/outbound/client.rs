@@ -7,9 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use async_compression::{tokio::bufread::ZstdDecoder, zstd::DParameter};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::{Bytes, BytesMut};
-use futures::{Stream, StreamExt};
+use futures::{Stream, StreamExt, TryStreamExt};
 use model::{
     contract::{
         CSV_MEDIA_TYPE, EndpointDescription, Health, Job, JobRequest, MAX_COLUMNS, Page, PartResult, Problem, Segment,
@@ -19,10 +20,14 @@ use model::{
 };
 use reqwest::{
     Method, Request, RequestBuilder, Response, StatusCode,
-    header::{ACCEPT_RANGES, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_RANGE, RANGE, RETRY_AFTER},
+    header::{
+        ACCEPT_ENCODING, ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue,
+        IF_RANGE, RANGE, RETRY_AFTER,
+    },
     redirect::Policy,
 };
 use serde::de::DeserializeOwned;
+use tokio_util::io::{ReaderStream, StreamReader};
 use url::Url;
 
 use super::{Access, AddressGuard, CallError, ContractUrls, access::Shown};
@@ -37,6 +42,10 @@ const MAX_SEGMENTS: usize = 10_000;
 const MAX_SEGMENTS_BYTES: usize = 64 * 1024 * 1024;
 /// Characters of what an application says of a problem that are kept.
 const LONGEST_TOLD: usize = 1000;
+/// The largest window that data packed by zstd may ask for is 8 MiB (RFC 9659): so much memory it costs before a byte of it is there.
+const ZSTD_WINDOW_LOG: u32 = 23;
+/// Bytes of unpacked data that are handed on together.
+const UNPACKED_BYTES: usize = 64 * 1024;
 
 /// How long to wait for endpoints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -225,17 +234,26 @@ impl EndpointClient {
     /// `GET v1/jobs/{jobId}/data[/{part}]`: the data as it comes. Only silence is timed, not the whole.
     pub async fn data(&self, job_id: &JobId, part: Option<u32>) -> Result<DataStream, CallError> {
         let number = part.map(|part| part.to_string());
-        let response = self.sent(self.data_request(job_id, number.as_deref())).await?;
+        let request = self.data_request(job_id, number.as_deref()).header(ACCEPT_ENCODING, "gzip, zstd");
+        let response = self.sent(request).await?;
         let media_type =
             response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("text/csv");
         let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         if !matches!(essence.as_str(), "text/csv" | "application/octet-stream" | "text/plain" | "application/csv") {
             return Err(CallError::Nonsense { what: format!("it sent {essence} instead of text/csv") });
         }
-        // The digest is of the bytes as they travel. A body that is unpacked on its way has no length here, and its digest says nothing.
+        // The digest is of the bytes as they travel: of data that is unpacked on its way it says nothing, nor does the entity tag say where to go on.
+        if response
+            .headers()
+            .get(CONTENT_ENCODING)
+            .is_some_and(|coding| coding.as_bytes().eq_ignore_ascii_case(b"zstd"))
+        {
+            return Ok(DataStream { sha256: None, etag: None, bytes: unpacked(response.bytes_stream()) });
+        }
+        // What is packed by gzip the client unpacks itself, and takes its length away.
         let sha256 = response.content_length().and_then(|_| content_digest(response.headers()));
         let etag = response.content_length().and_then(|_| resumable(response.headers()));
-        Ok(DataStream { sha256, etag, bytes: Box::pin(response.bytes_stream()) })
+        Ok(DataStream { sha256, etag, bytes: as_calls(response.bytes_stream()) })
     }
 
     /// The same data from a byte on (RFC 9110, 14); none when the endpoint has other data by now, or gives all of it again.
@@ -263,7 +281,7 @@ impl EndpointClient {
             return Ok(None);
         }
         let etag = Some(etag.clone());
-        Ok(Some(DataStream { sha256: None, etag, bytes: Box::pin(response.bytes_stream()) }))
+        Ok(Some(DataStream { sha256: None, etag, bytes: as_calls(response.bytes_stream()) }))
     }
 
     /// Without a limit on the whole: only silence is timed.
@@ -391,7 +409,27 @@ fn told(problem: Problem, shown: &Shown) -> Problem {
 pub struct DataStream {
     sha256: Option<String>,
     etag: Option<HeaderValue>,
-    bytes: Pin<Box<dyn Stream<Item = Result<Bytes, reqwest::Error>> + Send>>,
+    bytes: DataBytes,
+}
+
+type DataBytes = Pin<Box<dyn Stream<Item = Result<Bytes, CallError>> + Send>>;
+
+fn as_calls(bytes: impl Stream<Item = reqwest::Result<Bytes>> + Send + 'static) -> DataBytes {
+    Box::pin(bytes.map_err(CallError::from))
+}
+
+/// Unpacks zstd, as long as it asks for no more memory than it may.
+fn unpacked(bytes: impl Stream<Item = reqwest::Result<Bytes>> + Send + 'static) -> DataBytes {
+    let packed = StreamReader::new(Box::pin(bytes.map_err(std::io::Error::other)));
+    let mut decoder = ZstdDecoder::with_params(packed, &[DParameter::window_log_max(ZSTD_WINDOW_LOG)]);
+    decoder.multiple_members(true);
+    let bytes = ReaderStream::with_capacity(decoder, UNPACKED_BYTES);
+    Box::pin(bytes.map_err(|error| match error.downcast::<reqwest::Error>() {
+        Ok(error) => CallError::from(error),
+        Err(_) => {
+            CallError::Nonsense { what: "its data is not zstd as it says, or asks for a window above 8 MiB".to_owned() }
+        }
+    }))
 }
 
 impl DataStream {
@@ -417,7 +455,7 @@ impl Stream for DataStream {
     type Item = Result<Bytes, CallError>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.bytes.poll_next_unpin(context).map(|item| item.map(|chunk| chunk.map_err(CallError::from)))
+        self.bytes.poll_next_unpin(context)
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::process::Command;
 
 use crate::{
     endpoints_that_call::{Stage, said},
-    installation::{Installation, demo_actor, demo_run},
+    installation::{DEMO_EMAIL, DEMO_PASSWORD, Installation, demo_actor, demo_run},
 };
 
 /// Smaller than a large part, and larger than the database gets here.
@@ -26,9 +26,13 @@ fn large_part() -> Vec<u8> {
 }
 
 async fn make_room(process: u32) {
-    let id = process.to_string();
-    let lifted = Command::new("prlimit").args(["--pid", &id, "--fsize=unlimited"]).status().await.unwrap();
-    assert!(lifted.success(), "prlimit is part of util-linux");
+    limit(process, "unlimited").await;
+}
+
+async fn limit(process: u32, bytes: &str) {
+    let (id, limit) = (process.to_string(), format!("--fsize={bytes}:unlimited"));
+    let limited = Command::new("prlimit").args(["--pid", &id, &limit]).status().await.unwrap();
+    assert!(limited.success(), "prlimit is part of util-linux");
 }
 
 #[tokio::test]
@@ -91,4 +95,38 @@ async fn a_run_for_which_there_is_no_room_says_so_and_can_be_tried_again() {
     let view = tokio::time::timeout(crate::installation::PATIENCE, end()).await.expect("it ends");
     assert_eq!(view.summary.state, RunState::CompleteWithRejects, "{view:?}");
     hub.receipt(&actor, &run).await.unwrap().check().unwrap();
+}
+
+#[tokio::test]
+async fn repaired_rows_for_which_there_is_no_room_can_be_sent_again_later() {
+    // The database is elsewhere: only the rows have no room, and that only later.
+    let installation = Installation::new().on_postgres().await.with_largest_file(1024 * 1024);
+    let usher = installation.serve().await;
+    let endpoints = installation.endpoints(400).await;
+    installation.make_demo(&endpoints).await;
+    let hub = installation.hub().await;
+    let actor = demo_actor(&hub).await;
+    let run = demo_run(&hub, &actor).await;
+    let ended = async || {
+        while !hub.run(&actor, &run).await.unwrap().summary.state.is_final() {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(crate::installation::PATIENCE, ended()).await.expect("it ends");
+    let browser = usher.browser();
+    browser.sign_in(DEMO_EMAIL, DEMO_PASSWORD).await;
+    let rejects = browser.get(&format!("/runs/{run}/rejects.csv")).await.text().await.unwrap();
+    assert!(rejects.len() > 1_000, "{rejects}");
+
+    limit(usher.id(), "500").await;
+    let page = format!("/runs/{run}");
+    let refused = browser.send_file(&format!("{page}/repair"), "file", "repaired.csv", &rejects).await;
+    assert_eq!((refused.status().as_u16(), refused.headers()["location"].to_str().unwrap()), (303, page.as_str()));
+    let shown = browser.request(&page, &[("accept", "text/html")]).await.text().await.unwrap();
+    assert!(shown.contains("There is no room left where Usher keeps rows"), "{shown}");
+
+    make_room(usher.id()).await;
+    let taken = browser.send_file(&format!("{page}/repair"), "file", "repaired.csv", &rejects).await;
+    let child = taken.headers()["location"].to_str().unwrap();
+    assert!(taken.status().as_u16() == 303 && child.starts_with("/runs/run_") && child != page, "{taken:?}");
 }

@@ -1,7 +1,7 @@
 //! What a run does when its source is not as it should be: it ends in a clear state that names the cause, and the destination is as it
 //! was; or what can be mended by trying again is.
 
-use std::time::Duration;
+use std::{io::Write, time::Duration};
 
 use model::{
     contract::JobStatus,
@@ -114,6 +114,44 @@ async fn data_that_breaks_off_is_resumed_where_the_endpoint_gives_ranges() {
     // Without a byte of progress it is given up.
     let manner = Manner { breaks_off: Some((99, 0)), gives_ranges: true, ..giving(csv) };
     assert_eq!(code(&fails(manner).await), FailureCode::SourceTruncated);
+}
+
+/// Packed by zstd with a window of 2 to the power of `window_log` bytes.
+fn zstd_packed(csv: &[u8], window_log: u32) -> Vec<u8> {
+    let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), 1).expect("zstd");
+    // Of data whose length is known it would take no larger window than that.
+    encoder.include_contentsize(false).expect("zstd");
+    encoder.window_log(window_log).expect("zstd");
+    encoder.write_all(csv).expect("zstd");
+    encoder.finish().expect("zstd")
+}
+
+#[tokio::test]
+async fn packed_data_is_unpacked() {
+    let csv = people_csv(500);
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    gzip.write_all(&csv).expect("gzip");
+    for (coding, packed) in [("gzip", gzip.finish().expect("gzip")), ("zstd", zstd_packed(&csv, 23))] {
+        // An entity tag and a length are those of the packed bytes, and are not gone by.
+        let manner = Manner { coding: Some(coding), gives_ranges: true, piece: 7, ..giving(packed) };
+        let scene = Scene::new(manner, Temper::default()).await;
+        let view = scene.share_and_settle(Mode::Replace).await;
+        assert_eq!(view.summary.state, RunState::Complete, "{coding}: {view:?}");
+        assert_eq!((view.summary.counts.read, scene.consumer.segment("seg-1").len()), (500, 500));
+        assert_eq!(view.summary.counts.bytes_read, csv.len() as u64);
+    }
+}
+
+#[tokio::test]
+async fn data_that_is_not_packed_as_it_says_or_costs_too_much_memory_is_refused() {
+    let csv = people_csv(500);
+    let mut cut_off = zstd_packed(&csv, 20);
+    cut_off.truncate(cut_off.len() / 2);
+    for data in [csv.clone(), cut_off, zstd_packed(&csv, 27)] {
+        let view = fails(Manner { coding: Some("zstd"), ..giving(data) }).await;
+        assert_eq!(code(&view), FailureCode::NonsenseAnswer);
+        assert!(message(&view).contains("not zstd as it says, or asks for a window above 8 MiB"), "{}", message(&view));
+    }
 }
 
 #[tokio::test]

@@ -49,6 +49,8 @@ pub(super) struct Manner {
     pub(super) gives_ranges: bool,
     /// Downloads stop after so many bytes, without ending.
     pub(super) stalls_after: Option<usize>,
+    /// Says that the data is packed so (`Content-Encoding`).
+    pub(super) coding: Option<&'static str>,
     /// After the data it sends the last piece of it again and again.
     pub(super) repeats_without_end: bool,
     /// Sends bytes in pieces of so many; all at once when 0.
@@ -252,6 +254,9 @@ impl Producer {
             Body::from_stream(items)
         };
         let mut response = (head, body).into_response();
+        if let Some(coding) = inner.manner.coding {
+            response.headers_mut().insert(header::CONTENT_ENCODING, coding.parse().expect("a header's value"));
+        }
         for (name, value) in ranges.into_iter().flatten() {
             response.headers_mut().insert(name, value.parse().expect("a header's value"));
         }
