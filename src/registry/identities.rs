@@ -27,7 +27,7 @@ impl Hub {
         let here = self.ways_in().await?;
         let read = async {
             let mut connection = self.database().reader().acquire().await?;
-            let has_password = has_password(&mut *connection, &actor.user_id, "").await?;
+            let has_password = has_password(&mut connection, &actor.user_id, "").await?;
             let sql = "select id, issuer, email, created_at, last_used_at from user_identity
                 where user_id = $1 order by created_at, id";
             let rows = sqlx::query(sql).bind(actor.user_id.as_str()).fetch_all(&mut *connection).await?;
@@ -86,7 +86,7 @@ impl Hub {
         let mut transaction = self.database().begin().await?;
         // Of two that are taken away at once, the second sees that the first is gone.
         let locked = self.database().dialect().locked();
-        let password = has_password(&mut *transaction, &actor.user_id, locked).await?;
+        let password = has_password(&mut transaction, &actor.user_id, locked).await?;
         let rows = sqlx::query("select id, issuer from user_identity where user_id = $1")
             .bind(actor.user_id.as_str())
             .fetch_all(&mut *transaction)
