@@ -91,26 +91,25 @@ bundles! {
     Home(home) { home::HomePage }
 
     /// Finding audiences.
-    Audiences(audiences) { audiences::AudiencesPage, audience::AudiencePage }
+    Audiences(audiences) { audiences::AudiencesPage }
+
+    /// One audience.
+    Audience(audience) { audience::AudiencePage }
 
     /// Shares as they are.
-    Shares(shares) {
-        shares::SharesPage,
-        share_overview::ShareOverviewPage,
-        templates::TemplatesPage,
-        share::VersionsPage,
-        share::ShareTemplatesPage,
-        share::ChangesPage,
-    }
+    Shares(shares) { shares::SharesPage, share_overview::ShareOverviewPage }
 
-    /// Making a share, but for its mapping.
-    Sharing(sharing) {
-        share::AudienceStepPage,
-        share::ShareToPage,
-        share::DestinationPage,
-        share::WhenPage,
-        share::ReviewPage,
-    }
+    /// Mappings that were kept, and how they have changed.
+    Mappings(mappings) { templates::TemplatesPage, share::VersionsPage, share::ShareTemplatesPage, share::ChangesPage }
+
+    /// Beginning a share: what goes where.
+    Sharing(sharing) { share::AudienceStepPage, share::ShareToPage, share::DestinationPage }
+
+    /// When and how a share is run.
+    Timing(timing) { share::WhenPage }
+
+    /// All that a share says, before it is let go.
+    Checking(checking) { share::ReviewPage }
 
     /// The mapping, which is as large as all others together.
     Mapping(mapping) { share::MappingPage }
@@ -118,17 +117,17 @@ bundles! {
     /// What has run and will run.
     Schedule(schedule) { schedule::SchedulePage, schedule::BlackoutsPage, schedule::OccurrencePage }
 
-    /// Runs.
-    Runs(runs) { runs::RunsPage, runs::RunPage }
+    /// All runs.
+    Runs(runs) { runs::RunsPage }
+
+    /// One run.
+    Run(run) { runs::RunPage }
 
     /// Endpoints, and connecting them.
-    Endpoints(endpoints) {
-        endpoints::EndpointsPage,
-        endpoint::EndpointPage,
-        endpoint::DisconnectPage,
-        connect::ConnectPage,
-        connect_application::ConnectApplicationPage,
-    }
+    Endpoints(endpoints) { endpoints::EndpointsPage, connect::ConnectPage, connect_application::ConnectApplicationPage }
+
+    /// One endpoint.
+    Endpoint(endpoint) { endpoint::EndpointPage, endpoint::DisconnectPage }
 
     /// The account, and the people in it.
     Account(account) { account::AccountPage, people::PeoplePage, people::InvitationLinkPage, profile::ProfilePage }
@@ -136,18 +135,22 @@ bundles! {
     /// What is the matter with shares, and who is told.
     Alerts(alerts) { alerts::AlertsPage, alerts::AlertSettingsPage, alerts::ShareAlertsPage }
 
-    /// Defining applications.
+    /// Applications, and having them accepted.
     Applications(applications) {
         applications::ApplicationsPage,
         applications::ApplicationPage,
+        applications::TestDrivePage,
+        applications::SubmitPage,
+    }
+
+    /// What an application says of itself, step by step.
+    Defining(defining) {
         applications::AboutPage,
         applications::TypesPage,
         applications::UrlsPage,
         applications::FieldsPage,
         applications::DeliveryPage,
         applications::CredentialsPage,
-        applications::TestDrivePage,
-        applications::SubmitPage,
     }
 
     /// Reviewing them.

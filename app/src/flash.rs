@@ -21,7 +21,7 @@ pub struct Flash {
 }
 
 /// Takes what was left for the page at `path`.
-#[server(endpoint = "take_flash")]
+#[server(endpoint = "take_flash", protocol = crate::Called)]
 pub async fn take_flash(path: String) -> Result<Flash, AppError> {
     let session = crate::session::session().await?;
     Ok(session.remove::<Flash>(&server::key(&path)).await.ok().flatten().unwrap_or_default())
@@ -30,7 +30,7 @@ pub async fn take_flash(path: String) -> Result<Flash, AppError> {
 /// A form of a page: what to show in it and what is wrong with it, whichever way it was posted.
 #[derive(Clone, Copy)]
 pub struct Form {
-    flash: crate::answers::Answer<Result<Flash, AppError>>,
+    flash: crate::answers::Answer<Flash>,
     live: Signal<Option<HubError>>,
 }
 

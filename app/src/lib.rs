@@ -5,10 +5,12 @@
 //! and opens no connection to an endpoint.
 #![recursion_limit = "256"]
 
+pub mod actions;
 #[cfg(feature = "ssr")]
 pub mod address;
 pub mod answers;
 pub mod bundles;
+mod calls;
 pub mod components;
 mod cookie;
 pub mod door;
@@ -20,6 +22,7 @@ mod letters;
 pub mod markdown;
 pub mod pages;
 pub mod phones;
+mod reading;
 pub mod session;
 mod theme;
 mod zone;
@@ -32,8 +35,11 @@ use leptos_router::{
     path,
 };
 
+pub use calls::Called;
+
 use bundles::{
-    Account, Alerts, Applications, Audiences, Door, Endpoints, Home, Mapping, Review, Runs, Schedule, Shares, Sharing,
+    Account, Alerts, Applications, Audience, Audiences, Checking, Defining, Door, Endpoint, Endpoints, Home, Mapping,
+    Mappings, Review, Run, Runs, Schedule, Shares, Sharing, Timing,
 };
 use components::frame::Frame;
 use pages::not_found::NotFound;
@@ -84,27 +90,27 @@ pub fn App() -> impl IntoView {
                 <ParentRoute path=path!("") view=Frame ssr=SsrMode::Async>
                     <Route path=path!("/") view=Home::HomePage ssr=SsrMode::Async />
                     <Route path=path!("/audiences") view=Audiences::AudiencesPage ssr=SsrMode::Async />
-                    <Route path=path!("/audiences/:id") view=Audiences::AudiencePage ssr=SsrMode::Async />
+                    <Route path=path!("/audiences/:id") view=Audience::AudiencePage ssr=SsrMode::Async />
                     <Route path=path!("/shares") view=Shares::SharesPage ssr=SsrMode::Async />
                     <Route path=path!("/shares/:id") view=Shares::ShareOverviewPage ssr=SsrMode::Async />
-                    <Route path=path!("/templates") view=Shares::TemplatesPage ssr=SsrMode::Async />
+                    <Route path=path!("/templates") view=Mappings::TemplatesPage ssr=SsrMode::Async />
                     <Route path=path!("/shares/:id/audience") view=Sharing::AudienceStepPage ssr=SsrMode::Async />
-                    <Route path=path!("/shares/:id/versions") view=Shares::VersionsPage ssr=SsrMode::Async />
-                    <Route path=path!("/shares/:id/templates") view=Shares::ShareTemplatesPage ssr=SsrMode::Async />
-                    <Route path=path!("/shares/:id/changes") view=Shares::ChangesPage ssr=SsrMode::Async />
+                    <Route path=path!("/shares/:id/versions") view=Mappings::VersionsPage ssr=SsrMode::Async />
+                    <Route path=path!("/shares/:id/templates") view=Mappings::ShareTemplatesPage ssr=SsrMode::Async />
+                    <Route path=path!("/shares/:id/changes") view=Mappings::ChangesPage ssr=SsrMode::Async />
                     <Route path=path!("/endpoints/:id/share") view=Sharing::ShareToPage ssr=SsrMode::Async />
                     <Route path=path!("/shares/:id/destination") view=Sharing::DestinationPage ssr=SsrMode::Async />
                     <Route path=path!("/shares/:id/mapping") view=Mapping::MappingPage ssr=SsrMode::Async />
-                    <Route path=path!("/shares/:id/when") view=Sharing::WhenPage ssr=SsrMode::Async />
-                    <Route path=path!("/shares/:id/review") view=Sharing::ReviewPage ssr=SsrMode::Async />
+                    <Route path=path!("/shares/:id/when") view=Timing::WhenPage ssr=SsrMode::Async />
+                    <Route path=path!("/shares/:id/review") view=Checking::ReviewPage ssr=SsrMode::Async />
                     <Route path=path!("/schedule") view=Schedule::SchedulePage ssr=SsrMode::Async />
                     <Route path=path!("/schedule/blackouts") view=Schedule::BlackoutsPage ssr=SsrMode::Async />
                     <Route path=path!("/schedule/:share/:slot") view=Schedule::OccurrencePage ssr=SsrMode::Async />
                     <Route path=path!("/runs") view=Runs::RunsPage ssr=SsrMode::Async />
-                    <Route path=path!("/runs/:id") view=Runs::RunPage ssr=SsrMode::Async />
+                    <Route path=path!("/runs/:id") view=Run::RunPage ssr=SsrMode::Async />
                     <Route path=path!("/endpoints") view=Endpoints::EndpointsPage ssr=SsrMode::Async />
-                    <Route path=path!("/endpoints/:id") view=Endpoints::EndpointPage ssr=SsrMode::Async />
-                    <Route path=path!("/endpoints/:id/disconnect") view=Endpoints::DisconnectPage ssr=SsrMode::Async />
+                    <Route path=path!("/endpoints/:id") view=Endpoint::EndpointPage ssr=SsrMode::Async />
+                    <Route path=path!("/endpoints/:id/disconnect") view=Endpoint::DisconnectPage ssr=SsrMode::Async />
                     <Route path=path!("/connect") view=Endpoints::ConnectPage ssr=SsrMode::Async />
                     <Route path=path!("/connect/:application") view=Endpoints::ConnectApplicationPage ssr=SsrMode::Async />
                     <Route path=path!("/account") view=Account::AccountPage ssr=SsrMode::Async />
@@ -116,12 +122,12 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/shares/:id/alerts") view=Alerts::ShareAlertsPage ssr=SsrMode::Async />
                     <Route path=path!("/applications") view=Applications::ApplicationsPage ssr=SsrMode::Async />
                     <Route path=path!("/applications/:id") view=Applications::ApplicationPage ssr=SsrMode::Async />
-                    <Route path=path!("/applications/:id/about") view=Applications::AboutPage ssr=SsrMode::Async />
-                    <Route path=path!("/applications/:id/types") view=Applications::TypesPage ssr=SsrMode::Async />
-                    <Route path=path!("/applications/:id/addresses") view=Applications::UrlsPage ssr=SsrMode::Async />
-                    <Route path=path!("/applications/:id/fields") view=Applications::FieldsPage ssr=SsrMode::Async />
-                    <Route path=path!("/applications/:id/delivery") view=Applications::DeliveryPage ssr=SsrMode::Async />
-                    <Route path=path!("/applications/:id/credentials") view=Applications::CredentialsPage ssr=SsrMode::Async />
+                    <Route path=path!("/applications/:id/about") view=Defining::AboutPage ssr=SsrMode::Async />
+                    <Route path=path!("/applications/:id/types") view=Defining::TypesPage ssr=SsrMode::Async />
+                    <Route path=path!("/applications/:id/addresses") view=Defining::UrlsPage ssr=SsrMode::Async />
+                    <Route path=path!("/applications/:id/fields") view=Defining::FieldsPage ssr=SsrMode::Async />
+                    <Route path=path!("/applications/:id/delivery") view=Defining::DeliveryPage ssr=SsrMode::Async />
+                    <Route path=path!("/applications/:id/credentials") view=Defining::CredentialsPage ssr=SsrMode::Async />
                     <Route path=path!("/applications/:id/test-drive") view=Applications::TestDrivePage ssr=SsrMode::Async />
                     <Route path=path!("/applications/:id/submit") view=Applications::SubmitPage ssr=SsrMode::Async />
                     <Route path=path!("/review") view=Review::ReviewPage ssr=SsrMode::Async />

@@ -20,11 +20,17 @@ pub fn concern(fields: &[&[Field]], mapping: &Mapping) -> bool {
 }
 
 #[cfg(feature = "hydrate")]
-pub use browser::{are_needed_at_once, ready};
+pub use browser::{are_needed_at_once, ready, were_awaited};
 
 /// Returns when the plans are there, or can't be had.
 #[cfg(not(feature = "hydrate"))]
 pub async fn ready() {}
+
+/// Whether the plans are there, or can't be had.
+#[cfg(not(feature = "hydrate"))]
+pub fn were_awaited() -> bool {
+    true
+}
 
 #[cfg(feature = "hydrate")]
 mod browser {
@@ -54,6 +60,11 @@ mod browser {
     pub fn are_needed_at_once() -> bool {
         let selector = format!("[{}]", super::RENDERED_WITH);
         leptos::prelude::document().query_selector(&selector).ok().flatten().is_some()
+    }
+
+    /// Whether the plans are there, or can't be had.
+    pub fn were_awaited() -> bool {
+        WERE_ASKED_FOR.get()
     }
 
     /// Returns when the plans are there, or can't be had; then each number says so. Once they were waited for, whatever came of it, it returns at once:

@@ -17,7 +17,7 @@ pub const SECRET: &str = "secret";
 pub const NEWCOMER: &str = "newcomer";
 
 /// Who is signed in, and where else they could act; leads to the sign-in page when nobody is.
-#[server(endpoint = "who_is_here")]
+#[server(endpoint = "who_is_here", protocol = crate::Called)]
 pub async fn who_is_here() -> Result<Presence, AppError> {
     let actor = actor().await?;
     let accounts = answer(hub()?.accounts_of(&actor).await).await?;
@@ -25,7 +25,7 @@ pub async fn who_is_here() -> Result<Presence, AppError> {
 }
 
 /// Goes on in another account of the person's.
-#[server(endpoint = "switch_account")]
+#[server(endpoint = "switch_account", protocol = crate::Called)]
 pub async fn switch_account(account_id: String) -> Result<(), AppError> {
     let (hub, actor) = (hub()?, actor().await?);
     let switched = async {

@@ -127,3 +127,35 @@ test("who is signed out keeps the mapping, and saves it after signing in in anot
   await expect(saved(page)).toBeVisible({ timeout: 45_000 });
   await expectOnServer(page, "E-mail address", "email");
 });
+
+test("of two tabs with the same mapping the second is told, loses nothing, and overwrites only on purpose", async ({ page, expectComplaint }) => {
+  expectComplaint(/status of 409/);
+  const other = await page.context().newPage();
+  waitForProgram(other);
+  await other.goto(path);
+  await sourceOf(other, "Town").selectOption({ label: "City" });
+  await expect(saved(other)).toBeVisible();
+  await expectOnServer(page, "Town", "city");
+
+  await sourceOf(page, "E-mail address").selectOption({ label: "E-mail" });
+  await expect(page.getByText("Not saved", { exact: true })).toBeVisible();
+  await expect(page.locator(".save-problem")).toContainText(/changed|other/);
+  await expect(sourceOf(page, "E-mail address"), "what was chosen here is still here").toHaveValue("email");
+  await expectOnServer(other, "Town", "city");
+  await page.getByRole("button", { name: "Try again" }).click();
+  await expect(page.getByText("Not saved", { exact: true }), "to try again overwrites nothing").toBeVisible();
+  await expectOnServer(other, "Town", "city");
+  await expectOnServer(other, "E-mail address", "");
+
+  await page.getByRole("button", { name: "Put mine in its place" }).click();
+  await expect(saved(page)).toBeVisible();
+  await expectOnServer(other, "E-mail address", "email");
+  await expectOnServer(other, "Town", "");
+  await sourceOf(page, "Language").selectOption({ label: "Language" });
+  await expect(saved(page), "from then on it saves as before").toBeVisible();
+  await expectOnServer(other, "Language", "language");
+
+  await sourceOf(other, "Given name").selectOption({ label: "First name" });
+  await expect(other.getByRole("button", { name: "Put mine in its place" }), "now the first tab is the later one").toBeVisible();
+  await other.close();
+});

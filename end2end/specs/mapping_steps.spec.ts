@@ -100,11 +100,15 @@ test("several fields are joined", async ({ page }) => {
   await expect(row.getByText("joins 2 to 10 fields")).toBeVisible();
   await row.getByLabel("And also").selectOption({ label: "Postal code" });
   await expect(row.getByText("joins 2 to 10 fields")).toHaveCount(0);
+  const curves = page.locator('.links .link[data-link="postal_address"]:not(.suggested)');
+  await expect(curves, "a line comes from each of them").toHaveCount(2);
+  await expect(page.locator('.links .link[data-from="postal_code"][data-link="postal_address"]')).toHaveCount(1);
   await row.getByLabel("Between them").fill(", ");
   await expect(page.locator(".preview-table td").filter({ hasText: /\p{L}, \d/u }).first()).toBeVisible();
   await expect(row.locator(".steps-said")).toHaveText("2 fields joined → As is");
   await row.getByLabel("Field 2").selectOption({ label: "Take it away" });
   await expect(row.getByText("joins 2 to 10 fields")).toBeVisible();
+  await expect(curves).toHaveCount(1);
   await page.getByRole("button", { name: "Undo" }).click();
   await expect(row.getByLabel("Field 2")).toHaveValue("postal_code");
   await expect(saved(page)).toBeVisible();

@@ -16,13 +16,17 @@ export interface WideApplication {
 
 const programs = resolve(process.env.USHER_PROGRAMS ?? resolve(import.meta.dirname, "../../target/debug"));
 
-/** Starts it with so many fields. */
-export async function startWide(fields = 200): Promise<WideApplication> {
+/** Starts it with so many fields. Their values are words; of `attribute_001` they are `values`, when there are some. */
+export async function startWide(fields = 200, values: string[] = []): Promise<WideApplication> {
   const folder = mkdtempSync(join(tmpdir(), "usher-wide-"));
   const key = "wide-key-of-the-browser-tests";
   const names = Array.from({ length: fields }, (_, index) => (index === 0 ? "email" : `attribute_${String(index).padStart(3, "0")}`));
   mkdirSync(join(folder, "wide"));
-  const rows = Array.from({ length: 40 }, (_, row) => names.map((name, index) => (name === "email" ? (row % 7 === 3 ? "" : `person${row}@example.com`) : `Value ${row}.${index}`)));
+  const rows = Array.from({ length: 40 }, (_, row) => names.map((name, index) => {
+      if (name === "email") return row % 7 === 3 ? "" : `person${row}@example.com`;
+      return (index === 1 ? values[row % values.length] : undefined) ?? `Value ${row}.${index}`;
+    }),
+  );
   writeFileSync(join(folder, "wide/everybody.csv"), [names, ...rows].map((row) => row.join(",")).join("\r\n") + "\r\n");
   const declared = names.map((name, index) =>
     [

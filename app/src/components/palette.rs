@@ -33,7 +33,7 @@ pub struct Place {
 }
 
 /// Audiences, shares and endpoints by their names.
-#[server(endpoint = "find_places")]
+#[server(endpoint = "find_places", protocol = crate::Called)]
 pub async fn find_places(text: String) -> Result<Vec<Place>, AppError> {
     let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let found = async {

@@ -1,9 +1,10 @@
 //! The account: how long rows of its people are kept, and whether a receipt is genuine.
 
-use leptos::{form::ActionForm, prelude::*};
+use leptos::prelude::*;
 use model::view::{KeptRows, RetentionView};
 
 use crate::{
+    actions::{ActionForm, ServerAction},
     components::{
         button::{ButtonKind, SubmitButton},
         count::{counted, grouped},
@@ -20,14 +21,14 @@ use crate::{
 const PATH: &str = "/account";
 
 /// The account's policy.
-#[server(endpoint = "retention")]
+#[server(endpoint = "retention", protocol = crate::Called)]
 pub async fn retention() -> Result<RetentionView, AppError> {
     let actor = crate::session::actor().await?;
     crate::session::answer(crate::session::hub()?.retention(&actor).await).await
 }
 
 /// Sets how long rows are kept; an empty number goes back to the installation's. What was done, in a sentence.
-#[server(endpoint = "set_retention")]
+#[server(endpoint = "set_retention", protocol = crate::Called)]
 pub async fn set_retention(#[server(default)] retention_days: String) -> Result<String, AppError> {
     let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let wrong = || model::error::HubError::invalid("retention_days", "Enter a whole number of days, or nothing.");
@@ -61,7 +62,7 @@ pub async fn set_retention(#[server(default)] retention_days: String) -> Result<
 #[component]
 pub fn AccountPage() -> impl IntoView {
     let action = ServerAction::<SetRetention>::new();
-    let live = Signal::derive(move || action.value().with(|value| value.as_ref()?.as_ref().err()?.hub().cloned()));
+    let live = action.problem();
     let form = Form::new(|| PATH.to_owned(), live);
     // Asked for again once it was saved, and not when it could not be: what was typed stays.
     let saved = Memo::new(move |before: Option<&u32>| {

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// All applications that can be connected.
-#[server(endpoint = "applications")]
+#[server(endpoint = "applications", protocol = crate::Called)]
 pub async fn applications() -> Result<Vec<ApplicationView>, AppError> {
     let actor = crate::session::actor().await?;
     crate::session::answer(crate::session::hub()?.applications(&actor).await).await

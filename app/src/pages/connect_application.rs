@@ -11,6 +11,7 @@ use model::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    actions::{ActionForm, ServerAction},
     components::{
         badge::{Badge, Tone},
         button::{ButtonKind, SubmitButton},
@@ -24,7 +25,7 @@ use crate::{
 };
 
 /// The application. The steps of one that is connected by instructions come as HTML.
-#[server(endpoint = "application")]
+#[server(endpoint = "application", protocol = crate::Called)]
 pub async fn application(id: String) -> Result<ApplicationView, AppError> {
     let actor = crate::session::actor().await?;
     let found = async { crate::session::hub()?.application(&actor, &super::parse_id(&id, "application")?).await };
@@ -46,7 +47,7 @@ pub struct Outcome {
 
 /// Tests the connection, and connects when `intent` is `connect` and every step went well. Says how each step went. An application that calls
 /// Usher, or is connected by its instructions, has no address yet, and is connected without a test; one that is consented to says where.
-#[server(endpoint = "connect")]
+#[server(endpoint = "connect", protocol = crate::Called)]
 pub async fn connect(
     application_id: String,
     name: String,
@@ -174,7 +175,7 @@ pub fn ConnectApplicationPage() -> impl IntoView {
     let id = super::address_part("application");
     let found = crate::answers::ask(move || id.get(), application);
     let action = ServerAction::<Connect>::new();
-    let live = Signal::derive(move || action.value().with(|value| value.as_ref()?.as_ref().err()?.hub().cloned()));
+    let live = action.problem();
     let form = Form::new(move || format!("/connect/{}", id.get()), live);
     view! {
         <Suspense fallback=|| view! { <Skeleton /> }>

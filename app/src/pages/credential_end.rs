@@ -1,9 +1,10 @@
 //! When the credential ends with which Usher calls an endpoint: as its authorisation server says, or noted by an admin, so that people are told in time.
 
-use leptos::{form::ActionForm, prelude::*};
+use leptos::prelude::*;
 use model::view::CredentialEndView;
 
 use crate::{
+    actions::{ActionForm, ServerAction},
     components::{
         button::SubmitButton,
         notice::{Done, Trouble},
@@ -13,7 +14,7 @@ use crate::{
 };
 
 /// When the credential of an endpoint ends, where that is known.
-#[server(endpoint = "credential_end")]
+#[server(endpoint = "credential_end", protocol = crate::Called)]
 pub async fn credential_end(id: String) -> Result<CredentialEndView, AppError> {
     let actor = crate::session::actor().await?;
     let found = async { crate::session::hub()?.credential_end(&actor, &super::parse_id(&id, "endpoint")?).await };
@@ -21,7 +22,7 @@ pub async fn credential_end(id: String) -> Result<CredentialEndView, AppError> {
 }
 
 /// Notes that day; nothing when it is not known.
-#[server(endpoint = "note_credential_end")]
+#[server(endpoint = "note_credential_end", protocol = crate::Called)]
 pub async fn note_credential_end(id: String, #[server(default)] credential_end: String) -> Result<String, AppError> {
     let actor = crate::session::actor().await?;
     let path = format!("/endpoints/{id}");

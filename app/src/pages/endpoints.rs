@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// All of them.
-#[server(endpoint = "endpoints")]
+#[server(endpoint = "endpoints", protocol = crate::Called)]
 pub async fn endpoints() -> Result<Vec<EndpointSummary>, AppError> {
     let actor = crate::session::actor().await?;
     crate::session::answer(crate::session::hub()?.endpoints(&actor).await).await

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Everything that the page shows.
-#[server(endpoint = "home")]
+#[server(endpoint = "home", protocol = crate::Called)]
 pub async fn home() -> Result<HomeView, AppError> {
     let actor = crate::session::actor().await?;
     crate::session::answer(crate::session::hub()?.home(&actor).await).await

@@ -31,13 +31,13 @@ pub fn provider_path(next: &str) -> String {
 }
 
 /// How people can come in here.
-#[server(endpoint = "ways_at_the_door")]
+#[server(endpoint = "ways_at_the_door", protocol = crate::Called)]
 pub async fn ways_at_the_door() -> Result<WaysIn, AppError> {
     crate::session::answer(crate::session::hub()?.ways_in().await).await
 }
 
 /// Who has signed in at the provider, when nobody here is that yet.
-#[server(endpoint = "unconnected_identity")]
+#[server(endpoint = "unconnected_identity", protocol = crate::Called)]
 pub async fn unconnected_identity() -> Result<Option<Unconnected>, AppError> {
     let Some(newcomer) = server::newcomer().await? else { return Ok(None) };
     let (who, secret) = (crate::session::whoever().await?, crate::session::secret().await?);
@@ -45,7 +45,7 @@ pub async fn unconnected_identity() -> Result<Option<Unconnected>, AppError> {
 }
 
 /// From now on the person who is signed in can sign in at the provider.
-#[server(endpoint = "connect_identity")]
+#[server(endpoint = "connect_identity", protocol = crate::Called)]
 pub async fn connect_identity() -> Result<String, AppError> {
     let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let (newcomer, secret) = server::under_way().await?;
@@ -60,7 +60,7 @@ pub async fn connect_identity() -> Result<String, AppError> {
 }
 
 /// Somebody knows the password of who here has their address: both are the same person.
-#[server(endpoint = "prove_identity")]
+#[server(endpoint = "prove_identity", protocol = crate::Called)]
 pub async fn prove_identity(password: String) -> Result<(), AppError> {
     let (newcomer, secret) = server::under_way().await?;
     let client = super::sign_in::server::client_address().await;
@@ -69,7 +69,7 @@ pub async fn prove_identity(password: String) -> Result<(), AppError> {
 }
 
 /// Makes an account for somebody who signs in at the provider.
-#[server(endpoint = "sign_up_with_identity")]
+#[server(endpoint = "sign_up_with_identity", protocol = crate::Called)]
 pub async fn sign_up_with_identity(account_name: String, user_name: String) -> Result<(), AppError> {
     let (newcomer, secret) = server::under_way().await?;
     let signed_up = crate::session::hub()?.sign_up_at_provider(&secret, &newcomer, &account_name, &user_name).await;

@@ -37,7 +37,7 @@ pub struct Shown {
 }
 
 /// What the link is for.
-#[server(endpoint = "invitation")]
+#[server(endpoint = "invitation", protocol = crate::Called)]
 pub async fn invitation(token: String) -> Result<Shown, AppError> {
     let token = model::people::InvitationToken(token);
     let invited = crate::session::answer(crate::session::hub()?.invited(&token).await).await?;
@@ -47,7 +47,7 @@ pub async fn invitation(token: String) -> Result<Shown, AppError> {
 }
 
 /// The person who is signed in joins.
-#[server(endpoint = "join")]
+#[server(endpoint = "join", protocol = crate::Called)]
 pub async fn join(token: String) -> Result<(), AppError> {
     let secret = model::people::InvitationToken(token.clone());
     let joined = match crate::session::whoever().await? {
@@ -58,7 +58,7 @@ pub async fn join(token: String) -> Result<(), AppError> {
 }
 
 /// Somebody signs in and joins.
-#[server(endpoint = "join_signing_in")]
+#[server(endpoint = "join_signing_in", protocol = crate::Called)]
 pub async fn join_signing_in(token: String, email: String, password: String) -> Result<(), AppError> {
     let secret = model::people::InvitationToken(token.clone());
     let form = model::view::SignIn { email: email.clone(), password };
@@ -68,7 +68,7 @@ pub async fn join_signing_in(token: String, email: String, password: String) -> 
 }
 
 /// Somebody signs up and joins.
-#[server(endpoint = "join_signing_up")]
+#[server(endpoint = "join_signing_up", protocol = crate::Called)]
 pub async fn join_signing_up(
     token: String,
     user_name: String,

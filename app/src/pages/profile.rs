@@ -23,7 +23,7 @@ use crate::{
 pub const PATH: &str = "/profile";
 
 /// Changes name and address.
-#[server(endpoint = "change_profile")]
+#[server(endpoint = "change_profile", protocol = crate::Called)]
 pub async fn change_profile(
     user_name: String,
     email: String,
@@ -42,7 +42,7 @@ pub async fn change_profile(
 }
 
 /// Sets a new password, or the first one, which wants no present one; the person's other sessions end.
-#[server(endpoint = "change_password")]
+#[server(endpoint = "change_password", protocol = crate::Called)]
 pub async fn change_password(
     #[server(default)] current_password: String,
     new_password: String,
@@ -62,14 +62,14 @@ pub async fn change_password(
 }
 
 /// How the person signs in.
-#[server(endpoint = "own_sign_in_ways")]
+#[server(endpoint = "own_sign_in_ways", protocol = crate::Called)]
 pub async fn own_sign_in_ways() -> Result<SignInWays, AppError> {
     let actor = crate::session::actor().await?;
     crate::session::answer(crate::session::hub()?.sign_in_ways(&actor).await).await
 }
 
 /// Takes a way to sign in away, unless it is the last one; the person's other sessions end.
-#[server(endpoint = "disconnect_identity")]
+#[server(endpoint = "disconnect_identity", protocol = crate::Called)]
 pub async fn disconnect_identity(identity_id: String) -> Result<String, AppError> {
     let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let kept = crate::session::session().await?.id().map(|id| id.to_string());

@@ -10,6 +10,7 @@ use model::{
 };
 
 use crate::{
+    actions::{ActionForm, ServerAction},
     components::{
         button::{ButtonKind, ButtonLink, SubmitButton},
         empty_state::EmptyState,
@@ -27,7 +28,7 @@ use crate::{
 };
 
 /// The share.
-#[server(endpoint = "share")]
+#[server(endpoint = "share", protocol = crate::Called)]
 pub async fn share(id: String) -> Result<ShareView, AppError> {
     let actor = crate::session::actor().await?;
     let found = async { crate::session::hub()?.share(&actor, &super::parse_id(&id, "share")?).await };
@@ -35,7 +36,7 @@ pub async fn share(id: String) -> Result<ShareView, AppError> {
 }
 
 /// Throws a draft away.
-#[server(endpoint = "discard_share")]
+#[server(endpoint = "discard_share", protocol = crate::Called)]
 pub async fn discard_share(share_id: String) -> Result<(), AppError> {
     let actor = crate::session::actor().await?;
     let done = async { crate::session::hub()?.discard_share(&actor, &super::parse_id(&share_id, "share")?).await };
@@ -45,7 +46,7 @@ pub async fn discard_share(share_id: String) -> Result<(), AppError> {
 }
 
 /// Begins a draft that is like this share.
-#[server(endpoint = "copy_share")]
+#[server(endpoint = "copy_share", protocol = crate::Called)]
 pub async fn copy_share(share_id: String) -> Result<(), AppError> {
     let actor = crate::session::actor().await?;
     let copied = async { crate::session::hub()?.copy_share(&actor, &super::parse_id(&share_id, "share")?).await };
@@ -55,7 +56,7 @@ pub async fn copy_share(share_id: String) -> Result<(), AppError> {
 }
 
 /// Deletes a share for good.
-#[server(endpoint = "delete_share")]
+#[server(endpoint = "delete_share", protocol = crate::Called)]
 pub async fn delete_share(share_id: String) -> Result<(), AppError> {
     let actor = crate::session::actor().await?;
     let done = async { crate::session::hub()?.delete_share(&actor, &super::parse_id(&share_id, "share")?).await };
@@ -140,13 +141,10 @@ fn Content(
         None => share.audience.name.clone(),
     };
     let trouble = move || {
-        let failed = now.value().with(|value| value.as_ref().and_then(|value| value.as_ref().err().cloned()));
-        let failed = failed
-            .or_else(|| discard.value().with(|value| value.as_ref().and_then(|value| value.as_ref().err().cloned())));
-        let failed = failed
-            .or_else(|| copy.value().with(|value| value.as_ref().and_then(|value| value.as_ref().err().cloned())));
-        let failed = failed
-            .or_else(|| delete.value().with(|value| value.as_ref().and_then(|value| value.as_ref().err().cloned())));
+        let failed = now.error();
+        let failed = failed.or_else(|| discard.error());
+        let failed = failed.or_else(|| copy.error());
+        let failed = failed.or_else(|| delete.error());
         failed.map(|error| view! { <Trouble error /> })
     };
     let actions = may_share.then(|| {

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// All of them, the last changed first.
-#[server(endpoint = "shares")]
+#[server(endpoint = "shares", protocol = crate::Called)]
 pub async fn shares() -> Result<Vec<ShareSummary>, AppError> {
     let actor = crate::session::actor().await?;
     crate::session::answer(crate::session::hub()?.shares(&actor).await).await

@@ -8,6 +8,7 @@ use model::people::WaysIn;
 
 use super::identity::{Or, ProviderLink, provider_path, ways_at_the_door};
 use crate::{
+    actions::{ActionForm, ServerAction},
     components::{
         button::{ButtonKind, SubmitButton},
         field::{ErrorSummary, TextField},
@@ -20,7 +21,7 @@ use crate::{
 };
 
 /// Signs in and leads to the page at `next`, or to the start page.
-#[server(endpoint = "sign_in")]
+#[server(endpoint = "sign_in", protocol = crate::Called)]
 pub async fn sign_in(email: String, password: String, #[server(default)] next: String) -> Result<(), AppError> {
     use crate::session::{hub, sign_in_as};
     let form = model::view::SignIn { email: email.clone(), password };
@@ -50,7 +51,7 @@ pub(in crate::pages) mod server {
 #[component]
 pub fn SignInPage() -> impl IntoView {
     let action = ServerAction::<SignIn>::new();
-    let live = Signal::derive(move || action.value().with(|value| value.as_ref()?.as_ref().err()?.hub().cloned()));
+    let live = action.problem();
     let form = Form::new(|| "/sign-in".to_owned(), live);
     let asked_for = use_location().search.with_untracked(|query| door::next_of(query)).unwrap_or_default();
     let was_signed_in = use_query_map().with_untracked(|query| query.get(door::SIGNED_OUT).is_some());

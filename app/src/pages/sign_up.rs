@@ -7,6 +7,7 @@ use model::people::WaysIn;
 
 use super::identity::{Or, ProviderLink, provider_path, ways_at_the_door};
 use crate::{
+    actions::{ActionForm, ServerAction},
     components::{
         button::{ButtonKind, SubmitButton},
         field::{ErrorSummary, TextField},
@@ -18,7 +19,7 @@ use crate::{
 };
 
 /// Makes the account, signs in and leads to the start page.
-#[server(endpoint = "sign_up")]
+#[server(endpoint = "sign_up", protocol = crate::Called)]
 pub async fn sign_up(account_name: String, user_name: String, email: String, password: String) -> Result<(), AppError> {
     use crate::session::{hub, sign_in_as};
     let form = model::view::SignUp {
@@ -51,7 +52,7 @@ const FIELDS: &[(&str, &str)] = &[
 #[component]
 pub fn SignUpPage() -> impl IntoView {
     let action = ServerAction::<SignUp>::new();
-    let live = Signal::derive(move || action.value().with(|value| value.as_ref()?.as_ref().err()?.hub().cloned()));
+    let live = action.problem();
     let form = Form::new(|| "/sign-up".to_owned(), live);
     let ways = crate::answers::ask(|| (), |()| ways_at_the_door());
     view! {

@@ -1,9 +1,10 @@
 //! Templates: every mapping of the account that is kept by name, to be renamed or deleted. They are used and made at a share (`share::templates`).
 
-use leptos::{form::ActionForm, prelude::*};
+use leptos::prelude::*;
 use model::view::MappingTemplate;
 
 use crate::{
+    actions::{ActionForm, ServerAction},
     components::{
         button::{ButtonKind, ButtonLink, SubmitButton},
         count::counted,
@@ -21,14 +22,14 @@ use crate::{
 const PATH: &str = "/templates";
 
 /// All of them, by name.
-#[server(endpoint = "templates")]
+#[server(endpoint = "templates", protocol = crate::Called)]
 pub async fn templates() -> Result<Vec<MappingTemplate>, AppError> {
     let actor = crate::session::actor().await?;
     crate::session::answer(crate::session::hub()?.templates(&actor).await).await
 }
 
 /// Renames a template, or deletes it when `what` says so.
-#[server(endpoint = "change_template")]
+#[server(endpoint = "change_template", protocol = crate::Called)]
 pub async fn change_template(
     template_id: String,
     #[server(default)] name: String,
@@ -61,7 +62,7 @@ pub async fn change_template(
 #[component]
 pub fn TemplatesPage() -> impl IntoView {
     let action = ServerAction::<ChangeTemplate>::new();
-    let live = Signal::derive(move || action.value().with(|value| value.as_ref()?.as_ref().err()?.hub().cloned()));
+    let live = action.problem();
     let found = crate::answers::ask(move || action.version().get(), |_| templates());
     let form = Form::new(|| PATH.to_owned(), live);
     let outcome = move || {

@@ -1,12 +1,13 @@
 //! The list of alerts: what is open first, then what is over; and what the person has read of it.
 
-use leptos::{form::ActionForm, prelude::*};
+use leptos::prelude::*;
 use model::{
     alert::{Alert, AlertPage, Condition, Subject},
     id::RunId,
 };
 
 use crate::{
+    actions::{ActionForm, ServerAction},
     components::{
         badge::{Badge, Tone},
         bell::BellBeat,
@@ -22,21 +23,21 @@ use crate::{
 };
 
 /// How many messages the person has not read.
-#[server(endpoint = "unread_alerts")]
+#[server(endpoint = "unread_alerts", protocol = crate::Called)]
 pub async fn unread_alerts() -> Result<u64, AppError> {
     let actor = crate::session::actor().await?;
     crate::session::answer(crate::session::hub()?.unread_alerts(&actor).await).await
 }
 
 /// The account's alerts.
-#[server(endpoint = "alerts")]
+#[server(endpoint = "alerts", protocol = crate::Called)]
 pub async fn alerts() -> Result<AlertPage, AppError> {
     let actor = crate::session::actor().await?;
     crate::session::answer(crate::session::hub()?.alerts(&actor).await).await
 }
 
 /// Notes that the person has read what was there until then.
-#[server(endpoint = "read_alerts")]
+#[server(endpoint = "read_alerts", protocol = crate::Called)]
 pub async fn read_alerts(until: i64) -> Result<(), AppError> {
     let actor = crate::session::actor().await?;
     crate::session::answer(crate::session::hub()?.read_alerts(&actor, until).await).await?;

@@ -1,10 +1,11 @@
 //! The account's alerts: what is told, who is told by mail, which programs are told, and what became of each message.
 
-use leptos::{form::ActionForm, prelude::*};
+use leptos::prelude::*;
 use model::alert::{AlertForm, AlertSettingsView, AlertWebhook, Channel, Delivery, DeliveryState, ToldPerson};
 
 use super::rules_form::{FIELDS, RuleInputs};
 use crate::{
+    actions::{ActionForm, ServerAction},
     components::{
         badge::{Badge, Tone},
         button::{ButtonKind, SubmitButton},
@@ -22,14 +23,14 @@ use crate::{
 const PATH: &str = "/account/alerts";
 
 /// What is told in the account.
-#[server(endpoint = "alert_settings")]
+#[server(endpoint = "alert_settings", protocol = crate::Called)]
 pub async fn alert_settings() -> Result<AlertSettingsView, AppError> {
     let actor = crate::session::actor().await?;
     crate::session::answer(crate::session::hub()?.alert_settings(&actor).await).await
 }
 
 /// Sets what is told.
-#[server(endpoint = "set_alert_rules")]
+#[server(endpoint = "set_alert_rules", protocol = crate::Called)]
 pub async fn set_alert_rules(#[server(default)] rules: AlertForm) -> Result<String, AppError> {
     let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     match hub.set_alert_rules(&actor, &rules).await {
@@ -39,7 +40,7 @@ pub async fn set_alert_rules(#[server(default)] rules: AlertForm) -> Result<Stri
 }
 
 /// Has alerts mailed to a person, or not any more.
-#[server(endpoint = "mail_alerts_to")]
+#[server(endpoint = "mail_alerts_to", protocol = crate::Called)]
 pub async fn mail_alerts_to(user_id: String, is_told: bool) -> Result<String, AppError> {
     let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let set = async { hub.mail_alerts_to(&actor, &crate::pages::parse_id(&user_id, "person")?, is_told).await };
@@ -51,7 +52,7 @@ pub async fn mail_alerts_to(user_id: String, is_told: bool) -> Result<String, Ap
 }
 
 /// Adds a program that is told.
-#[server(endpoint = "add_alert_webhook")]
+#[server(endpoint = "add_alert_webhook", protocol = crate::Called)]
 pub async fn add_alert_webhook(#[server(default)] url: String) -> Result<String, AppError> {
     let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     match hub.add_alert_webhook(&actor, &url).await {
@@ -64,7 +65,7 @@ pub async fn add_alert_webhook(#[server(default)] url: String) -> Result<String,
 }
 
 /// Removes a program that is told, or turns it on again.
-#[server(endpoint = "change_alert_webhook")]
+#[server(endpoint = "change_alert_webhook", protocol = crate::Called)]
 pub async fn change_alert_webhook(id: String, change: String) -> Result<String, AppError> {
     let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let changed = async {
@@ -82,7 +83,7 @@ pub async fn change_alert_webhook(id: String, change: String) -> Result<String, 
 }
 
 /// Sends a test message.
-#[server(endpoint = "test_alerts")]
+#[server(endpoint = "test_alerts", protocol = crate::Called)]
 pub async fn test_alerts(channel: String, receiver: String) -> Result<String, AppError> {
     let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let tested = async {

@@ -1,6 +1,6 @@
 //! What is told of one share: a few words on its page, and the page where it gets rules of its own.
 
-use leptos::{form::ActionForm, prelude::*};
+use leptos::prelude::*;
 use model::alert::{AlertForm, ShareAlertsView};
 
 use super::{
@@ -8,6 +8,7 @@ use super::{
     rules_form::{FIELDS, RuleInputs},
 };
 use crate::{
+    actions::{ActionForm, ServerAction},
     components::{
         button::{ButtonKind, SubmitButton},
         field::ErrorSummary,
@@ -22,7 +23,7 @@ use crate::{
 };
 
 /// What is told of a share.
-#[server(endpoint = "share_alerts")]
+#[server(endpoint = "share_alerts", protocol = crate::Called)]
 pub async fn share_alerts(id: String) -> Result<ShareAlertsView, AppError> {
     let actor = crate::session::actor().await?;
     let found = async { crate::session::hub()?.share_alerts(&actor, &crate::pages::parse_id(&id, "share")?).await };
@@ -30,7 +31,7 @@ pub async fn share_alerts(id: String) -> Result<ShareAlertsView, AppError> {
 }
 
 /// Sets what is told of a share; `own` empty lets the account's rules hold again.
-#[server(endpoint = "set_share_alert_rules")]
+#[server(endpoint = "set_share_alert_rules", protocol = crate::Called)]
 pub async fn set_share_alert_rules(
     share_id: String,
     #[server(default)] own: String,
@@ -82,7 +83,7 @@ pub fn AlertsOfShare(
 pub fn ShareAlertsPage() -> impl IntoView {
     let id = address_part("id");
     let action = ServerAction::<SetShareAlertRules>::new();
-    let live = Signal::derive(move || action.value().with(|value| value.as_ref()?.as_ref().err()?.hub().cloned()));
+    let live = action.problem();
     let form = Form::new(move || format!("/shares/{}/alerts", id.get()), live);
     let taken = Memo::new(move |before: Option<&u32>| {
         let before = before.copied().unwrap_or_default();

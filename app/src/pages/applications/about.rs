@@ -25,7 +25,7 @@ const FIELDS: &[(&str, &str)] = &[
 ];
 
 /// Saves the step.
-#[server(endpoint = "save_application_about")]
+#[server(endpoint = "save_application_about", protocol = crate::Called)]
 pub async fn save_application_about(
     id: String,
     #[server(default)] name: String,
@@ -46,7 +46,7 @@ pub async fn save_application_about(
 }
 
 /// Removes the logo.
-#[server(endpoint = "remove_application_logo")]
+#[server(endpoint = "remove_application_logo", protocol = crate::Called)]
 pub async fn remove_application_logo(id: String) -> Result<(), AppError> {
     use model::application::form::Change;
     let stay = Some("The logo was removed.".to_owned());

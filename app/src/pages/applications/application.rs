@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// All of the page.
-#[server(endpoint = "page_of_application")]
+#[server(endpoint = "page_of_application", protocol = crate::Called)]
 pub async fn page_of_application(id: String) -> Result<Page, AppError> {
     let actor = crate::session::actor().await?;
     let found =
@@ -33,7 +33,7 @@ pub async fn page_of_application(id: String) -> Result<Page, AppError> {
 }
 
 /// Begins a new version, takes one back from review, or deletes a draft.
-#[server(endpoint = "move_application")]
+#[server(endpoint = "move_application", protocol = crate::Called)]
 pub async fn move_application(id: String, #[server(default)] what: String) -> Result<(), AppError> {
     let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let page = format!("/applications/{id}");

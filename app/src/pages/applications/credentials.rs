@@ -34,7 +34,7 @@ const FIELDS: &[(&str, &str)] = &[
 const TYPED_FIELDS: &str = "fields";
 
 /// Saves the step.
-#[server(endpoint = "save_application_credentials")]
+#[server(endpoint = "save_application_credentials", protocol = crate::Called)]
 pub async fn save_application_credentials(
     id: String,
     #[server(default)] mode: String,

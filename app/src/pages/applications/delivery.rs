@@ -29,7 +29,7 @@ const FIELDS: &[(&str, &str)] = &[
 ];
 
 /// Saves the step.
-#[server(endpoint = "save_application_delivery")]
+#[server(endpoint = "save_application_delivery", protocol = crate::Called)]
 pub async fn save_application_delivery(
     id: String,
     #[server(default)] add: String,

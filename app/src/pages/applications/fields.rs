@@ -53,7 +53,7 @@ const TYPES: [(&str, FieldType); 13] = [
 ];
 
 /// Adds a field, or changes one.
-#[server(endpoint = "save_application_field")]
+#[server(endpoint = "save_application_field", protocol = crate::Called)]
 pub async fn save_application_field(
     id: String,
     #[server(default)] before: String,
@@ -94,7 +94,7 @@ pub async fn save_application_field(
 }
 
 /// Removes a field; all of them, when none is named.
-#[server(endpoint = "remove_application_field")]
+#[server(endpoint = "remove_application_field", protocol = crate::Called)]
 pub async fn remove_application_field(id: String, #[server(default)] field_name: String) -> Result<(), AppError> {
     use model::application::form::Change;
     let (change, stay) = if field_name.is_empty() {

@@ -22,14 +22,14 @@ use crate::{
 const PATH: &str = "/applications";
 
 /// All of them.
-#[server(endpoint = "own_applications")]
+#[server(endpoint = "own_applications", protocol = crate::Called)]
 pub async fn own_applications() -> Result<Vec<ApplicationEntry>, AppError> {
     let actor = crate::session::actor().await?;
     crate::session::answer(crate::session::hub()?.own_applications(&actor).await).await
 }
 
 /// Begins one, and leads to its first step.
-#[server(endpoint = "begin_application")]
+#[server(endpoint = "begin_application", protocol = crate::Called)]
 pub async fn begin_application(#[server(default)] name: String) -> Result<(), AppError> {
     let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     match hub.begin_application(&actor, &name).await {

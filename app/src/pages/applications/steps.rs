@@ -104,7 +104,7 @@ impl Step {
 }
 
 /// The newest version of an application.
-#[server(endpoint = "draft_of_application")]
+#[server(endpoint = "draft_of_application", protocol = crate::Called)]
 pub async fn draft_of_application(id: String) -> Result<ApplicationDraft, AppError> {
     let actor = crate::session::actor().await?;
     let found =

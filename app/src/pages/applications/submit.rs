@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Submits the draft for review.
-#[server(endpoint = "submit_application")]
+#[server(endpoint = "submit_application", protocol = crate::Called)]
 pub async fn submit_application(id: String, #[server(default)] note: String) -> Result<(), AppError> {
     let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let submitted = async {

@@ -23,7 +23,7 @@ const FIELDS: &[(&str, &str)] =
     &[("base_url", "Address"), ("key", "Authentication key"), ("user_name", "User name"), ("password", "Password")];
 
 /// How far the Test Drive is.
-#[server(endpoint = "test_drive")]
+#[server(endpoint = "test_drive", protocol = crate::Called)]
 pub async fn test_drive(id: String) -> Result<Option<DriveView>, AppError> {
     let actor = crate::session::actor().await?;
     let found = async { crate::session::hub()?.test_drive(&actor, &crate::pages::parse_id(&id, "application")?).await };
@@ -31,7 +31,7 @@ pub async fn test_drive(id: String) -> Result<Option<DriveView>, AppError> {
 }
 
 /// Starts it.
-#[server(endpoint = "start_test_drive")]
+#[server(endpoint = "start_test_drive", protocol = crate::Called)]
 pub async fn start_test_drive(
     id: String,
     #[server(default)] base_url: String,
@@ -61,7 +61,7 @@ pub async fn start_test_drive(
 }
 
 /// Makes the endpoint with which an application that calls Usher is tried, and leads there.
-#[server(endpoint = "make_trial_endpoint")]
+#[server(endpoint = "make_trial_endpoint", protocol = crate::Called)]
 pub async fn make_trial_endpoint(id: String) -> Result<(), AppError> {
     let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let made = async {

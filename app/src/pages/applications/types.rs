@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Saves the step.
-#[server(endpoint = "save_application_types")]
+#[server(endpoint = "save_application_types", protocol = crate::Called)]
 pub async fn save_application_types(
     id: String,
     #[server(default)] producer: String,

@@ -27,7 +27,7 @@ const FIELDS: &[(&str, &str)] = &[
 ];
 
 /// Saves the step.
-#[server(endpoint = "save_application_addresses")]
+#[server(endpoint = "save_application_addresses", protocol = crate::Called)]
 pub async fn save_application_addresses(
     id: String,
     #[server(default)] base: String,

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 pub use self::history::ChangeList;
 use self::{fields::FieldTable, history::Sizes};
 use crate::{
+    actions::{ActionForm, ServerAction},
     components::{
         button::{ButtonKind, ButtonLink, SubmitButton},
         count::{Count, counted},
@@ -38,7 +39,7 @@ pub struct AudienceData {
 }
 
 /// The audience.
-#[server(endpoint = "audience")]
+#[server(endpoint = "audience", protocol = crate::Called)]
 pub async fn audience(id: String) -> Result<AudienceData, AppError> {
     let actor = crate::session::actor().await?;
     let found = async { crate::session::hub()?.audience(&actor, &super::parse_id(&id, "audience")?).await };
@@ -47,7 +48,7 @@ pub async fn audience(id: String) -> Result<AudienceData, AppError> {
 }
 
 /// A few of its rows.
-#[server(endpoint = "audience_sample")]
+#[server(endpoint = "audience_sample", protocol = crate::Called)]
 pub async fn audience_sample(id: String) -> Result<Sample, AppError> {
     let actor = crate::session::actor().await?;
     let found = async { crate::session::hub()?.sample(&actor, &super::parse_id(&id, "audience")?).await };
@@ -55,7 +56,7 @@ pub async fn audience_sample(id: String) -> Result<Sample, AppError> {
 }
 
 /// Begins a share of it and leads to the choice of a destination.
-#[server(endpoint = "start_share")]
+#[server(endpoint = "start_share", protocol = crate::Called)]
 pub async fn start_share(audience_id: String) -> Result<(), AppError> {
     let actor = crate::session::actor().await?;
     let begun = async { crate::session::hub()?.start_share(&actor, &super::parse_id(&audience_id, "audience")?).await };
@@ -65,7 +66,7 @@ pub async fn start_share(audience_id: String) -> Result<(), AppError> {
 }
 
 /// Asks its producer for its audiences again.
-#[server(endpoint = "refresh_audience")]
+#[server(endpoint = "refresh_audience", protocol = crate::Called)]
 pub async fn refresh_audience(audience_id: String) -> Result<String, AppError> {
     let actor = crate::session::actor().await?;
     let path = format!("/audiences/{audience_id}");
@@ -82,7 +83,7 @@ pub async fn refresh_audience(audience_id: String) -> Result<String, AppError> {
 pub fn AudiencePage() -> impl IntoView {
     let id = super::address_part("id");
     let refresh = ServerAction::<RefreshAudience>::new();
-    let live = Signal::derive(move || refresh.value().with(|value| value.as_ref()?.as_ref().err()?.hub().cloned()));
+    let live = refresh.problem();
     let form = crate::flash::Form::new(move || format!("/audiences/{}", id.get()), live);
     let found = crate::answers::ask(move || (id.get(), refresh.version().get()), |(id, _)| audience(id));
     // Here, not where it is shown: what stands in a closure under `Suspense` is made several times while the server renders.
@@ -115,7 +116,7 @@ pub fn AudiencePage() -> impl IntoView {
 #[component]
 fn Content(
     data: AudienceData,
-    sample: Option<crate::answers::Answer<Result<Sample, AppError>>>,
+    sample: Option<crate::answers::Answer<Sample>>,
     refresh: ServerAction<RefreshAudience>,
     notices: AnyView,
 ) -> impl IntoView {

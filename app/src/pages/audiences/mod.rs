@@ -7,7 +7,7 @@ mod address;
 mod narrow;
 mod results;
 
-use leptos::{prelude::*, server_fn::codec::Json};
+use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 use model::{catalogue::AudienceQuery, view::AudiencePage as Found};
 
@@ -17,6 +17,7 @@ use self::{
     results::Results,
 };
 use crate::{
+    actions::{ActionForm, ServerAction},
     components::{
         button::SubmitButton,
         count::counted,
@@ -31,14 +32,14 @@ use crate::{
 const PATH: &str = "/audiences";
 
 /// One page of what matches.
-#[server(endpoint = "search_audiences", input = Json)]
+#[server(endpoint = "search_audiences", protocol = crate::Called)]
 pub async fn search_audiences(query: AudienceQuery) -> Result<Found, AppError> {
     let actor = crate::session::actor().await?;
     crate::session::answer(crate::session::hub()?.audiences(&actor, &query).await).await
 }
 
 /// Asks all producers that can be asked for their audiences again.
-#[server(endpoint = "refresh_catalogue")]
+#[server(endpoint = "refresh_catalogue", protocol = crate::Called)]
 pub async fn refresh_catalogue() -> Result<String, AppError> {
     let actor = crate::session::actor().await?;
     match crate::session::hub()?.refresh_catalogue(&actor).await {
@@ -59,7 +60,7 @@ pub fn AudiencesPage() -> impl IntoView {
     let query = use_query_map();
     let asked = Memo::new(move |_| query.with(asked));
     let refresh = ServerAction::<RefreshCatalogue>::new();
-    let live = Signal::derive(move || refresh.value().with(|value| value.as_ref()?.as_ref().err()?.hub().cloned()));
+    let live = refresh.problem();
     let form = crate::flash::Form::new(|| PATH.to_owned(), live);
     let found =
         crate::answers::ask(move || (asked.get(), refresh.version().get()), |(query, _)| search_audiences(query));

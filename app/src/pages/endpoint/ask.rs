@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use crate::error::AppError;
 
 /// Changes an endpoint. `what` is one of `pause`, `resume`, `revoke_key`; `key` is the id of a key, never the key.
-#[server(endpoint = "change_endpoint")]
+#[server(endpoint = "change_endpoint", protocol = crate::Called)]
 pub async fn change_endpoint(what: String, id: String, #[server(default)] key: String) -> Result<String, AppError> {
     use model::{error::HubError, id::EndpointId};
     let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);

@@ -5,6 +5,7 @@ use model::view::{EndpointView, ShareState};
 
 use super::{endpoint, uses::Shares};
 use crate::{
+    actions::{ActionForm, ServerAction},
     components::{
         button::{ButtonKind, ButtonLink, SubmitButton},
         count::counted,
@@ -19,7 +20,7 @@ use crate::{
 };
 
 /// Disconnects it, when `name` is its name.
-#[server(endpoint = "disconnect_endpoint")]
+#[server(endpoint = "disconnect_endpoint", protocol = crate::Called)]
 pub async fn disconnect_endpoint(id: String, name: String) -> Result<(), AppError> {
     let actor = crate::session::actor().await?;
     let disconnected = async {
@@ -45,7 +46,7 @@ pub fn DisconnectPage() -> impl IntoView {
     let id = crate::pages::address_part("id");
     let found = crate::answers::ask(move || id.get(), endpoint);
     let action = ServerAction::<DisconnectEndpoint>::new();
-    let live = Signal::derive(move || action.value().with(|value| value.as_ref()?.as_ref().err()?.hub().cloned()));
+    let live = action.problem();
     let form = Form::new(move || format!("/endpoints/{}/disconnect", id.get()), live);
     view! {
         <Suspense fallback=|| view! { <Skeleton /> }>

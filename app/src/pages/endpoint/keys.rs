@@ -8,6 +8,7 @@ use model::{
 
 use super::{ChangeEndpoint, uses::dependants};
 use crate::{
+    actions::{ActionForm, ServerAction},
     components::{
         button::{ButtonKind, ButtonLink, SubmitButton},
         time::Time,

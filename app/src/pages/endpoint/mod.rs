@@ -31,6 +31,7 @@ use super::{
     endpoints::syndication,
 };
 use crate::{
+    actions::{ActionForm, ServerAction},
     components::{
         badge::HealthBadge,
         button::{ButtonKind, ButtonLink, SubmitButton},
@@ -45,7 +46,7 @@ use crate::{
 };
 
 /// The endpoint.
-#[server(endpoint = "endpoint")]
+#[server(endpoint = "endpoint", protocol = crate::Called)]
 pub async fn endpoint(id: String) -> Result<EndpointView, AppError> {
     let actor = crate::session::actor().await?;
     let found = async { crate::session::hub()?.endpoint(&actor, &super::parse_id(&id, "endpoint")?).await };
@@ -55,7 +56,7 @@ pub async fn endpoint(id: String) -> Result<EndpointView, AppError> {
 }
 
 /// Calls it now, and reads its audiences again.
-#[server(endpoint = "check_endpoint")]
+#[server(endpoint = "check_endpoint", protocol = crate::Called)]
 pub async fn check_endpoint(id: String) -> Result<String, AppError> {
     let actor = crate::session::actor().await?;
     let path = format!("/endpoints/{id}");
@@ -80,7 +81,7 @@ pub async fn check_endpoint(id: String) -> Result<String, AppError> {
 }
 
 /// The segments of a destination, asked of it now.
-#[server(endpoint = "endpoint_segments")]
+#[server(endpoint = "endpoint_segments", protocol = crate::Called)]
 pub async fn endpoint_segments(id: String) -> Result<Vec<ExistingSegment>, AppError> {
     let actor = crate::session::actor().await?;
     let found = async { crate::session::hub()?.existing_segments(&actor, &super::parse_id(&id, "endpoint")?).await };
@@ -99,10 +100,8 @@ pub fn EndpointPage() -> impl IntoView {
     let revoke = Signal::derive(move || query.with(|query| query.get("revoke")).unwrap_or_default());
     let check = ServerAction::<CheckEndpoint>::new();
     let change = ServerAction::<ChangeEndpoint>::new();
-    let live = Signal::derive(move || {
-        let failed = |value: &Option<Result<String, AppError>>| value.as_ref()?.as_ref().err()?.hub().cloned();
-        change.value().with(failed).or_else(|| check.value().with(failed))
-    });
+    let (changing, checking) = (change.problem(), check.problem());
+    let live = Signal::derive(move || changing.get().or_else(|| checking.get()));
     let form = crate::flash::Form::new(move || format!("/endpoints/{}", id.get()), live);
     let looked = RwSignal::new(0_u32);
     let waiting = waiting::wait(id, looked);
@@ -112,7 +111,7 @@ pub fn EndpointPage() -> impl IntoView {
     );
     let segments = crate::answers::ask(
         move || (id.get(), asked.get()),
-        async |(id, asked)| if asked { Some(endpoint_segments(id).await) } else { None },
+        async |(id, asked)| if asked { endpoint_segments(id).await.map(Some) } else { Ok(None) },
     );
     let note = ServerAction::<NoteCredentialEnd>::new();
     let ends = crate::answers::ask(move || (id.get(), note.version().get()), |(id, _)| credential_end(id));
@@ -128,7 +127,7 @@ pub fn EndpointPage() -> impl IntoView {
                 let state = form.state().await;
                 let ends = ends.await.unwrap_or_default();
                 // Awaited here, since what is awaited further in is not there at once when the page is taken over.
-                let segments = segments.await;
+                let segments = segments.await.transpose();
                 match found.await {
                     Ok(endpoint) => {
                         waiting.set_for(&endpoint);

@@ -6,7 +6,7 @@ use model::view::EndpointView;
 use crate::error::AppError;
 
 /// What changes when an endpoint first says what it is, or has other keys.
-#[server(endpoint = "endpoint_stamp")]
+#[server(endpoint = "endpoint_stamp", protocol = crate::Called)]
 pub async fn endpoint_stamp(id: String) -> Result<String, AppError> {
     let actor = crate::session::actor().await?;
     let found = async { crate::session::hub()?.endpoint(&actor, &crate::pages::parse_id(&id, "endpoint")?).await };

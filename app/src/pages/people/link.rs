@@ -19,7 +19,7 @@ pub struct SentLink {
 }
 
 /// The link of an invitation.
-#[server(endpoint = "invitation_link")]
+#[server(endpoint = "invitation_link", protocol = crate::Called)]
 pub async fn invitation_link(invitation_id: String) -> Result<SentLink, AppError> {
     let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let found = async { hub.invitation_link(&actor, &crate::pages::parse_id(&invitation_id, "invitation")?).await };

@@ -29,14 +29,14 @@ use crate::{
 const PATH: &str = "/people";
 
 /// Everybody in the account.
-#[server(endpoint = "people")]
+#[server(endpoint = "people", protocol = crate::Called)]
 pub async fn people() -> Result<PeopleView, AppError> {
     let actor = crate::session::actor().await?;
     crate::session::answer(crate::session::hub()?.people(&actor).await).await
 }
 
 /// Makes an invitation and leads to its link.
-#[server(endpoint = "invite")]
+#[server(endpoint = "invite", protocol = crate::Called)]
 pub async fn invite(email: String, #[server(default)] role: String) -> Result<(), AppError> {
     let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     match hub.invite(&actor, &email, Role::parse(&role)).await {
@@ -49,7 +49,7 @@ pub async fn invite(email: String, #[server(default)] role: String) -> Result<()
 }
 
 /// Takes an invitation back.
-#[server(endpoint = "withdraw_invitation")]
+#[server(endpoint = "withdraw_invitation", protocol = crate::Called)]
 pub async fn withdraw_invitation(invitation_id: String) -> Result<String, AppError> {
     let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let withdrawn =
@@ -58,7 +58,7 @@ pub async fn withdraw_invitation(invitation_id: String) -> Result<String, AppErr
 }
 
 /// Gives somebody another role.
-#[server(endpoint = "change_role")]
+#[server(endpoint = "change_role", protocol = crate::Called)]
 pub async fn change_role(user_id: String, #[server(default)] role: String) -> Result<String, AppError> {
     let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let changed = async {
@@ -70,7 +70,7 @@ pub async fn change_role(user_id: String, #[server(default)] role: String) -> Re
 }
 
 /// Takes somebody out of the account; who takes themselves out is led to another account of theirs, or to the door.
-#[server(endpoint = "remove_person")]
+#[server(endpoint = "remove_person", protocol = crate::Called)]
 pub async fn remove_person(user_id: String) -> Result<String, AppError> {
     let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let removed = async {

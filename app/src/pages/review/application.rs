@@ -26,7 +26,7 @@ const FIELDS: &[(&str, &str)] =
     &[("comment", "Comment"), ("reason", "Reason"), ("retire_reason", "Reason for retiring")];
 
 /// All of the page, and how often the version had been saved.
-#[server(endpoint = "review_of_application")]
+#[server(endpoint = "review_of_application", protocol = crate::Called)]
 pub async fn review_page(id: String) -> Result<(Page, u32), AppError> {
     let actor = crate::session::actor().await?;
     let found =
@@ -35,7 +35,7 @@ pub async fn review_page(id: String) -> Result<(Page, u32), AppError> {
 }
 
 /// Approves or rejects what is in review, retires an application or puts it back.
-#[server(endpoint = "decide_application")]
+#[server(endpoint = "decide_application", protocol = crate::Called)]
 pub async fn decide_application(
     id: String,
     #[server(default)] decision: String,

@@ -18,7 +18,7 @@ use crate::{
 const PATH: &str = "/review";
 
 /// All of them.
-#[server(endpoint = "applications_to_review")]
+#[server(endpoint = "applications_to_review", protocol = crate::Called)]
 pub async fn applications_to_review() -> Result<Vec<ApplicationEntry>, AppError> {
     let actor = crate::session::actor().await?;
     crate::session::answer(crate::session::hub()?.applications_to_review(&actor).await).await

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The rest of a run's page.
-#[server(endpoint = "run_details")]
+#[server(endpoint = "run_details", protocol = crate::Called)]
 pub async fn run_details(id: String) -> Result<BesideRun, AppError> {
     let actor = crate::session::actor().await?;
     let found = async { crate::session::hub()?.run_details(&actor, &crate::pages::parse_id(&id, "run")?).await };

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use model::{run::Hold, view::RunSummary};
 
 use crate::{
+    actions::{ActionForm, ServerAction},
     components::{
         button::{ButtonKind, SubmitButton},
         count::grouped,
@@ -14,7 +15,7 @@ use crate::{
 };
 
 /// Lets a held run go on (`decision` is `approve`) or ends it (`decline`).
-#[server(endpoint = "decide_run")]
+#[server(endpoint = "decide_run", protocol = crate::Called)]
 pub async fn decide_run(run_id: String, reason: String, decision: String) -> Result<(), AppError> {
     let actor = crate::session::actor().await?;
     let page = format!("/runs/{run_id}");

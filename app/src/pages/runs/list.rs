@@ -67,7 +67,7 @@ impl Asked {
 }
 
 /// One page of the runs that match.
-#[server(endpoint = "runs")]
+#[server(endpoint = "runs", protocol = crate::Called)]
 pub async fn runs(
     text: String,
     state: String,
@@ -95,7 +95,7 @@ pub async fn runs(
 }
 
 /// What the list can be narrowed by.
-#[server(endpoint = "run_filters")]
+#[server(endpoint = "run_filters", protocol = crate::Called)]
 pub async fn run_filters() -> Result<RunChoices, AppError> {
     let actor = crate::session::actor().await?;
     crate::session::answer(crate::session::hub()?.run_filters(&actor).await).await

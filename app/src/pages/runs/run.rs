@@ -14,6 +14,7 @@ use super::{
     live::follow,
 };
 use crate::{
+    actions::{ActionForm, ServerAction},
     components::{
         badge::RunBadge,
         button::{ButtonKind, ButtonLink, SubmitButton},
@@ -33,7 +34,7 @@ use crate::{
 };
 
 /// The run.
-#[server(endpoint = "run")]
+#[server(endpoint = "run", protocol = crate::Called)]
 pub async fn run(id: String) -> Result<RunView, AppError> {
     let actor = crate::session::actor().await?;
     let found = async { crate::session::hub()?.run(&actor, &crate::pages::parse_id(&id, "run")?).await };
@@ -41,7 +42,7 @@ pub async fn run(id: String) -> Result<RunView, AppError> {
 }
 
 /// Calls it off.
-#[server(endpoint = "cancel_run")]
+#[server(endpoint = "cancel_run", protocol = crate::Called)]
 pub async fn cancel_run(run_id: String) -> Result<(), AppError> {
     let actor = crate::session::actor().await?;
     let done = async { crate::session::hub()?.cancel_run(&actor, &crate::pages::parse_id(&run_id, "run")?).await };
@@ -51,7 +52,7 @@ pub async fn cancel_run(run_id: String) -> Result<(), AppError> {
 }
 
 /// Lets it rest, or go on.
-#[server(endpoint = "pause_run")]
+#[server(endpoint = "pause_run", protocol = crate::Called)]
 pub async fn pause_run(run_id: String, pause: bool) -> Result<(), AppError> {
     let actor = crate::session::actor().await?;
     let done = async {
@@ -68,7 +69,7 @@ pub async fn pause_run(run_id: String, pause: bool) -> Result<(), AppError> {
 }
 
 /// Tries it again.
-#[server(endpoint = "retry_run")]
+#[server(endpoint = "retry_run", protocol = crate::Called)]
 pub async fn retry_run(run_id: String) -> Result<(), AppError> {
     let actor = crate::session::actor().await?;
     let done = async { crate::session::hub()?.retry_run(&actor, &crate::pages::parse_id(&run_id, "run")?).await };
@@ -85,7 +86,7 @@ pub fn RunPage() -> impl IntoView {
     let cancel = ServerAction::<CancelRun>::new();
     let pause = ServerAction::<PauseRun>::new();
     let decide = ServerAction::<DecideRun>::new();
-    let refused = Signal::derive(move || decide.value().with(|value| value.as_ref()?.as_ref().err()?.hub().cloned()));
+    let refused = decide.problem();
     let form = Form::new(move || format!("/runs/{}", id.get()), refused);
     let found = crate::answers::ask(
         move || {
@@ -227,12 +228,9 @@ fn Content(
     );
     let trouble = move || {
         let failed = live.error.get();
-        let failed = failed
-            .or_else(|| retry.value().with(|value| value.as_ref().and_then(|value| value.as_ref().err().cloned())));
-        let failed = failed
-            .or_else(|| cancel.value().with(|value| value.as_ref().and_then(|value| value.as_ref().err().cloned())));
-        let failed = failed
-            .or_else(|| pause.value().with(|value| value.as_ref().and_then(|value| value.as_ref().err().cloned())));
+        let failed = failed.or_else(|| retry.error());
+        let failed = failed.or_else(|| cancel.error());
+        let failed = failed.or_else(|| pause.error());
         failed.map(|error| view! { <Trouble error /> })
     };
     let repair_form = form.clone();

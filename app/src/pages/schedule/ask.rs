@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::{components::notice::Done, error::AppError, flash::FormState};
+use crate::{actions::ServerAction, components::notice::Done, error::AppError, flash::FormState};
 
 /// What was done, whichever way it was asked.
 #[component]
@@ -21,7 +21,7 @@ pub fn WasDone(
 
 /// Changes a schedule, or one occurrence of it. `what` is one of `pause`, `resume`, `remove`, `skip_next`, `skip`, `move`, `restore`, `pause_endpoint`,
 /// `resume_endpoint`, `pause_all`, `resume_all`; `id` is the share's or the endpoint's; `slot` is in milliseconds since 1970; `zone` is that of `day` and `time`, the schedule's when empty; `back` is the page to go back to.
-#[server(endpoint = "change_schedule")]
+#[server(endpoint = "change_schedule", protocol = crate::Called)]
 pub async fn change_schedule(
     what: String,
     #[server(default)] id: String,

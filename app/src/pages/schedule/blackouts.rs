@@ -1,12 +1,13 @@
 //! Blackouts: times of the account at which nothing runs by itself; typed, or read from a calendar file.
 
-use leptos::{form::ActionForm, prelude::*};
+use leptos::prelude::*;
 use model::{
     calendar::BlackoutView,
     recurrence::{BlackoutForm, WEEKDAY_WORDS},
 };
 
 use crate::{
+    actions::{ActionForm, ServerAction},
     components::{
         button::{ButtonKind, SubmitButton},
         empty_state::EmptyState,
@@ -22,7 +23,7 @@ use crate::{
 const PATH: &str = "/schedule/blackouts";
 
 /// The account's blackouts, and the viewer's time zone.
-#[server(endpoint = "blackouts")]
+#[server(endpoint = "blackouts", protocol = crate::Called)]
 pub async fn blackouts() -> Result<(Vec<BlackoutView>, String), AppError> {
     let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let found = crate::session::answer(hub.blackouts(&actor).await).await?;
@@ -30,7 +31,7 @@ pub async fn blackouts() -> Result<(Vec<BlackoutView>, String), AppError> {
 }
 
 /// Adds a blackout.
-#[server(endpoint = "add_blackout")]
+#[server(endpoint = "add_blackout", protocol = crate::Called)]
 pub async fn add_blackout(
     name: String,
     #[server(default)] zone: String,
@@ -65,7 +66,7 @@ pub async fn add_blackout(
 }
 
 /// Removes a blackout.
-#[server(endpoint = "remove_blackout")]
+#[server(endpoint = "remove_blackout", protocol = crate::Called)]
 pub async fn remove_blackout(id: String) -> Result<(), AppError> {
     let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let removed = async { hub.remove_blackout(&actor, &crate::pages::parse_id(&id, "blackout")?).await };
@@ -80,7 +81,7 @@ pub async fn remove_blackout(id: String) -> Result<(), AppError> {
 #[component]
 pub fn BlackoutsPage() -> impl IntoView {
     let (add, remove) = (ServerAction::<AddBlackout>::new(), ServerAction::<RemoveBlackout>::new());
-    let live = Signal::derive(move || add.value().with(|value| value.as_ref()?.as_ref().err()?.hub().cloned()));
+    let live = add.problem();
     let form = Form::new(|| PATH.to_owned(), live);
     let found = crate::answers::ask(move || (add.version().get(), remove.version().get()), |_| blackouts());
     view! {

@@ -1,7 +1,7 @@
 //! The calendar: a month, a week or a list of days, with what ran and what will run. View, day and filters are in the address. The days are a list whose
 //! style makes a grid of it where there is room, so that phones and screen readers are given the same days as a list.
 
-use leptos::{form::ActionForm, prelude::*};
+use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 use model::{
     calendar::{CalendarDay, CalendarEntry, CalendarSpan, CalendarView, EntryKind},
@@ -13,6 +13,7 @@ use super::{
     carry::{Carry, use_carry},
 };
 use crate::{
+    actions::{ActionForm, ServerAction},
     components::{
         button::{ButtonKind, ButtonLink, SubmitButton},
         count::{counted, grouped},
@@ -32,7 +33,7 @@ use crate::{
 const SHOWN_IN_MONTH: usize = 4;
 
 /// Some days of the calendar, and whether the person has an address of it.
-#[server(endpoint = "calendar")]
+#[server(endpoint = "calendar", protocol = crate::Called)]
 pub async fn calendar(
     span: String,
     day: String,
@@ -55,7 +56,7 @@ pub async fn calendar(
 }
 
 /// Ends the person's address of the calendar.
-#[server(endpoint = "end_calendar_feed")]
+#[server(endpoint = "end_calendar_feed", protocol = crate::Called)]
 pub async fn end_calendar_feed() -> Result<(), AppError> {
     let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     crate::session::answer(hub.end_calendar_feed(&actor).await).await?;
@@ -110,7 +111,7 @@ pub fn SchedulePage() -> impl IntoView {
         })
     });
     let (action, ending) = (ServerAction::<ChangeSchedule>::new(), ServerAction::<EndCalendarFeed>::new());
-    let live = Signal::derive(move || action.value().with(|value| value.as_ref()?.as_ref().err()?.hub().cloned()));
+    let live = action.problem();
     let form = Form::new(|| "/schedule".to_owned(), live);
     let found = crate::answers::ask(
         move || (asked.get(), action.version().get(), ending.version().get()),

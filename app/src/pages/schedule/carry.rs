@@ -7,6 +7,7 @@ use leptos::{
 };
 
 use super::ask::ChangeSchedule;
+use crate::actions::ServerAction;
 
 /// A planned run that is carried: its share, its slot, its time of day, and its name.
 pub(super) type What = (String, i64, String, String);

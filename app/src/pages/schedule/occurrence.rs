@@ -1,10 +1,11 @@
 //! One occurrence on a page of its own: what it will be, and moving, skipping or restoring it; works from the keyboard and without the program.
 
-use leptos::{form::ActionForm, prelude::*};
+use leptos::prelude::*;
 use model::calendar::{EntryKind, OccurrenceView};
 
 use super::ask::{ChangeSchedule, WasDone};
 use crate::{
+    actions::{ActionForm, ServerAction},
     components::{
         button::{ButtonKind, SubmitButton},
         count::counted,
@@ -18,7 +19,7 @@ use crate::{
 };
 
 /// The occurrence.
-#[server(endpoint = "occurrence")]
+#[server(endpoint = "occurrence", protocol = crate::Called)]
 pub async fn occurrence(share_id: String, slot: String) -> Result<OccurrenceView, AppError> {
     let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let found = async {
@@ -34,7 +35,7 @@ pub async fn occurrence(share_id: String, slot: String) -> Result<OccurrenceView
 pub fn OccurrencePage() -> impl IntoView {
     let (share, slot) = (address_part("share"), address_part("slot"));
     let action = ServerAction::<ChangeSchedule>::new();
-    let live = Signal::derive(move || action.value().with(|value| value.as_ref()?.as_ref().err()?.hub().cloned()));
+    let live = action.problem();
     let found = crate::answers::ask(
         move || (share.get(), slot.get(), action.version().get()),
         |(share, slot, _)| occurrence(share, slot),

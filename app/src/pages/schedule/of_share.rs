@@ -1,10 +1,11 @@
 //! A share's schedule, as its page tells it: the sentence, where it stands, the next runs, and what became of the last ones.
 
-use leptos::{form::ActionForm, prelude::*};
+use leptos::prelude::*;
 use model::calendar::{ScheduleState, ScheduleView};
 
 use super::ask::ChangeSchedule;
 use crate::{
+    actions::{ActionForm, ServerAction},
     components::{
         badge::{Badge, Tone},
         button::{ButtonLink, SubmitButton},
@@ -14,7 +15,7 @@ use crate::{
 };
 
 /// A share's schedule; none when it has none.
-#[server(endpoint = "schedule_of_share")]
+#[server(endpoint = "schedule_of_share", protocol = crate::Called)]
 pub async fn schedule_of_share(share_id: String) -> Result<Option<ScheduleView>, AppError> {
     let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let found = async {
@@ -76,7 +77,7 @@ pub fn ScheduleOfShare(
         }
     });
     let failed = move || {
-        let error = action.value().with(|value| value.as_ref().and_then(|value| value.as_ref().err().cloned()));
+        let error = action.error();
         error.map(|error| view! { <p class="problem" role="alert">{error.to_string()}</p> })
     };
     let paused = schedule.paused_by.map(|who| format!("Paused by {who}."));

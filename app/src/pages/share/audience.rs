@@ -1,6 +1,6 @@
 //! Which audience is shared: chosen for a destination that was chosen first, or another one for a draft.
 
-use leptos::{form::ActionForm, prelude::*};
+use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 use model::view::{AudienceChoice, AudienceChoices, ShareState, ShareView};
 use serde::{Deserialize, Serialize};
@@ -10,6 +10,7 @@ use super::{
     steps::{Step, Steps},
 };
 use crate::{
+    actions::{ActionForm, ServerAction},
     components::{
         badge::{Badge, Tone},
         button::ButtonLink,
@@ -37,7 +38,7 @@ pub struct AudienceChoiceData {
 }
 
 /// All of the page, for a draft (`share_id`) or for an endpoint (`endpoint_id`).
-#[server(endpoint = "audience_step")]
+#[server(endpoint = "audience_step", protocol = crate::Called)]
 pub async fn audience_step(
     #[server(default)] share_id: String,
     #[server(default)] endpoint_id: String,
@@ -67,7 +68,7 @@ pub async fn audience_step(
 }
 
 /// Chooses the audience: begins a draft to an endpoint, or changes the one that there is.
-#[server(endpoint = "choose_audience")]
+#[server(endpoint = "choose_audience", protocol = crate::Called)]
 pub async fn choose_audience(
     #[server(default)] share_id: String,
     #[server(default)] endpoint_id: String,
@@ -116,7 +117,7 @@ fn Choosing(share: Signal<String>, endpoint: Signal<String>) -> impl IntoView {
     let text = Memo::new(move |_| query.with(|query| query.get("q").unwrap_or_default()));
     let page = Memo::new(move |_| query.with(|query| query.get("page").unwrap_or_default()));
     let action = ServerAction::<ChooseAudience>::new();
-    let live = Signal::derive(move || action.value().with(|value| value.as_ref()?.as_ref().err()?.hub().cloned()));
+    let live = action.problem();
     let data = crate::answers::ask(
         move || (share.get(), endpoint.get(), text.get(), page.get()),
         |(share, endpoint, text, page)| audience_step(share, endpoint, text, page),

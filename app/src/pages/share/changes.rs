@@ -1,10 +1,11 @@
 //! What changed in the fields of a share: what that breaks, how it could be mended, and what does no harm.
 
-use leptos::{form::ActionForm, prelude::*};
+use leptos::prelude::*;
 use model::{mapping::Break, view::ShareView};
 
 use super::{above, display_name};
 use crate::{
+    actions::{ActionForm, ServerAction},
     components::{
         button::{ButtonKind, ButtonLink, SubmitButton},
         field::ErrorSummary,
@@ -22,7 +23,7 @@ use crate::{
 const NOTED: &str = "noted";
 
 /// Puts what was accepted in place, or notes that the changes were seen.
-#[server(endpoint = "answer_changes")]
+#[server(endpoint = "answer_changes", protocol = crate::Called)]
 pub async fn answer_changes(
     share_id: String,
     #[server(default)] accept: Vec<String>,
@@ -60,7 +61,7 @@ pub async fn answer_changes(
 pub fn ChangesPage() -> impl IntoView {
     let id = address_part("id");
     let action = ServerAction::<AnswerChanges>::new();
-    let live = Signal::derive(move || action.value().with(|value| value.as_ref()?.as_ref().err()?.hub().cloned()));
+    let live = action.problem();
     let data = crate::answers::ask(move || (id.get(), action.version().get()), |(id, _)| share(id));
     let form = Form::new(move || format!("/shares/{}/changes", id.get()), live);
     view! {

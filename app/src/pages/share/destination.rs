@@ -1,6 +1,6 @@
 //! Where a share goes: the endpoint, and the segment there. How the segment is changed is the next step but one's (`when`).
 
-use leptos::{form::ActionForm, prelude::*, task::spawn_local};
+use leptos::{prelude::*, task::spawn_local};
 use leptos_router::hooks::use_query_map;
 use model::view::{Destination, DestinationChoice, DestinationSegment, ExistingSegment, ShareView};
 use serde::{Deserialize, Serialize};
@@ -10,6 +10,7 @@ use super::{
     steps::{Step, Steps},
 };
 use crate::{
+    actions::{ActionForm, ServerAction},
     components::{
         badge::{Badge, Tone},
         button::{ButtonKind, ButtonLink, SubmitButton},
@@ -51,7 +52,7 @@ pub enum Segments {
 }
 
 /// All of the destination's page. `endpoint` is the endpoint to choose; empty for what the share has, or the only one that is possible.
-#[server(endpoint = "destination_page")]
+#[server(endpoint = "destination_page", protocol = crate::Called)]
 pub async fn destination_page(
     share_id: String,
     #[server(default)] endpoint: String,
@@ -83,7 +84,7 @@ pub async fn destination_page(
 }
 
 /// The segments that an endpoint has already.
-#[server(endpoint = "existing_segments")]
+#[server(endpoint = "existing_segments", protocol = crate::Called)]
 pub async fn existing_segments(endpoint_id: String) -> Result<Vec<ExistingSegment>, AppError> {
     let actor = crate::session::actor().await?;
     let id = crate::session::answer(crate::pages::parse_id(&endpoint_id, "endpoint")).await?;
@@ -92,7 +93,7 @@ pub async fn existing_segments(endpoint_id: String) -> Result<Vec<ExistingSegmen
 
 /// Chooses the destination, and leads on to the mapping. Without a `mode` the segment is changed as before, or in the first way that the destination
 /// takes, until the person says how.
-#[server(endpoint = "choose_destination")]
+#[server(endpoint = "choose_destination", protocol = crate::Called)]
 pub async fn choose_destination(
     share_id: String,
     #[server(default)] endpoint_id: String,
@@ -178,7 +179,7 @@ pub fn DestinationPage() -> impl IntoView {
     let query = use_query_map();
     let endpoint = Memo::new(move |_| query.with(|query| query.get("endpoint").unwrap_or_default()));
     let action = ServerAction::<ChooseDestination>::new();
-    let live = Signal::derive(move || action.value().with(|value| value.as_ref()?.as_ref().err()?.hub().cloned()));
+    let live = action.problem();
     let data = crate::answers::ask(move || (id.get(), endpoint.get()), |(id, endpoint)| destination_page(id, endpoint));
     let form = Form::new(move || path(&id.get(), &endpoint.get()), live);
     view! {

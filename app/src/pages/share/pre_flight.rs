@@ -22,7 +22,7 @@ const POLL: std::time::Duration = std::time::Duration::from_millis(1500);
 const REASONS: usize = 6;
 
 /// What was found last, when nothing was shared since.
-#[server(endpoint = "pre_flight_result")]
+#[server(endpoint = "pre_flight_result", protocol = crate::Called)]
 pub async fn pre_flight_result(share_id: String) -> Result<Option<PreFlight>, AppError> {
     let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let found = async { hub.pre_flight_result(&actor, &crate::pages::parse_id(&share_id, "share")?).await };

@@ -1,6 +1,6 @@
 //! All of a share on one page, in sentences and numbers, before it is shared; and sharing it.
 
-use leptos::{form::ActionForm, prelude::*};
+use leptos::prelude::*;
 use model::{
     calendar::{ScheduleState, ScheduleView},
     mapping::{Finding, Link, Severity, Source},
@@ -14,6 +14,7 @@ use super::{
     steps::{Step, Steps},
 };
 use crate::{
+    actions::{ActionForm, ServerAction},
     components::{
         badge::{Badge, Tone},
         button::{ButtonKind, ButtonLink, SubmitButton},
@@ -38,7 +39,7 @@ const START: &str = "start";
 const NO_RUN: &str = "none";
 
 /// All of the review's page.
-#[server(endpoint = "review_page")]
+#[server(endpoint = "review_page", protocol = crate::Called)]
 pub async fn review_page(share_id: String) -> Result<(ShareReview, Option<ScheduleView>), AppError> {
     let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let id = crate::session::answer(crate::pages::parse_id::<model::id::ShareId>(&share_id, "share")).await?;
@@ -64,7 +65,7 @@ pub async fn review_page(share_id: String) -> Result<(ShareReview, Option<Schedu
 /// Shares, and leads to the run. `last_run` is the newest run that the page showed: when there is a newer one, the form was sent twice, or somebody
 /// else was faster, and that run is shown instead of making another. `what` is `pre_flight` when only what would happen is to be found out. `confirmed`
 /// are the names of the warnings that the person has confirmed.
-#[server(endpoint = "share_now")]
+#[server(endpoint = "share_now", protocol = crate::Called)]
 pub async fn share_now(
     share_id: String,
     #[server(default)] last_run: String,
@@ -132,7 +133,7 @@ pub async fn share_now(
 pub fn ReviewPage() -> impl IntoView {
     let id = address_part("id");
     let action = ServerAction::<ShareNow>::new();
-    let live = Signal::derive(move || action.value().with(|value| value.as_ref()?.as_ref().err()?.hub().cloned()));
+    let live = action.problem();
     let review = crate::answers::ask(move || id.get(), review_page);
     let form = Form::new(move || format!("/shares/{}/review", id.get()), live);
     view! {

@@ -1,11 +1,12 @@
 //! Templates for a share: mapping it as one says, and keeping its mapping as one.
 
-use leptos::{form::ActionForm, prelude::*};
+use leptos::prelude::*;
 use model::view::{ShareView, TemplateFit};
 use serde::{Deserialize, Serialize};
 
 use super::above;
 use crate::{
+    actions::{ActionForm, ServerAction},
     components::{
         button::{ButtonKind, ButtonLink, SubmitButton},
         count::counted,
@@ -28,7 +29,7 @@ pub struct ShareTemplatesData {
 }
 
 /// All of the page.
-#[server(endpoint = "share_templates")]
+#[server(endpoint = "share_templates", protocol = crate::Called)]
 pub async fn share_templates(share_id: String) -> Result<ShareTemplatesData, AppError> {
     let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let found = async {
@@ -42,7 +43,7 @@ pub async fn share_templates(share_id: String) -> Result<ShareTemplatesData, App
 }
 
 /// Maps the share as a template says, and leads to the mapping.
-#[server(endpoint = "apply_template")]
+#[server(endpoint = "apply_template", protocol = crate::Called)]
 pub async fn apply_template(
     share_id: String,
     template_id: String,
@@ -64,7 +65,7 @@ pub async fn apply_template(
 }
 
 /// Keeps the share's mapping as a template.
-#[server(endpoint = "save_template")]
+#[server(endpoint = "save_template", protocol = crate::Called)]
 pub async fn save_template(share_id: String, #[server(default)] name: String) -> Result<String, AppError> {
     let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let path = format!("/shares/{share_id}/templates");
@@ -88,10 +89,8 @@ pub async fn save_template(share_id: String, #[server(default)] name: String) ->
 pub fn ShareTemplatesPage() -> impl IntoView {
     let id = address_part("id");
     let (apply, save) = (ServerAction::<ApplyTemplate>::new(), ServerAction::<SaveTemplate>::new());
-    let live = Signal::derive(move || {
-        let failed = save.value().with(|value| value.as_ref()?.as_ref().err()?.hub().cloned());
-        failed.or_else(|| apply.value().with(|value| value.as_ref()?.as_ref().err()?.hub().cloned()))
-    });
+    let (saving, applying) = (save.problem(), apply.problem());
+    let live = Signal::derive(move || saving.get().or_else(|| applying.get()));
     let data = crate::answers::ask(move || (id.get(), save.version().get()), |(id, _)| share_templates(id));
     let form = Form::new(move || format!("/shares/{}/templates", id.get()), live);
     view! {

@@ -47,7 +47,7 @@ pub const FIELDS: [(&str, &str); 16] = [
 type Looked = Option<Result<SchedulePreview, String>>;
 
 /// What a schedule that is being filled in would do. That it is not complete yet is an answer, and no failure.
-#[server(endpoint = "preview_schedule")]
+#[server(endpoint = "preview_schedule", protocol = crate::Called)]
 pub async fn preview_schedule(share_id: String, schedule: ScheduleForm) -> Result<Looked, AppError> {
     let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     if schedule.kind == "now" {

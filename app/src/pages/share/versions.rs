@@ -1,11 +1,12 @@
 //! The versions of a share's mapping: who changed what when, and putting an earlier one in place again.
 
-use leptos::{form::ActionForm, prelude::*};
+use leptos::prelude::*;
 use model::view::{MappingCause, MappingVersion, ShareView};
 use serde::{Deserialize, Serialize};
 
 use super::above;
 use crate::{
+    actions::{ActionForm, ServerAction},
     components::{
         badge::{Badge, Tone},
         button::{ButtonLink, SubmitButton},
@@ -29,7 +30,7 @@ pub struct VersionsData {
 }
 
 /// All of the page.
-#[server(endpoint = "versions_page")]
+#[server(endpoint = "versions_page", protocol = crate::Called)]
 pub async fn versions_page(share_id: String) -> Result<VersionsData, AppError> {
     let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let found = async {
@@ -40,7 +41,7 @@ pub async fn versions_page(share_id: String) -> Result<VersionsData, AppError> {
 }
 
 /// Puts a version in place again.
-#[server(endpoint = "restore_mapping")]
+#[server(endpoint = "restore_mapping", protocol = crate::Called)]
 pub async fn restore_mapping(share_id: String, version: u32) -> Result<String, AppError> {
     let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let path = format!("/shares/{share_id}/versions");
@@ -67,7 +68,7 @@ pub async fn restore_mapping(share_id: String, version: u32) -> Result<String, A
 pub fn VersionsPage() -> impl IntoView {
     let id = address_part("id");
     let action = ServerAction::<RestoreMapping>::new();
-    let live = Signal::derive(move || action.value().with(|value| value.as_ref()?.as_ref().err()?.hub().cloned()));
+    let live = action.problem();
     let data = crate::answers::ask(move || (id.get(), action.version().get()), |(id, _)| versions_page(id));
     let form = Form::new(move || format!("/shares/{}/versions", id.get()), live);
     view! {

@@ -1,6 +1,6 @@
 //! When and how: how the segment is changed, what is sent of the same person, what holds a run back, and when runs come (`timing`).
 
-use leptos::{form::ActionForm, prelude::*};
+use leptos::prelude::*;
 use model::{
     calendar::ScheduleChoices,
     field::{Field, FieldKind},
@@ -16,6 +16,7 @@ use super::{
     timing::{self, Timing},
 };
 use crate::{
+    actions::{ActionForm, ServerAction},
     components::{
         button::{ButtonKind, ButtonLink, SubmitButton},
         field::ErrorSummary,
@@ -52,7 +53,7 @@ pub struct WhenData {
 }
 
 /// All of the page.
-#[server(endpoint = "when_page")]
+#[server(endpoint = "when_page", protocol = crate::Called)]
 pub async fn when_page(share_id: String) -> Result<WhenData, AppError> {
     let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let id = crate::session::answer(crate::pages::parse_id::<model::id::ShareId>(&share_id, "share")).await?;
@@ -78,7 +79,7 @@ pub async fn when_page(share_id: String) -> Result<WhenData, AppError> {
 }
 
 /// Saves when and how, and leads on to the review.
-#[server(endpoint = "save_when")]
+#[server(endpoint = "save_when", protocol = crate::Called)]
 pub async fn save_when(
     share_id: String,
     #[server(default)] mode: String,
@@ -167,7 +168,7 @@ pub async fn save_when(
 pub fn WhenPage() -> impl IntoView {
     let id = address_part("id");
     let action = ServerAction::<SaveWhen>::new();
-    let live = Signal::derive(move || action.value().with(|value| value.as_ref()?.as_ref().err()?.hub().cloned()));
+    let live = action.problem();
     let data = crate::answers::ask(move || id.get(), when_page);
     let form = Form::new(move || format!("/shares/{}/when", id.get()), live);
     view! {

@@ -41,7 +41,7 @@ mod browser {
         curve::{Point, edge_speed},
         form::FormLink,
         handle::handle_id,
-        links::{Curve, Shape, reshaped},
+        links::{Curve, Ends, Shape, reshaped},
         work::{Work, source_place, target_place},
     };
 
@@ -203,23 +203,26 @@ mod browser {
             work.board.with_value(|board| {
                 let position = |name: &str| board.source.iter().position(|field| field.name == name);
                 let mut draw = |source: &Source, target: &str, suggested: bool| {
-                    // Of several fields that are joined, the first stands for all.
-                    let Some(name) = source.fields().next() else { return };
-                    let (Some(source), Some(index)) =
-                        (position(name), board.destination.iter().position(|field| field.name == target))
-                    else {
-                        return;
-                    };
-                    let (Some((from, from_away)), Some((to, to_away))) =
-                        (end(source_place(source)), end(target_place(index)))
-                    else {
-                        return;
-                    };
-                    if from_away && to_away && (from.y - to.y).abs() < 1.0 {
-                        return;
+                    let index = board.destination.iter().position(|field| field.name == target);
+                    let Some((to, to_away)) = index.and_then(|index| end(target_place(index))) else { return };
+                    let mut names: Vec<&str> = Vec::new();
+                    for name in source.fields() {
+                        // Who joins a field with itself sees one line.
+                        if names.contains(&name) {
+                            continue;
+                        }
+                        names.push(name);
+                        let Some((from, from_away)) = position(name).and_then(|source| end(source_place(source)))
+                        else {
+                            continue;
+                        };
+                        if from_away && to_away && (from.y - to.y).abs() < 1.0 {
+                            continue;
+                        }
+                        let shape = Shape { from, to, away: from_away || to_away };
+                        let ends = Ends { source: name.to_owned(), target: target.to_owned(), suggested };
+                        drawn.push((ends, shape));
                     }
-                    let shape = Shape { from, to, away: from_away || to_away };
-                    drawn.push((target.to_owned(), suggested, shape));
                 };
                 work.suggestions.with_untracked(|suggestions| {
                     suggestions

@@ -142,8 +142,13 @@ fn Bench(work: Work, wanted: Wanted) -> impl IntoView {
         let name = field.get();
         meanings.with_value(|all| all.iter().find(|(field, _)| field.name == name).map(|(_, meaning)| *meaning))
     };
+    // In the browser the plans come apart. (The server has them, and so has the browser where the server rendered the lab.)
+    let is_waiting = move || {
+        work.numbers_are_read.track();
+        about() == Some(Meaning::Phone) && !crate::phones::were_awaited()
+    };
     let found = Memo::new(move |_| {
-        let meaning = about()?;
+        let meaning = about().filter(|_| !is_waiting())?;
         let country = country.get();
         let country = Some(country.as_str()).filter(|country| model::phone::is_country(country));
         work.sample.with_value(|sample| {
@@ -211,6 +216,7 @@ fn Bench(work: Work, wanted: Wanted) -> impl IntoView {
             <button type="submit" class="button without-program" form="lab">"Try"</button>
         </div>
         <p class="help">{move || rules.get().help()}</p>
+        {move || is_waiting().then(|| view! { <p class="help" role="status">"The numbering plans of telephones are on their way …"</p> })}
         <div aria-live="polite">{move || found.with(|found| found.as_ref().map(warnings))}</div>
         {move || {
             let is_masked = !work.show_values.get();

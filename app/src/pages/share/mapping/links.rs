@@ -18,42 +18,47 @@ pub struct Shape {
     pub away: bool,
 }
 
-/// One curve. It stays the same while its shape changes, so that scrolling moves what is there instead of drawing it anew.
-#[derive(Debug, Clone)]
-pub struct Curve {
+/// What a curve connects. A destination field has as many as the fields that are joined for it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Ends {
+    /// The audience's field.
+    pub source: String,
     /// The destination field to which it leads.
     pub target: String,
     /// It is only suggested.
     pub suggested: bool,
+}
+
+/// One curve. It stays the same while its shape changes, so that scrolling moves what is there instead of drawing it anew.
+#[derive(Debug, Clone)]
+pub struct Curve {
+    /// What it connects.
+    pub ends: Ends,
     /// Where it goes.
     pub shape: ArcRwSignal<Shape>,
 }
 
 /// The curves with their new shapes. None when the curves that are there only had to be moved, or not even that.
 #[cfg_attr(not(any(feature = "hydrate", test)), expect(dead_code, reason = "only the browser measures"))]
-pub fn reshaped(curves: &[Curve], measured: Vec<(String, bool, Shape)>) -> Option<Vec<Curve>> {
+pub fn reshaped(curves: &[Curve], measured: Vec<(Ends, Shape)>) -> Option<Vec<Curve>> {
     let reshape = |curve: &Curve, shape: Shape| {
         if curve.shape.with_untracked(|before| *before != shape) {
             curve.shape.set(shape);
         }
     };
-    let are_the_same = curves.len() == measured.len()
-        && curves
-            .iter()
-            .zip(&measured)
-            .all(|(curve, (target, suggested, _))| curve.target == *target && curve.suggested == *suggested);
+    let are_the_same =
+        curves.len() == measured.len() && curves.iter().zip(&measured).all(|(curve, (ends, _))| curve.ends == *ends);
     if are_the_same {
-        curves.iter().zip(measured).for_each(|(curve, (_, _, shape))| reshape(curve, shape));
+        curves.iter().zip(measured).for_each(|(curve, (_, shape))| reshape(curve, shape));
         return None;
     }
-    let known: std::collections::HashMap<_, _> =
-        curves.iter().map(|curve| ((curve.target.as_str(), curve.suggested), curve)).collect();
-    let all = measured.into_iter().map(|(target, suggested, shape)| match known.get(&(target.as_str(), suggested)) {
+    let known: std::collections::HashMap<_, _> = curves.iter().map(|curve| (&curve.ends, curve)).collect();
+    let all = measured.into_iter().map(|(ends, shape)| match known.get(&ends) {
         Some(curve) => {
             reshape(curve, shape);
             (*curve).clone()
         }
-        None => Curve { target, suggested, shape: ArcRwSignal::new(shape) },
+        None => Curve { ends, shape: ArcRwSignal::new(shape) },
     });
     Some(all.collect())
 }
@@ -69,7 +74,7 @@ pub fn Links(
     let ghost = move || work.ghost.get().map(|(from, to)| view! { <path class="ghost" d=path(from, to) /> });
     view! {
         <svg class="links" id="links" aria-hidden="true" focusable="false">
-            <For each=move || curves.get() key=|curve| (curve.target.clone(), curve.suggested) let:curve>
+            <For each=move || curves.get() key=|curve| curve.ends.clone() let:curve>
                 <CurveOf work curve />
             </For>
             {ghost}
@@ -79,7 +84,7 @@ pub fn Links(
 
 #[component]
 fn CurveOf(work: Work, curve: Curve) -> impl IntoView {
-    let Curve { target, suggested, shape } = curve;
+    let Curve { ends: Ends { source, target, suggested }, shape } = curve;
     let d = {
         let shape = shape.clone();
         Memo::new(move |_| shape.with(|shape| path(shape.from, shape.to)))
@@ -99,7 +104,7 @@ fn CurveOf(work: Work, curve: Curve) -> impl IntoView {
         }
     };
     view! {
-        <g class=class data-link=target>
+        <g class=class data-from=source data-link=target>
             <path class="reach" d=move || d.get() />
             <path class="line" d=move || d.get() />
         </g>
@@ -112,9 +117,14 @@ mod tests {
 
     use super::*;
 
-    fn measured(target: &str, y: f64) -> (String, bool, Shape) {
+    fn measured(target: &str, y: f64) -> (Ends, Shape) {
+        of_joined("field", target, y)
+    }
+
+    fn of_joined(source: &str, target: &str, y: f64) -> (Ends, Shape) {
         let point = Point { x: 0.0, y };
-        (target.to_owned(), false, Shape { from: point, to: point, away: false })
+        let ends = Ends { source: source.to_owned(), target: target.to_owned(), suggested: false };
+        (ends, Shape { from: point, to: point, away: false })
     }
 
     #[test]
@@ -124,8 +134,18 @@ mod tests {
         assert!(reshaped(&first, vec![measured("email", 7.0), measured("town", 2.0)]).is_none());
         assert!((first[0].shape.get_untracked().from.y - 7.0).abs() < f64::EPSILON);
         let second = reshaped(&first, vec![measured("town", 3.0), measured("language", 4.0)]).unwrap();
-        assert_eq!(second.iter().map(|curve| curve.target.as_str()).collect::<Vec<_>>(), ["town", "language"]);
+        assert_eq!(second.iter().map(|curve| curve.ends.target.as_str()).collect::<Vec<_>>(), ["town", "language"]);
         first[1].shape.update(|shape| shape.away = true);
         assert!(second[0].shape.get_untracked().away, "it is still the same curve");
+    }
+
+    #[test]
+    fn each_of_the_joined_fields_has_its_own_curve() {
+        let first =
+            reshaped(&[], vec![of_joined("street", "address", 1.0), of_joined("town", "address", 2.0)]).unwrap();
+        let second = reshaped(&first, vec![of_joined("town", "address", 2.0)]).unwrap();
+        assert_eq!(second.len(), 1);
+        first[1].shape.update(|shape| shape.away = true);
+        assert!(second[0].shape.get_untracked().away, "the one that stays is the same");
     }
 }

@@ -25,7 +25,7 @@ mod work;
 
 pub use steps::sentence as steps_sentence;
 
-use leptos::{prelude::*, server_fn::codec::Json};
+use leptos::prelude::*;
 use leptos_router::{
     NavigateOptions,
     hooks::{use_navigate, use_query_map},
@@ -82,15 +82,18 @@ pub struct MappingData {
 }
 
 impl MappingData {
-    /// Whether telephone numbers are read on the page from the start.
-    fn concerns_phones(&self) -> bool {
+    /// Whether telephone numbers are read on the page from the start. The lab finds them in any field.
+    fn concerns_phones(&self, wanted: &Wanted) -> bool {
+        if wanted.is_open {
+            return true;
+        }
         let destination = self.share.destination.as_ref().map(|destination| destination.fields.as_slice());
         crate::phones::concern(&[&self.share.fields, destination.unwrap_or_default()], &self.share.mapping)
     }
 }
 
 /// All of the mapping's page. With `values_shown` the values of the sample are to be seen as they are, which is noted.
-#[server(endpoint = "mapping_page")]
+#[server(endpoint = "mapping_page", protocol = crate::Called)]
 pub async fn mapping_page(share_id: String, values_shown: bool) -> Result<MappingData, AppError> {
     let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let id = crate::session::answer(crate::pages::parse_id(&share_id, "share")).await?;
@@ -113,7 +116,7 @@ pub async fn mapping_page(share_id: String, values_shown: bool) -> Result<Mappin
 }
 
 /// Notes that the person asks to see the values of the audience as they are; the page shows them when this went well.
-#[server(endpoint = "show_values")]
+#[server(endpoint = "show_values", protocol = crate::Called)]
 pub async fn show_values(share_id: String) -> Result<(), AppError> {
     let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let noted = async {
@@ -125,7 +128,7 @@ pub async fn show_values(share_id: String) -> Result<(), AppError> {
 
 /// Saves the mapping, while the page's program runs; its new version. `seen` is the version that the page was made from, or saved last: when there is
 /// a newer one, somebody else was faster, and nothing is saved. Without it whatever is there is replaced.
-#[server(endpoint = "save_mapping", input = Json)]
+#[server(endpoint = "save_mapping", protocol = crate::Called)]
 pub async fn save_mapping(
     share_id: String,
     mapping: Mapping,
@@ -139,7 +142,7 @@ pub async fn save_mapping(
 
 /// Saves the mapping as the plain form says it. `accept` names a suggestion to take over (a destination field, or all confident ones); `then` is
 /// `next` to go on, else the page is shown again.
-#[server(endpoint = "save_mapping_form")]
+#[server(endpoint = "save_mapping_form", protocol = crate::Called)]
 pub async fn save_mapping_form(
     share_id: String,
     #[server(default)] links: Vec<FormLink>,
@@ -217,7 +220,7 @@ pub fn MappingPage() -> impl IntoView {
                 });
                 match data.await {
                     Ok(data) => {
-                        if data.concerns_phones() {
+                        if data.concerns_phones(&wanted) {
                             crate::phones::ready().await;
                         }
                         view! { <Loaded data form opened wanted /> }.into_any()
@@ -231,7 +234,7 @@ pub fn MappingPage() -> impl IntoView {
 
 #[component]
 fn Loaded(data: MappingData, form: FormState, opened: Option<usize>, wanted: Wanted) -> impl IntoView {
-    let concerns_phones = data.concerns_phones();
+    let concerns_phones = data.concerns_phones(&wanted);
     let MappingData { share, sample, values_shown } = data;
     let Some(destination) = share.destination.clone() else {
         // The server leads away before this; in a race it is said here.
