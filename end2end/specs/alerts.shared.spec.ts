@@ -91,6 +91,45 @@ test("an alert comes with a run, is read, and is well again by the share's own r
   await expect(page.getByRole("region", { name: "Well again" })).toContainText("Many rejects, well again");
 });
 
+test("the end of a schedule is told before it comes, and is over once the schedule goes on", async ({ newcomer: { page }, axe, javaScriptEnabled }) => {
+  await connectDemo(page);
+  const mapping = await shareToMap(page, "High-value customers", { segment: { new: newSegment("Ends") } });
+  await sourceOf(page, "E-mail address").selectOption({ label: "E-mail" });
+  if (!javaScriptEnabled) await page.getByRole("button", { name: "Save", exact: true }).last().click();
+  const share = mapping.replace("/mapping", "");
+  await page.goto(`${share}/when`);
+  await page.getByRole("radio", { name: /^Again and again/ }).check();
+  await page.getByLabel("Times of day").fill("23:50");
+  await page.getByLabel("Ends", { exact: true }).selectOption("After a number of runs");
+  await page.getByLabel("Number of runs").fill("3");
+  await page.getByRole("button", { name: "Continue to the review" }).click();
+  await page.getByRole("button", { name: "Start the schedule" }).click();
+  await bellSays(page, "Alerts, 1 not read");
+  await page.goto("/alerts");
+  const item = page.getByRole("listitem").filter({ hasText: "Schedule ends" });
+  await expect(item).toContainText(/The last time of its schedule is .* at 23:50/);
+  await axe();
+  await page.goto("/");
+  await expect(page.getByRole("region", { name: "Needs you now" })).toContainText("Schedule ends");
+  await page.goto("/alerts");
+  await item.getByRole("link", { name: /^Change the schedule/ }).click();
+  await expect(page.getByRole("heading", { level: 1, name: "When and how" })).toBeVisible();
+  await page.getByLabel("Ends", { exact: true }).selectOption("Never");
+  await page.getByRole("button", { name: "Continue to the review" }).click();
+  await expect(page.getByRole("heading", { level: 1, name: "Review" })).toBeVisible();
+  await bellSays(page, "Alerts, 2 not read");
+  await page.goto("/alerts");
+  await expect(page.getByRole("region", { name: "Well again" })).toContainText("Schedule ends, over");
+
+  // Whoever does not want to know empties the number.
+  await page.goto(settings);
+  await page.getByLabel("Days before the last run").fill("");
+  await page.getByRole("button", { name: "Save" }).click();
+  await expect(page.getByText("Saved. Every share is looked at by the new rules.")).toBeVisible();
+  await page.reload();
+  await expect(page.getByLabel("Days before the last run")).toHaveValue("");
+});
+
 test("a program is told by signed messages, and can be tried", async ({ newcomer: { page }, axe, expectComplaint, javaScriptEnabled }) => {
   if (javaScriptEnabled) expectComplaint(/status of 422/);
   const program = await receiver();

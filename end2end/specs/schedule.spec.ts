@@ -28,10 +28,16 @@ test("every kind of schedule is said back with its next runs while it is filled 
   await page.getByLabel("Every", { exact: true }).fill("2");
   await says("Runs of a share are at least 5 minutes apart here.");
 
+  await page.getByLabel("Of what").selectOption("hours");
+  await says(/^Every 2 hours/);
+
   await page.getByLabel("Of what").selectOption("weeks");
   await timing.getByRole("checkbox", { name: "Thursday" }).check();
   await says(/Every 2 weeks on Monday and Thursday at 09:00/);
   await page.getByLabel("Of what").selectOption("months");
+  await page.locator("#month_day").fill("31");
+  await says(/Every 2 months on the 31st at 09:00/);
+  await says(/passed over/);
   await page.getByLabel("In the month").selectOption("last");
   await says(/Every 2 months on the last day at 09:00/);
   await page.getByLabel("In the month").selectOption("weekday");
@@ -45,6 +51,13 @@ test("every kind of schedule is said back with its next runs while it is filled 
 
   await page.getByLabel("Of what").selectOption("days");
   await page.getByLabel("Every", { exact: true }).fill("1");
+  await page.getByLabel("From", { exact: true }).fill("2031-07-01");
+  await page.getByLabel("Ends").selectOption("After a day");
+  await page.getByLabel("Last day").fill("2031-07-02");
+  await page.getByLabel("Times of day").fill("08:00, 12:30, 20:15");
+  await says(/Every day at 08:00, 12:30 and 20:15, from Tuesday 1 July 2031, until Wednesday 2 July 2031 inclusive/);
+  await expect(rows, "the last day belongs to it").toHaveCount(7);
+  await page.getByLabel("From", { exact: true }).fill("");
   await page.getByLabel("Ends").selectOption("Never");
   await page.getByLabel("Times of day").fill("02:30");
   await page.getByLabel("Time zone").fill("Europe/Berlin");
@@ -57,6 +70,46 @@ test("every kind of schedule is said back with its next runs while it is filled 
   await page.getByRole("textbox", { name: "Cron expression" }).fill("often");
   await says("This is no cron expression of five fields");
   await axe();
+
+  await timing.getByRole("radio", { name: /^When somebody shares it/ }).check();
+  await expect(page.getByLabel("Time zone")).toBeHidden();
+  await expect(timing.getByRole("table")).toHaveCount(0);
+});
+
+test("a share runs by itself each time that another one has ended well", async ({ newcomer: { page }, axe }) => {
+  test.slow();
+  await connectDemo(page);
+  const first = await shareToMap(page, "High-value customers", { segment: { new: newSegment("First") } });
+  await sourceOf(page, "E-mail address").selectOption({ label: "E-mail" });
+  await toReview(page);
+  await shareNow(page);
+  await runEnds(page);
+
+  await shareToMap(page, "All customers", { segment: { new: newSegment("Second") } });
+  await sourceOf(page, "E-mail address").selectOption({ label: "E-mail" });
+  await toWhen(page);
+  const timing = page.getByRole("group", { name: "When", exact: true });
+  await timing.getByRole("radio", { name: /^After another share/ }).check();
+  await page.getByLabel("After which share").selectOption({ label: "High-value customers to Beacon Mail" });
+  await expect(timing.locator(".schedule-preview")).toContainText(/High-value customers/);
+  await axe();
+  await page.getByRole("button", { name: "Continue to the review" }).click();
+  await expect(page.getByRole("region", { name: "What happens" })).toContainText(/High-value customers/);
+  await page.getByRole("button", { name: "Start the schedule" }).click();
+  await expect(page.getByRole("region", { name: "Schedule" })).toContainText("On schedule");
+  const second = new URL(page.url()).pathname;
+
+  await page.goto(first.replace("/mapping", "/review"));
+  await shareNow(page);
+  await runEnds(page);
+  await expect(page.getByText("These are rows delivered, not people matched")).toBeVisible();
+  await expect(async () => {
+    await page.goto(second);
+    await expect(page.getByRole("region", { name: "Schedule" }).getByRole("link", { name: "Ran" })).toBeVisible({ timeout: 2_000 });
+  }).toPass({ timeout: 30_000 });
+  await page.getByRole("region", { name: "Schedule" }).getByRole("link", { name: "Ran" }).click();
+  await expect(page.getByText("Started by the schedule: a run of the share before it has ended well.")).toBeVisible();
+  await runEnds(page);
 });
 
 test("the calendar shows runs and plans; one is moved by dragging, another from the keyboard, and its address is read and ended", async ({ newcomer: { page }, axe, request }) => {

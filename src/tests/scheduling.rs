@@ -537,7 +537,13 @@ async fn a_blackout_lets_a_run_wait_or_skips_it_and_the_calendar_says_so() {
         };
         let planned = entries().await;
         assert_eq!(planned.len(), 3);
-        assert!(planned.iter().all(|entry| entry.time == "13:30" && entry.clash.is_some()), "{planned:?}");
+        assert!(planned.iter().all(|entry| entry.time == "13:30"), "{planned:?}");
+        let clash = |share: &ShareId| {
+            planned.iter().find(|entry| entry.share_id == *share).and_then(|entry| entry.clash.as_deref())
+        };
+        assert_eq!(clash(&waits), Some("Blackout “Lunch”: runs at 14:15."));
+        assert_eq!(clash(&skips), Some("Blackout “Lunch”: will be skipped."));
+        assert_eq!(clash(&ignores), Some("Blackout “Lunch”: runs all the same."));
         ready.at(NOON + 30 * MINUTE).await;
         let many = async |share| ready.runs(share).await.len();
         assert_eq!((many(&waits).await, many(&skips).await, many(&ignores).await), (0, 0, 1));

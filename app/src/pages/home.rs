@@ -1,7 +1,10 @@
 //! The start page: what needs a person now, then what runs, then how fresh destinations are and how audiences move, then what ended lately.
 
 use leptos::prelude::*;
-use model::view::{AudienceVolatility, DestinationFreshness, HomeView, RunSummary};
+use model::{
+    alert::Condition,
+    view::{AudienceVolatility, DestinationFreshness, HomeView, RunSummary},
+};
 
 use crate::{
     components::{
@@ -74,11 +77,13 @@ fn Content(home: HomeView, may_connect: bool) -> impl IntoView {
         })
         .collect();
     // What an alert says already is not said twice.
-    let is_told = |share: &str| home.alerts.iter().any(|alert| alert.subject.id() == share);
+    let is_told = |share: &str, condition: Condition| {
+        home.alerts.iter().any(|alert| alert.condition == condition && alert.subject.id() == share)
+    };
     let (mut held_shares, mut held_runs, mut failed_runs) = (home.held_shares, home.held_runs, home.failed_runs);
-    held_shares.retain(|share| !is_told(share.id.as_str()));
-    held_runs.retain(|run| !is_told(run.share_id.as_str()));
-    failed_runs.retain(|run| !is_told(run.share_id.as_str()));
+    held_shares.retain(|share| !is_told(share.id.as_str(), Condition::Held));
+    held_runs.retain(|run| !is_told(run.share_id.as_str(), Condition::Held));
+    failed_runs.retain(|run| !is_told(run.share_id.as_str(), Condition::Failed));
     let alerts: Vec<_> = home.alerts.into_iter().map(|alert| view! { <AlertItem alert /> }).collect();
     let held: Vec<_> = held_shares
         .into_iter()

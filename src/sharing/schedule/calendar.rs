@@ -205,7 +205,7 @@ impl Hub {
                 if let Some((at, what)) = of_change(schedule, change, now)
                     && (from..until).contains(&at)
                 {
-                    let clash = what_clashes(schedule, &what, &blackouts, at);
+                    let clash = what_clashes(schedule, &what, &blackouts, zone, at);
                     entries.push(of(share, at, what, clash));
                 }
             }
@@ -229,7 +229,7 @@ impl Hub {
                     continue;
                 }
                 let what = EntryKind::Planned { slot, moved_from: None, waiting: None };
-                let clash = what_clashes(schedule, &what, &blackouts, at);
+                let clash = what_clashes(schedule, &what, &blackouts, zone, at);
                 entries.push(of(share, at, what, clash));
             }
         }
@@ -317,18 +317,22 @@ fn of_change(schedule: &ScheduleRow, change: &OccurrenceRow, now: i64) -> Option
     }
 }
 
-/// In which blackout a planned run falls, and what follows.
-fn what_clashes(schedule: &ScheduleRow, what: &EntryKind, blackouts: &[Blackout], at: i64) -> Option<String> {
+/// In which blackout a planned run falls, and what follows; in few words, since it stands in a day of a month.
+fn what_clashes(schedule: &ScheduleRow, what: &EntryKind, blackouts: &[Blackout], zone: Tz, at: i64) -> Option<String> {
     if !matches!(what, EntryKind::Planned { .. }) {
         return None;
     }
     let (blackout, end) = in_blackout(blackouts, at)?;
     let follows = match schedule.rule.in_blackout {
-        InBlackout::Ignore => "it runs all the same".to_owned(),
-        InBlackout::Skip => "it will be skipped".to_owned(),
-        InBlackout::RunAfterwards => format!("it runs on {}", super::due::moment_words(&schedule.rule, end)),
+        InBlackout::Ignore => "runs all the same".to_owned(),
+        InBlackout::Skip => "will be skipped".to_owned(),
+        InBlackout::RunAfterwards => {
+            let (planned, then) = (civil(zone, at), civil(zone, end));
+            let day = (planned.date() != then.date()).then(|| format!("on {} ", day_words(then.date())));
+            format!("runs {}at {}", day.unwrap_or_default(), time_words(then.time()))
+        }
     };
-    Some(format!("Within the blackout “{}”: {follows}.", blackout.name))
+    Some(format!("Blackout “{}”: {follows}.", blackout.name))
 }
 
 fn has_outcome(what: &EntryKind, wanted: &str) -> bool {

@@ -31,7 +31,7 @@ pub async fn alert_settings() -> Result<AlertSettingsView, AppError> {
 
 /// Sets what is told.
 #[server(endpoint = "set_alert_rules", protocol = crate::Called)]
-pub async fn set_alert_rules(#[server(default)] rules: AlertForm) -> Result<String, AppError> {
+pub async fn set_alert_rules(rules: AlertForm) -> Result<String, AppError> {
     let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     match hub.set_alert_rules(&actor, &rules).await {
         Ok(()) => crate::flash::done(PATH, "Saved. Every share is looked at by the new rules.".to_owned()).await,
@@ -315,7 +315,7 @@ fn Webhooks(webhooks: Vec<AlertWebhook>, form: FormState, actions: Actions, beat
                 " specification, and again until it is taken, for three days."
             </p>
             {(!cards.is_empty()).then(|| view! { <ul class="plain-list webhooks">{cards}</ul> })}
-            <ActionForm action=actions.add attr:class="form" attr:novalidate=true>
+            <ActionForm action=actions.add attr:class="form add-webhook" attr:novalidate=true>
                 <TextField
                     form
                     name="url"
