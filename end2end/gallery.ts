@@ -3,7 +3,9 @@
 
 import { mkdirSync, rmSync } from "node:fs";
 import { resolve } from "node:path";
-import { test } from "./support/test.ts";
+import type { Page } from "@playwright/test";
+import { expect, test } from "./support/test.ts";
+import { providerName, serveWithProvider, signInThere, startProvider } from "./support/provider.ts";
 import { everyPage } from "./support/pages.ts";
 
 const folder = resolve(import.meta.dirname, "gallery");
@@ -38,5 +40,54 @@ test("gallery", async ({ member: { page }, browser, baseURL }) => {
   await shoot(stranger, "invitation", invitation);
   await shoot(stranger, "sign-up", "/sign-up");
   await shoot(stranger, "not-found", "/no/such/page");
+  await shootProvider(stranger, shoot);
   await before.close();
 });
+
+/** The pages that are otherwise where people sign in at an OpenID provider, too. */
+async function shootProvider(page: Page, shoot: (of: Page, name: string, path: string) => Promise<void>): Promise<void> {
+  const provider = await startProvider();
+  const usher = await serveWithProvider(provider);
+  const strict = await serveWithProvider(provider, { USHER_PASSWORDS: "false" });
+  try {
+    const arrive = async (url: string, email: string, confirmed = true) => {
+      await page.goto(`${url}/sign-in`);
+      await page.getByRole("link", { name: `Sign in with ${providerName}` }).click();
+      await signInThere(page, "Zoë Quill", email, confirmed);
+    };
+    await shoot(page, "sign-in-provider", `${usher.url}/sign-in`);
+    await shoot(page, "sign-in-provider-only", `${strict.url}/sign-in`);
+    await shoot(page, "sign-up-provider", `${usher.url}/sign-up`);
+    await arrive(usher.url, "zoe@marigold.example", false);
+    await shoot(page, "identity-unverified", `${usher.url}/sign-in/identity`);
+    await arrive(usher.url, "zoe@marigold.example");
+    await shoot(page, "identity-sign-up", `${usher.url}/sign-in/identity`);
+    await page.getByLabel("Organisation").fill("Marigold");
+    await page.getByRole("button", { name: "Sign up" }).click();
+    await expect(page.getByRole("heading", { level: 1, name: "Home" })).toBeVisible();
+    await shoot(page, "profile-provider", `${usher.url}/profile`);
+    await page.getByLabel("New password").fill("a sentence to remember");
+    await page.getByRole("button", { name: "Set a password" }).click();
+    await shoot(page, "profile-both", `${usher.url}/profile`);
+    await arrive(usher.url, "zoe@elsewhere.example");
+    await shoot(page, "identity-connect", `${usher.url}/sign-in/identity`);
+    await page.goto(`${usher.url}/people`);
+    await page.getByLabel("E-mail address").fill("vera@marigold.example");
+    await page.getByRole("button", { name: "Make the link" }).click();
+    const invitation = await page.getByLabel("Link", { exact: true }).inputValue();
+    await page.goto(`${usher.url}/profile`);
+    await page.getByRole("button", { name: "Disconnect" }).click();
+    await page.context().clearCookies();
+    await arrive(usher.url, "zoe@marigold.example");
+    await shoot(page, "identity-prove", `${usher.url}/sign-in/identity`);
+    await shoot(page, "invitation-provider", invitation);
+    await provider.end();
+    await page.goto(`${strict.url}/sign-in`);
+    await page.getByRole("link", { name: `Sign in with ${providerName}` }).click();
+    await page.screenshot({ path: `${folder}/sign-in-provider-away.png`, fullPage: true });
+  } finally {
+    await usher.end();
+    await strict.end();
+    await provider.end();
+  }
+}

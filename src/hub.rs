@@ -8,8 +8,8 @@ use model::error::HubError;
 use crate::{
     catalogue::Indexes,
     exchange::{ExchangeSettings, Workshop},
-    outbound::{AddressGuard, MailSettings, Mailer, Outbound, Timeouts, WrongMailSettings},
-    registry::{CallLog, SessionRows},
+    outbound::{AddressGuard, MailSettings, Mailer, OpenIdProvider, Outbound, Timeouts, WrongMailSettings},
+    registry::{CallLog, SessionRows, SignInSettings},
     sharing::SchedulingSettings,
     store::{
         Clock, Database, PayloadError, PayloadStore, StoreError,
@@ -42,6 +42,8 @@ pub struct HubSettings {
     pub scheduling: SchedulingSettings,
     /// The mail server, when the installation has one.
     pub mail: Option<MailSettings>,
+    /// How people sign in.
+    pub sign_in: SignInSettings,
 }
 
 /// Why the hub does not open.
@@ -82,6 +84,8 @@ struct Parts {
     indexes: Indexes,
     scheduling: SchedulingSettings,
     mailer: Option<Mailer>,
+    sign_in: SignInSettings,
+    provider: Option<OpenIdProvider>,
     sessions: SessionRows,
     calls: CallLog,
     hashing: tokio::sync::Semaphore,
@@ -93,14 +97,15 @@ impl Hub {
         let database = Database::open(&settings.database_url).await?;
         let sealing = Sealing::new(&settings.master_keys);
         let signing = Signing::kept(&database, &sealing, &settings.master_keys).await?;
+        let guard = AddressGuard::new(settings.allowed_networks).with_plain(settings.allow_http);
+        let outbound = Outbound::new(guard, settings.timeouts)?;
         let hub = Self(Arc::new(Parts {
             payloads: PayloadStore::open(&settings.payload_folder)?,
             sealing,
             signing,
-            outbound: Outbound::new(
-                AddressGuard::new(settings.allowed_networks).with_plain(settings.allow_http),
-                settings.timeouts,
-            )?,
+            provider: settings.sign_in.provider.clone().map(|of| OpenIdProvider::new(of, outbound.clone())),
+            sign_in: settings.sign_in,
+            outbound,
             workshop: Workshop::new(settings.exchange),
             indexes: Indexes::default(),
             scheduling: settings.scheduling,
@@ -179,6 +184,15 @@ impl Hub {
 
     pub(crate) fn mailer(&self) -> Option<&Mailer> {
         self.0.mailer.as_ref()
+    }
+
+    pub(crate) fn sign_in_settings(&self) -> &SignInSettings {
+        &self.0.sign_in
+    }
+
+    /// The OpenID provider, when the installation has one.
+    pub(crate) fn provider(&self) -> Option<&OpenIdProvider> {
+        self.0.provider.as_ref()
     }
 
     pub(crate) fn exchange(&self) -> &Workshop {

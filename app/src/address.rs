@@ -1,18 +1,22 @@
 //! Where people reach this Usher: for links that they send to others.
 
+use http::{HeaderMap, header::HOST, request::Parts};
+use leptos::prelude::use_context;
+
 /// The address that the installation was told, in the context of every request.
 #[derive(Debug, Clone)]
 pub struct PublicUrl(pub Option<String>);
 
-/// The address, without a path; as the installation was told, or else as the browser asks for it.
-pub(crate) fn of_request() -> String {
-    use http::{header::HOST, request::Parts};
-    use leptos::prelude::use_context;
-
-    if let Some(PublicUrl(Some(url))) = use_context() {
-        return url;
+impl PublicUrl {
+    /// The address, without a path; as the installation was told, or else as the browser asks for it.
+    pub fn of(&self, headers: &HeaderMap) -> String {
+        let host = || headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
+        self.0.clone().unwrap_or_else(|| format!("http://{}", host()))
     }
-    let request = use_context::<Parts>();
-    let host = request.as_ref().and_then(|request| request.headers.get(HOST)?.to_str().ok());
-    format!("http://{}", host.unwrap_or("localhost"))
+}
+
+/// The same of the request that is being answered.
+pub(crate) fn of_request() -> String {
+    let headers = use_context::<Parts>().map(|request| request.headers).unwrap_or_default();
+    use_context().unwrap_or(PublicUrl(None)).of(&headers)
 }

@@ -85,7 +85,7 @@ macro_rules! bundles {
 
 bundles! {
     /// For those who are not signed in.
-    Door(door) { sign_in::SignInPage, sign_up::SignUpPage, invitation::InvitationPage }
+    Door(door) { sign_in::SignInPage, sign_up::SignUpPage, invitation::InvitationPage, identity::IdentityPage }
 
     /// Where one begins.
     Home(home) { home::HomePage }

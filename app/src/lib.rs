@@ -84,6 +84,7 @@ pub fn App() -> impl IntoView {
         <Router>
             <Routes fallback=|| view! { <NotFound /> }>
                 <Route path=path!("/sign-in") view=Door::SignInPage ssr=SsrMode::Async />
+                <Route path=path!("/sign-in/identity") view=Door::IdentityPage ssr=SsrMode::Async />
                 <Route path=path!("/sign-up") view=Door::SignUpPage ssr=SsrMode::Async />
                 <Route path=path!("/invitation/:token") view=Door::InvitationPage ssr=SsrMode::Async />
                 <ParentRoute path=path!("") view=Frame ssr=SsrMode::Async>

@@ -10,8 +10,11 @@ pub const USER_ID: &str = "user_id";
 /// The session key of the account in which they act.
 pub const ACCOUNT_ID: &str = "account_id";
 
-/// The session key of what proves that a consent was begun in this session.
-pub const CONSENT: &str = "consent";
+/// The session key of what proves that somebody was sent elsewhere from this session: to consent, or to sign in.
+pub const SECRET: &str = "secret";
+
+/// The session key of who has signed in at the provider and is nobody here yet.
+pub const NEWCOMER: &str = "newcomer";
 
 /// Who is signed in, and where else they could act; leads to the sign-in page when nobody is.
 #[server(endpoint = "who_is_here", protocol = crate::Called)]
@@ -40,7 +43,9 @@ pub async fn switch_account(account_id: String) -> Result<(), AppError> {
 }
 
 #[cfg(feature = "ssr")]
-pub use server::{actor, answer, consent_address, consent_secret, hub, session, sign_in_as, sign_out, whoever};
+pub use server::{
+    actor, answer, consent_address, hub, secret, secret_of, session, sign_in_as, sign_in_to, sign_out, whoever,
+};
 
 #[cfg(feature = "ssr")]
 mod server {
@@ -60,7 +65,7 @@ mod server {
     };
     use tower_sessions::Session;
 
-    use super::{ACCOUNT_ID, CONSENT, USER_ID};
+    use super::{ACCOUNT_ID, SECRET, USER_ID};
     use crate::error::AppError;
 
     /// The hub's handle, as the server put it into the context. Once the browser has left, while the page was still being made, the context is gone: what
@@ -114,30 +119,33 @@ mod server {
 
     /// Signs the person in, under a new session id (a stolen old one is of no use).
     pub async fn sign_in_as(actor: &Actor) -> Result<(), AppError> {
-        let session = session().await?;
-        let done = async {
-            session.cycle_id().await?;
-            session.insert(USER_ID, &actor.user_id).await?;
-            session.insert(ACCOUNT_ID, &actor.account_id).await
-        };
-        done.await.map_err(|error| {
+        let done = sign_in_to(&session().await?, actor).await;
+        done.map_err(|error| {
             tracing::error!(%error, "a session could not be written");
             AppError::Hub(HubError::Internal { request_id: "session".to_owned() })
         })
     }
 
-    /// What only this session knows, for consents that are begun in it.
-    pub async fn consent_secret() -> Result<String, AppError> {
-        let session = session().await?;
-        let kept = async {
-            if let Some(secret) = session.get::<String>(CONSENT).await? {
-                return Ok(secret);
-            }
-            let secret = Hub::fresh_secret();
-            session.insert(CONSENT, &secret).await?;
-            Ok::<_, tower_sessions::session::Error>(secret)
-        };
-        kept.await.map_err(|error| AppError::Transport(error.to_string()))
+    /// The same, from a route that is no page's own.
+    pub async fn sign_in_to(session: &Session, actor: &Actor) -> Result<(), tower_sessions::session::Error> {
+        session.cycle_id().await?;
+        session.insert(USER_ID, &actor.user_id).await?;
+        session.insert(ACCOUNT_ID, &actor.account_id).await
+    }
+
+    /// What only this session knows, for people who are sent elsewhere from it and come back.
+    pub async fn secret() -> Result<String, AppError> {
+        secret_of(&session().await?).await.map_err(|error| AppError::Transport(error.to_string()))
+    }
+
+    /// The same, from a route that is no page's own.
+    pub async fn secret_of(session: &Session) -> Result<String, tower_sessions::session::Error> {
+        if let Some(secret) = session.get::<String>(SECRET).await? {
+            return Ok(secret);
+        }
+        let secret = Hub::fresh_secret();
+        session.insert(SECRET, &secret).await?;
+        Ok(secret)
     }
 
     /// Where people come back to after a consent.

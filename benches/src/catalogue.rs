@@ -11,6 +11,7 @@ use anyhow::Context;
 use clap::Parser;
 use hub::{
     Hub, HubSettings,
+    registry::SignInSettings,
     store::{SystemClock, sealing::MasterKeys},
 };
 use model::{
@@ -280,6 +281,7 @@ async fn main() -> anyhow::Result<()> {
             exchange: hub::exchange::ExchangeSettings::default(),
             scheduling: hub::sharing::SchedulingSettings::default(),
             mail: None,
+            sign_in: SignInSettings::default(),
         })
     };
     let hub = Hub::open(settings()?, Arc::new(SystemClock)).await?;

@@ -19,6 +19,7 @@ use anyhow::Context;
 use clap::Parser;
 use hub::{
     Hub, HubSettings,
+    registry::SignInSettings,
     sharing::SchedulingSettings,
     store::{SystemClock, sealing::MasterKeys},
 };
@@ -83,6 +84,7 @@ async fn main() -> anyhow::Result<()> {
             exchange: hub::exchange::ExchangeSettings::default(),
             scheduling: SchedulingSettings::default(),
             mail: None,
+            sign_in: SignInSettings::default(),
         };
         nodes.push(Hub::open(settings, Arc::new(SystemClock)).await?);
     }
@@ -111,7 +113,7 @@ async fn main() -> anyhow::Result<()> {
 
 /// How long the copies are given before the first of them is due, in milliseconds.
 fn copying_takes(arguments: &Arguments) -> i64 {
-    5_000 + i64::from(arguments.schedules + arguments.together)
+    30_000 + 4 * i64::from(arguments.schedules + arguments.together)
 }
 
 /// As `Hub::keep_schedules`; gives when each pass that decided something began and ended.

@@ -141,6 +141,28 @@ export async function serveRegistering(name: string, endpointKey: string): Promi
   return { url, end: () => void child.kill("SIGTERM") };
 }
 
+/** Serves one more Usher beside the installation's, with data of its own and these settings besides; ends it with `end`. */
+export async function serveAnother(settings: Record<string, string>): Promise<{ url: string; end: () => Promise<void> }> {
+  const { folder, usher } = running();
+  const [port] = (await freePorts(1)) as [number];
+  const data = join(folder, `another-${port}`);
+  mkdirSync(data);
+  const another: Service = {
+    ...usher,
+    url: `http://127.0.0.1:${port}`,
+    environment: {
+      ...usher.environment,
+      DATABASE_URL: `sqlite:${join(data, "usher.db")}`,
+      USHER_PAYLOADS: join(data, "payloads"),
+      USHER_MASTER_KEY_FILE: join(data, "master.key"),
+      USHER_LISTEN: `127.0.0.1:${port}`,
+      ...settings,
+    },
+  };
+  await launch(another);
+  return { url: another.url, end: () => end(another, "SIGTERM") };
+}
+
 /** Ends everything and removes its data; the logs stay. */
 export async function endAll(): Promise<void> {
   const installation = running();

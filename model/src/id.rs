@@ -74,6 +74,8 @@ ids! {
     UserId = "usr_";
     /// A place in an account that is kept for somebody.
     InvitationId = "inv_";
+    /// Who a person is at an OpenID provider.
+    IdentityId = "idn_";
     /// What an endpoint provider defines.
     ApplicationId = "app_";
     /// One connected instance of an application in one account.

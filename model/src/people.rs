@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    id::{AccountId, InvitationId, UserId},
+    id::{AccountId, IdentityId, InvitationId, UserId},
     view::{Actor, Role},
 };
 
@@ -161,6 +161,25 @@ pub enum PeopleStep {
         /// Their address.
         email: String,
     },
+    /// From now on somebody can sign in at the OpenID provider. It was done by themselves.
+    IdentityConnected {
+        /// Their address here.
+        email: String,
+        /// What the provider is called.
+        provider: String,
+    },
+    /// Somebody can't sign in with an identity at an OpenID provider any more. It was done by themselves.
+    IdentityDisconnected {
+        /// Their address here.
+        email: String,
+        /// What the provider is called.
+        provider: String,
+    },
+    /// Somebody who had no password has set one.
+    PasswordSet {
+        /// Their address.
+        email: String,
+    },
 }
 
 impl PeopleStep {
@@ -180,6 +199,11 @@ impl PeopleStep {
             }
             Self::Removed { name, email } => format!("removed {name} ({email})"),
             Self::Left { email } => format!("({email}) left the account"),
+            Self::IdentityConnected { email, provider } => format!("({email}) connected their sign-in at {provider}"),
+            Self::IdentityDisconnected { email, provider } => {
+                format!("({email}) disconnected their sign-in at {provider}")
+            }
+            Self::PasswordSet { email } => format!("({email}) set a password"),
         }
     }
 }
@@ -193,6 +217,95 @@ pub struct JoinSignUp {
     pub email: String,
     /// At least 12 characters.
     pub password: String,
+}
+
+/// How people can come in here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaysIn {
+    /// What the OpenID provider is called at which one can sign in.
+    pub provider: Option<String>,
+    /// One can sign in, and sign up, with a password.
+    pub passwords: bool,
+    /// Who was not invited can sign up.
+    pub sign_up: bool,
+}
+
+/// Somebody has signed in at the provider for the first time, and it is to be said who that is here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unconnected {
+    /// What the provider is called.
+    pub provider: String,
+    /// What it calls the person.
+    pub name: String,
+    /// Their address there; whether it is theirs only the provider knows.
+    pub email: String,
+    /// What comes next.
+    pub step: NextStep,
+}
+
+/// How somebody goes on whose identity at the provider nobody has here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "step", rename_all = "snake_case")]
+pub enum NextStep {
+    /// They are signed in: whether it is to be theirs.
+    Connect {
+        /// Their name here.
+        user_name: String,
+        /// Their address here.
+        user_email: String,
+    },
+    /// Somebody here has this address: the password shows whether it is they.
+    Prove,
+    /// Somebody here has this address, but no password: they sign in as they did before, and connect this one then.
+    OtherWay,
+    /// They make an account.
+    SignUp,
+    /// Here only those who were invited come in.
+    Uninvited,
+    /// The provider does not say that the address is theirs.
+    Unverified,
+}
+
+/// Why somebody can't come in whose address the provider has not verified.
+pub fn unverified(provider: &str, email: Option<&str>) -> String {
+    match email.filter(|email| !email.is_empty()) {
+        Some(email) => format!(
+            "{provider} does not say that {email} is really your address, and without that nobody is let in by it. Have it confirmed there, and sign in again."
+        ),
+        None => format!(
+            "{provider} does not tell your e-mail address, and without one nobody is let in. Whoever runs it can allow that."
+        ),
+    }
+}
+
+/// How a person signs in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignInWays {
+    /// How one can come in here.
+    pub here: WaysIn,
+    /// They have a password.
+    pub has_password: bool,
+    /// Who they are at OpenID providers, the oldest first.
+    pub identities: Vec<IdentityView>,
+}
+
+/// Who a person is at an OpenID provider.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdentityView {
+    /// Which one.
+    pub id: IdentityId,
+    /// What the provider is called.
+    pub provider: String,
+    /// Their address there, when it was last told.
+    pub email: Option<String>,
+    /// Since when they can sign in with it; RFC 3339.
+    pub since: String,
+    /// When they last did; RFC 3339.
+    pub last_used_at: Option<String>,
+    /// The installation has another provider by now, or none: nobody signs in with it.
+    pub is_former: bool,
+    /// It is the only way in that the person has.
+    pub is_last_way: bool,
 }
 
 /// The form of one's own name and address.
@@ -238,6 +351,14 @@ mod tests {
                 PeopleStep::RoleChanged { name: "Bob".to_owned(), from: Role::Viewer, to: Role::Admin },
                 "made Bob an admin, who was a viewer",
             ),
+            (
+                PeopleStep::IdentityConnected {
+                    email: "bob@example.org".to_owned(),
+                    provider: "Northwind SSO".to_owned(),
+                },
+                "(bob@example.org) connected their sign-in at Northwind SSO",
+            ),
+            (PeopleStep::PasswordSet { email: "bob@example.org".to_owned() }, "(bob@example.org) set a password"),
         ];
         for (step, sentence) in steps {
             assert_eq!(step.sentence(), sentence);

@@ -38,8 +38,8 @@ pub(crate) async fn consented(
         (Some(code), None) => Consented::Code(code),
         (None, None) => Consented::Error { code: "neither a code nor an error came".to_owned(), description: None },
     };
-    let secret = match session.get::<String>(app::session::CONSENT).await {
-        Ok(secret) => secret.unwrap_or_default(),
+    let secret = match app::session::secret_of(&session).await {
+        Ok(secret) => secret,
         Err(error) => {
             tracing::error!(%error, "a session could not be read");
             return Ok(StatusCode::INTERNAL_SERVER_ERROR.into_response());

@@ -17,6 +17,7 @@ mod log;
 mod master_key;
 mod memory;
 mod operator;
+mod provider;
 mod receipts;
 mod repair;
 mod requests;

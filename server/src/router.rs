@@ -33,8 +33,8 @@ use tower_http::{
 use tower_sessions::Session;
 
 use crate::{
-    api, applications, calendar, consent, endpoint_key, events, health, receipts, repair, requests, run_files,
-    security, sessions, settings::ServeOptions,
+    api, applications, calendar, consent, endpoint_key, events, health, provider, receipts, repair, requests,
+    run_files, security, sessions, settings::ServeOptions,
 };
 
 /// Bytes of a request at most. The largest is a mapping of a few hundred columns.
@@ -47,6 +47,7 @@ pub(crate) struct AppState {
     pub(crate) options: LeptosOptions,
     pub(crate) stopping: Stopping,
     pub(crate) recorder: PrometheusHandle,
+    pub(crate) public_url: PublicUrl,
 }
 
 /// Cancelled when the process is told to stop.
@@ -61,7 +62,7 @@ pub(crate) fn router(state: AppState, options: &ServeOptions) -> anyhow::Result<
         // A proxy may ask for another host than the browser did.
         own_posts = own_posts.add_trusted_origin(origin.as_str())?;
     }
-    let people = people(&state, options)
+    let people = people(&state)
         .layer(RequestBodyLimitLayer::new(LARGEST_REQUEST))
         .merge(uploads())
         .layer(from_fn(sessions::keep_alive))
@@ -116,13 +117,12 @@ fn uploads() -> Router<AppState> {
 }
 
 /// What people and their browsers ask for.
-fn people(state: &AppState, options: &ServeOptions) -> Router<AppState> {
+fn people(state: &AppState) -> Router<AppState> {
     let context = {
-        let (hub, public_url) =
-            (state.hub.clone(), options.public_url.as_ref().map(|origin| origin.as_str().to_owned()));
+        let (hub, public_url) = (state.hub.clone(), state.public_url.clone());
         move || {
             provide_context(hub.clone());
-            provide_context(PublicUrl(public_url.clone()));
+            provide_context(public_url.clone());
         }
     };
     let page = |options: LeptosOptions| {
@@ -141,6 +141,9 @@ fn people(state: &AppState, options: &ServeOptions) -> Router<AppState> {
         .route("/receipts/check", post(receipts::check))
         .route("/schedule/address", post(calendar::make_address))
         .route("/connect/consented", get(consent::consented))
+        .route("/sign-in/provider", get(provider::leave))
+        .route("/sign-in/provider/return", get(provider::come_back))
+        .route("/invitation/{token}/provider", get(provider::leave_invited))
         .route("/endpoints/{id}/key", post(endpoint_key::make))
         .route("/endpoints/{id}/webhook-secret", post(endpoint_key::make_webhook_secret))
         .route("/account/alerts/webhooks/{id}/secret", post(endpoint_key::make_alert_secret))

@@ -3,6 +3,7 @@
 use std::{future::IntoFuture, io::Write, net::SocketAddr, time::Duration};
 
 use anyhow::Context;
+use app::address::PublicUrl;
 use leptos::prelude::{Env, LeptosOptions};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::{
@@ -50,8 +51,14 @@ pub(crate) async fn serve(options: &ServeOptions, hub: &HubOptions) -> anyhow::R
         .site_addr(address)
         .env(if cfg!(debug_assertions) { Env::DEV } else { Env::PROD })
         .build();
-    let state =
-        AppState { hub: hub.clone(), options: leptos, stopping: Stopping(stop.clone()), recorder: recorder.clone() };
+    let public_url = PublicUrl(options.public_url.as_ref().map(|origin| origin.as_str().to_owned()));
+    let state = AppState {
+        hub: hub.clone(),
+        options: leptos,
+        stopping: Stopping(stop.clone()),
+        recorder: recorder.clone(),
+        public_url,
+    };
     let router = router(state, options)?;
 
     let mut tasks = JoinSet::new();
@@ -83,6 +90,22 @@ pub(crate) async fn serve(options: &ServeOptions, hub: &HubOptions) -> anyhow::R
         out.flush()?;
     }
     tracing::info!(%address, "listening");
+    if let Some(provider) = hub.ways_in().await?.provider {
+        match &options.public_url {
+            Some(url) => {
+                let redirect = format!("{}{}", url.as_str(), crate::provider::RETURN);
+                tracing::info!(
+                    provider,
+                    redirect,
+                    "people sign in at the OpenID provider, which has to know this address to lead them back to"
+                );
+            }
+            None => tracing::warn!(
+                provider,
+                "USHER_PUBLIC_URL is not set: the address to which the OpenID provider leads people back is made of what their browsers ask for"
+            ),
+        }
+    }
 
     tokio::select! {
         _ = terminate.recv() => {}

@@ -15,7 +15,8 @@ use clap::{Args, ValueEnum};
 use hub::{
     Hub, HubSettings,
     exchange::ExchangeSettings,
-    outbound::{MailSettings, MailTls, RetryPolicy, Timeouts},
+    outbound::{MailSettings, MailTls, OpenIdSettings, RetryPolicy, Timeouts},
+    registry::SignInSettings,
     sharing::SchedulingSettings,
     store::{SystemClock, sealing::MasterKeys},
 };
@@ -75,6 +76,94 @@ pub(crate) struct HubOptions {
     retry: RetryOptions,
     #[command(flatten)]
     mail: MailOptions,
+    #[command(flatten)]
+    sign_in: SignInOptions,
+}
+
+/// How people sign in: with passwords, at an OpenID provider, or with either.
+#[derive(Debug, Clone, Args)]
+struct SignInOptions {
+    /// The OpenID provider at which people can sign in, as it calls itself, e.g. `https://login.example.com/realms/people`
+    #[arg(long, env = "USHER_OPENID_ISSUER")]
+    openid_issuer: Option<String>,
+    /// As which client Usher is known there
+    #[arg(long, env = "USHER_OPENID_CLIENT_ID")]
+    openid_client_id: Option<String>,
+    /// The file with the client's secret
+    #[arg(long, env = "USHER_OPENID_CLIENT_SECRET_FILE")]
+    openid_client_secret_file: Option<PathBuf>,
+    /// The secret itself, where a file will not do; not on the command line, which others on the machine can see
+    #[arg(long, env = "USHER_OPENID_CLIENT_SECRET", hide_env_values = true, hide = true)]
+    openid_client_secret: Option<Secret>,
+    /// What people call the provider: “Sign in with …”; without it, its host
+    #[arg(long, env = "USHER_OPENID_NAME")]
+    openid_name: Option<String>,
+    /// Whether people can sign in and up with a password; without, there has to be a provider
+    #[arg(long, env = "USHER_PASSWORDS", default_value_t = true, action = clap::ArgAction::Set)]
+    passwords: bool,
+    /// Who can sign up
+    #[arg(long, env = "USHER_SIGN_UP", value_enum, default_value = "open")]
+    sign_up: SignUps,
+}
+
+/// Who can sign up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum SignUps {
+    /// Everybody, with an account of their own.
+    Open,
+    /// Those who have an invitation; and whoever comes first.
+    Invited,
+}
+
+impl SignInOptions {
+    fn settings(&self) -> anyhow::Result<SignInSettings> {
+        // Compose files pass variables on that are empty.
+        let set = |option: &Option<String>| option.clone().filter(|text| !text.trim().is_empty());
+        let secret = secret_of(
+            self.openid_client_secret_file.as_deref(),
+            self.openid_client_secret.as_ref().filter(|secret| !secret.0.is_empty()),
+            "secret of the OpenID client",
+        )?;
+        let provider = match (set(&self.openid_issuer), set(&self.openid_client_id), secret) {
+            (None, None, None) => None,
+            (Some(issuer), Some(client_id), Some(secret)) => {
+                let settings = OpenIdSettings::new(&issuer, &client_id, &secret, self.openid_name.as_deref());
+                Some(settings.context("the OpenID provider can't be used (USHER_OPENID_…)")?)
+            }
+            (issuer, client_id, secret) => {
+                let missing: Vec<_> = [
+                    (issuer.is_none(), "USHER_OPENID_ISSUER"),
+                    (client_id.is_none(), "USHER_OPENID_CLIENT_ID"),
+                    (secret.is_none(), "USHER_OPENID_CLIENT_SECRET_FILE (or USHER_OPENID_CLIENT_SECRET)"),
+                ]
+                .into_iter()
+                .filter_map(|(is_missing, name)| is_missing.then_some(name))
+                .collect();
+                anyhow::bail!(
+                    "the OpenID provider is set only half: {} is missing. Set all three, or none",
+                    missing.join(" and ")
+                )
+            }
+        };
+        if provider.is_none() && !self.passwords {
+            anyhow::bail!(
+                "USHER_PASSWORDS=false leaves no way to sign in: set an OpenID provider (USHER_OPENID_ISSUER) first"
+            );
+        }
+        Ok(SignInSettings { provider, passwords: self.passwords, open_sign_up: self.sign_up == SignUps::Open })
+    }
+}
+
+/// A secret from a file, or as it was given.
+fn secret_of(file: Option<&Path>, given: Option<&Secret>, what: &str) -> anyhow::Result<Option<String>> {
+    match file.filter(|file| !file.as_os_str().is_empty()) {
+        Some(file) => {
+            let text = std::fs::read_to_string(file)
+                .with_context(|| format!("the {what} can't be read from {}", file.display()))?;
+            Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
+        }
+        None => Ok(given.map(|secret| secret.0.clone())),
+    }
 }
 
 /// The mail server that alerts are handed to; without one, none are mailed.
@@ -97,7 +186,7 @@ struct MailOptions {
     smtp_password_file: Option<PathBuf>,
     /// The password itself, where a file will not do; not on the command line, which others on the machine can see
     #[arg(long, env = "USHER_SMTP_PASSWORD", hide_env_values = true, hide = true)]
-    smtp_password: Option<Password>,
+    smtp_password: Option<Secret>,
     /// What mails come from, e.g. `Usher <usher@example.com>`
     #[arg(long, env = "USHER_MAIL_FROM")]
     mail_from: Option<String>,
@@ -114,11 +203,11 @@ enum SmtpTls {
     None,
 }
 
-/// A password, which never prints.
+/// A password or another secret, which never prints.
 #[derive(Clone)]
-struct Password(String);
+struct Secret(String);
 
-impl std::str::FromStr for Password {
+impl std::str::FromStr for Secret {
     type Err = std::convert::Infallible;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -126,24 +215,17 @@ impl std::str::FromStr for Password {
     }
 }
 
-impl std::fmt::Debug for Password {
+impl std::fmt::Debug for Secret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Password")
+        f.write_str("Secret")
     }
 }
 
 impl MailOptions {
     fn settings(&self) -> anyhow::Result<Option<MailSettings>> {
         let (Some(host), Some(from)) = (&self.smtp_host, &self.mail_from) else { return Ok(None) };
-        let password = match (&self.smtp_password_file, &self.smtp_password) {
-            (Some(file), _) => {
-                let text = std::fs::read_to_string(file).with_context(|| {
-                    format!("the password of the mail server can't be read from {}", file.display())
-                })?;
-                Some(text.trim_end_matches(['\r', '\n']).to_owned())
-            }
-            (None, password) => password.as_ref().map(|password| password.0.clone()),
-        };
+        let (file, given) = (self.smtp_password_file.as_deref(), self.smtp_password.as_ref());
+        let password = secret_of(file, given, "password of the mail server")?;
         let credentials = match (&self.smtp_user, password) {
             (None, None) => None,
             (Some(user), Some(password)) => Some((user.clone(), password)),
@@ -290,6 +372,7 @@ impl HubOptions {
                 ..SchedulingSettings::default()
             },
             mail: self.mail.settings()?,
+            sign_in: self.sign_in.settings()?,
         };
         Hub::open(settings, Arc::new(SystemClock)).await.context("Usher can't open its data")
     }

@@ -116,7 +116,8 @@ type Client = oauth2::Client<
     EndpointNotSet,
     EndpointSet,
 >;
-type Refused = RequestTokenError<CallError, StandardErrorResponse<BasicErrorResponseType>>;
+/// Why there is no token, in the `oauth2` crate's words.
+pub(super) type Refused = RequestTokenError<CallError, StandardErrorResponse<BasicErrorResponseType>>;
 
 impl AuthorizationServer {
     fn client(&self) -> Client {
@@ -180,8 +181,8 @@ impl Outbound {
         Ok(token)
     }
 
-    /// What carries the `oauth2` crate's requests out.
-    fn asking(&self) -> impl Fn(HttpRequest) -> BoxFuture<'static, Result<HttpResponse, CallError>> + use<> {
+    /// What carries the `oauth2` crate's requests out, and those of `openidconnect`, which stands on it.
+    pub(super) fn asking(&self) -> impl Fn(HttpRequest) -> BoxFuture<'static, Result<HttpResponse, CallError>> + use<> {
         let outbound = self.clone();
         move |request| {
             let outbound = outbound.clone();
@@ -220,26 +221,31 @@ impl Outbound {
 
 /// What a server answered, without what it was sent.
 fn token(answer: Result<Answer, Refused>, secrets: &[&str]) -> Result<Token, CallError> {
+    let answer = answer.map_err(|refused| no_token(refused, secrets))?;
+    Ok(Token {
+        access_token: answer.access_token().secret().clone(),
+        refresh_token: answer.refresh_token().map(|token| token.secret().clone()),
+        lasts_seconds: answer.expires_in().map(|lasts| lasts.as_secs()),
+        refresh_lasts_seconds: answer.extra_fields().seconds(),
+    })
+}
+
+/// Why there is no token, without what was sent.
+pub(super) fn no_token(refused: Refused, secrets: &[&str]) -> CallError {
     let hidden = |text: &str| -> String {
         let secrets = secrets.iter().filter(|secret| !secret.is_empty());
         let text = secrets.fold(text.to_owned(), |text, secret| text.replace(*secret, "[key]"));
         text.chars().filter(|letter| !letter.is_control()).take(LONGEST_TOLD).collect()
     };
-    match answer {
-        Ok(answer) => Ok(Token {
-            access_token: answer.access_token().secret().clone(),
-            refresh_token: answer.refresh_token().map(|token| token.secret().clone()),
-            lasts_seconds: answer.expires_in().map(|lasts| lasts.as_secs()),
-            refresh_lasts_seconds: answer.extra_fields().seconds(),
-        }),
-        Err(Refused::Request(error)) => {
+    match refused {
+        Refused::Request(error) => {
             let passes = error.is_retryable();
-            Err(CallError::NoToken { what: error.to_string(), passes })
+            CallError::NoToken { what: error.to_string(), passes }
         }
-        Err(Refused::ServerResponse(refusal)) => {
+        Refused::ServerResponse(refusal) => {
             let said = refusal.error_description().map(|said| format!(" ({})", hidden(said))).unwrap_or_default();
             let code = hidden(refusal.error().as_ref());
-            Err(match refusal.error() {
+            match refusal.error() {
                 BasicErrorResponseType::InvalidGrant => CallError::TokenRefused {
                     what: format!("it says that the consent is not valid any more: {code}{said}"),
                 },
@@ -248,11 +254,11 @@ fn token(answer: Result<Answer, Refused>, secrets: &[&str]) -> Result<Token, Cal
                     CallError::TokenRefused { what }
                 }
                 _ => CallError::NoToken { what: format!("it refuses: {code}{said}"), passes: false },
-            })
+            }
         }
-        Err(Refused::Parse(..) | Refused::Other(_)) => {
+        Refused::Parse(..) | Refused::Other(_) => {
             let what = "its answer is not what OAuth 2.0 says".to_owned();
-            Err(CallError::NoToken { what, passes: false })
+            CallError::NoToken { what, passes: false }
         }
     }
 }

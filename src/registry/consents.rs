@@ -28,8 +28,8 @@ use crate::{
     store::StoreError,
 };
 
-/// How long a person may take to consent.
-const LASTS_MS: i64 = 10 * 60_000;
+/// How long a person may take to consent, or to sign in elsewhere.
+pub(super) const LASTS_MS: i64 = 10 * 60_000;
 /// Characters of what an authorisation server says that are told.
 const LONGEST_TOLD: usize = 300;
 
@@ -359,8 +359,6 @@ fn entered(form: &Connect, definition: &Definition) -> Result<(String, Url, BTre
 
 /// What an authorisation server says instead of a consent.
 fn refused(application: &Application, begun_for: &ConsentFor, code: &str, description: Option<&str>) -> HubError {
-    let told =
-        |text: &str| -> String { text.chars().filter(|letter| !letter.is_control()).take(LONGEST_TOLD).collect() };
     let name = &application.definition.name;
     let (so_that, outcome) = match begun_for {
         ConsentFor::Application { .. } => ("nothing was connected", "Nothing was connected"),
@@ -370,11 +368,19 @@ fn refused(application: &Application, begun_for: &ConsentFor, code: &str, descri
     let message = match code {
         "access_denied" => format!("You did not consent at {name}, so that {so_that}."),
         code => {
-            let said = description.map(|said| format!(": {}", told(said))).unwrap_or_default();
-            format!("The authorisation server of {name} did not give a consent ({}){said}. {outcome}.", told(code))
+            let said = said(code, description);
+            format!("The authorisation server of {name} did not give a consent {said}. {outcome}.")
         }
     };
     HubError::Endpoint { message }
+}
+
+/// What a server says instead of giving a code: its own code for that, and its words.
+pub(super) fn said(code: &str, description: Option<&str>) -> String {
+    let told =
+        |text: &str| -> String { text.chars().filter(|letter| !letter.is_control()).take(LONGEST_TOLD).collect() };
+    let words = description.map(|words| format!(": {}", told(words))).unwrap_or_default();
+    format!("({}){words}", told(code))
 }
 
 fn hash(text: &str) -> String {

@@ -18,7 +18,7 @@ use super::{
     connection::{self, Ailment},
     consents,
     credentials::{self, Kept},
-    require,
+    provider, require,
 };
 use crate::{
     exchange,
@@ -508,7 +508,7 @@ fn taken() -> HubError {
 }
 
 /// What of the registry is sealed.
-pub(crate) const SEALED: [SealedColumn; 3] = [
+pub(crate) const SEALED: [SealedColumn; 4] = [
     SealedColumn { table: "endpoint", id: "id", column: "credential", context: |id| credential_context(id) },
     SealedColumn {
         table: "application_version",
@@ -517,6 +517,7 @@ pub(crate) const SEALED: [SealedColumn; 3] = [
         context: |id| client_secret_context(id.split(' ').next().unwrap_or(id)),
     },
     SealedColumn { table: "consent", id: "state_hash", column: "sealed", context: consents::context },
+    SealedColumn { table: "provider_visit", id: "state_hash", column: "sealed", context: provider::context },
 ];
 
 /// What an endpoint's credentials are sealed with.

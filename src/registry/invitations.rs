@@ -18,7 +18,7 @@ use super::{
     members::{StepError, note_step, role_of},
     parsed_id,
     people::{
-        folded_email, insert_membership, insert_user, problem_of_email, problem_of_name, problem_of_password,
+        FirstWay, folded_email, insert_membership, insert_user, problem_of_email, problem_of_name, problem_of_password,
         problems_or_none, taken,
     },
     require,
@@ -203,6 +203,7 @@ impl Hub {
         client: Option<IpAddr>,
         token: &InvitationToken,
     ) -> Result<Actor> {
+        self.require_passwords()?;
         self.invited(token).await?;
         let email = folded_email(&form.email);
         let user_id = self.authenticate(form, client).await?;
@@ -212,6 +213,7 @@ impl Hub {
 
     /// Somebody signs up by taking the invitation, without an account of their own.
     pub async fn join_signing_up(&self, form: JoinSignUp, token: &InvitationToken) -> Result<Actor> {
+        self.require_passwords()?;
         self.invited(token).await?;
         let (name, email) = (form.user_name.trim().to_owned(), folded_email(&form.email));
         problems_or_none([
@@ -220,19 +222,20 @@ impl Hub {
             problem_of_password("password", &form.password),
         ])?;
         let password_hash = self.hash_password(form.password).await.map_err(internal)?;
-        self.take_invitation(&new_id(UserId::PREFIX), &name, &email, token, Some(&password_hash)).await
+        self.take_invitation(&new_id(UserId::PREFIX), &name, &email, token, Some(FirstWay::Password(&password_hash)))
+            .await
     }
 
-    /// Uses the invitation up; with `password_hash` the person is made with it.
-    async fn take_invitation(
+    /// Uses the invitation up; with `made` the person is made, and signs in in this way.
+    pub(super) async fn take_invitation(
         &self,
         user_id: &UserId,
         user_name: &str,
         email: &str,
         token: &InvitationToken,
-        password_hash: Option<&str>,
+        made: Option<FirstWay<'_>>,
     ) -> Result<Actor> {
-        let taken = self.write_joining(user_id, user_name, email, token, password_hash).await;
+        let taken = self.write_joining(user_id, user_name, email, token, made).await;
         let account_id = taken?;
         tracing::info!(user.id = %user_id, account.id = %account_id, "joined an account");
         self.actor(user_id, &account_id).await?.ok_or(HubError::SignedOut)
@@ -244,7 +247,7 @@ impl Hub {
         user_name: &str,
         email: &str,
         token: &InvitationToken,
-        password_hash: Option<&str>,
+        made: Option<FirstWay<'_>>,
     ) -> std::result::Result<AccountId, StepError> {
         let now = self.now_ms();
         let mut transaction = self.database().begin().await?;
@@ -257,8 +260,8 @@ impl Hub {
             .await?
             .ok_or_else(no_such)?;
         let (account_id, role): (AccountId, Role) = (parsed_id(&row, "account_id")?, role_of(&row)?);
-        if let Some(password_hash) = password_hash {
-            match insert_user(&mut transaction, user_id, user_name, email, password_hash, now).await {
+        if let Some(way) = made {
+            match insert_user(&mut transaction, user_id, user_name, email, way, now).await {
                 Err(StoreError::Duplicate) => return Err(taken("email").into()),
                 done => done?,
             }
@@ -272,6 +275,9 @@ impl Hub {
         }
         let step = PeopleStep::Joined { email: email.to_owned(), invited: row.try_get("email")?, role };
         note_step(&mut transaction, &account_id, user_name, &step, now).await?;
+        if let Some(FirstWay::Identity(person)) = made {
+            self.insert_identity(&mut transaction, user_id, user_name, email, person).await?;
+        }
         transaction.commit().await.map_err(StoreError::from)?;
         Ok(account_id)
     }

@@ -223,6 +223,24 @@ pub(super) async fn note_step(
     Ok(())
 }
 
+/// The same in every account that somebody is in: for what concerns each of them.
+pub(super) async fn note_step_everywhere(
+    transaction: &mut Transaction<'static, Any>,
+    user_id: &UserId,
+    by_name: &str,
+    step: &PeopleStep,
+    now: i64,
+) -> std::result::Result<(), StoreError> {
+    let rows = sqlx::query("select account_id from membership where user_id = $1")
+        .bind(user_id.as_str())
+        .fetch_all(&mut **transaction)
+        .await?;
+    for row in &rows {
+        note_step(transaction, &parsed_id(row, "account_id")?, by_name, step, now).await?;
+    }
+    Ok(())
+}
+
 /// Name, address and role of somebody in the account.
 async fn member(
     transaction: &mut Transaction<'static, Any>,

@@ -10,6 +10,7 @@ mod credentials;
 mod disconnecting;
 mod endings;
 mod endpoints;
+mod identities;
 mod invitations;
 mod keys;
 mod members;
@@ -17,11 +18,13 @@ mod operators;
 mod password;
 mod people;
 mod profile;
+mod provider;
 mod reconnecting;
 mod registration;
 mod repeats;
 mod sessions;
 mod slow_down;
+mod ways_in;
 
 pub use applications::{LARGEST_FIELDS_FILE, LARGEST_LOGO};
 pub(crate) use calls::CallLog;
@@ -31,8 +34,10 @@ pub use endpoints::ConnectedEndpoint;
 pub(crate) use endpoints::{SEALED, disconnected, parsed_id, undecodable};
 pub use keys::EndpointActor;
 pub(crate) use people::members;
+pub use provider::{Arrival, Errand, Newcomer, NoArrival};
 pub use repeats::{Answer, Attempt, IdempotencyKey, Repeat, UnfitKey};
 pub use sessions::{SessionRow, SessionRows};
+pub use ways_in::SignInSettings;
 
 use model::{
     error::HubError,

@@ -8,15 +8,16 @@ use model::{
     transform::Transform,
     view::{Actor, Role, SignIn, SignUp},
 };
-use sqlx::{Any, Row, Transaction};
+use sqlx::{Any, Row, Transaction, any::AnyRow};
 
-use super::{parsed_id, slow_down::Attempt};
+use super::{members::StepError, parsed_id, slow_down::Attempt};
 use crate::{
     hub::{Hub, Result, internal},
+    outbound::ProviderPerson,
     store::{StoreError, new_id},
 };
 
-const LONGEST_NAME: usize = 100;
+pub(super) const LONGEST_NAME: usize = 100;
 /// RFC 5321, 4.5.3.1.3, without the brackets.
 const LONGEST_EMAIL: usize = 254;
 const SHORTEST_PASSWORD: usize = 12;
@@ -25,6 +26,8 @@ const LONGEST_PASSWORD: usize = 200;
 impl Hub {
     /// Makes an account and its first admin.
     pub async fn sign_up(&self, form: SignUp) -> Result<Actor> {
+        self.require_passwords()?;
+        self.require_open_sign_up().await?;
         let (account_name, user_name, email) =
             (form.account_name.trim(), form.user_name.trim(), folded_email(&form.email));
         problems_or_none([
@@ -43,14 +46,12 @@ impl Hub {
             role: Role::Admin,
             is_operator: false,
         };
-        match self.insert_account(&actor, &password_hash).await {
-            Ok(()) => Ok(actor),
-            Err(StoreError::Duplicate) => Err(taken("email")),
-            Err(error) => Err(internal(error)),
-        }
+        self.insert_account(&actor, FirstWay::Password(&password_hash)).await?;
+        Ok(actor)
     }
 
-    async fn insert_account(&self, actor: &Actor, password_hash: &str) -> std::result::Result<(), StoreError> {
+    /// Makes an account and its first admin, who signs in in this way.
+    pub(super) async fn insert_account(&self, actor: &Actor, way: FirstWay<'_>) -> std::result::Result<(), StepError> {
         let now = self.now_ms();
         let mut transaction = self.database().begin().await?;
         sqlx::query("insert into account (id, name, created_at) values ($1, $2, $3)")
@@ -59,14 +60,22 @@ impl Hub {
             .bind(now)
             .execute(&mut *transaction)
             .await?;
-        insert_user(&mut transaction, &actor.user_id, &actor.user_name, &actor.email, password_hash, now).await?;
-        insert_membership(&mut transaction, &actor.account_id, &actor.user_id, actor.role, now).await?;
-        transaction.commit().await?;
+        let Actor { user_id, user_name, email, .. } = actor;
+        match insert_user(&mut transaction, user_id, user_name, email, way, now).await {
+            Err(StoreError::Duplicate) => return Err(taken("email").into()),
+            done => done?,
+        }
+        insert_membership(&mut transaction, &actor.account_id, user_id, actor.role, now).await?;
+        if let FirstWay::Identity(person) = way {
+            self.insert_identity(&mut transaction, user_id, user_name, email, person).await?;
+        }
+        transaction.commit().await.map_err(StoreError::from)?;
         Ok(())
     }
 
     /// Who signs in. `client` is the address that the attempt came from, for the slow-down.
     pub async fn sign_in(&self, form: SignIn, client: Option<IpAddr>) -> Result<Actor> {
+        self.require_passwords()?;
         let user_id = self.authenticate(form, client).await?;
         let actor = self.first_actor(&user_id).await.map_err(internal)?;
         actor.ok_or_else(|| HubError::Conflict {
@@ -97,7 +106,7 @@ impl Hub {
             return Err(HubError::SlowDown { retry_after_seconds });
         }
         let found = self.user_by_email(&email).await.map_err(internal)?;
-        let hash = found.as_ref().map(|(_, hash)| hash.clone());
+        let hash = found.as_ref().and_then(|(_, hash)| hash.clone());
         let password = if too_long { String::new() } else { form.password };
         let right = self.verify_password(password, hash).await.map_err(internal)?;
         let Some((user_id, _)) = found.filter(|_| right) else {
@@ -113,7 +122,7 @@ impl Hub {
         self.load_actor(user_id, Some(account_id)).await.map_err(internal)
     }
 
-    async fn first_actor(&self, user_id: &UserId) -> std::result::Result<Option<Actor>, StoreError> {
+    pub(super) async fn first_actor(&self, user_id: &UserId) -> std::result::Result<Option<Actor>, StoreError> {
         self.load_actor(user_id, None).await
     }
 
@@ -145,25 +154,49 @@ impl Hub {
         }))
     }
 
-    async fn user_by_email(&self, email: &str) -> std::result::Result<Option<(UserId, String)>, StoreError> {
+    /// Who has this address, and the hash of their password, when they have one.
+    pub(super) async fn user_by_email(
+        &self,
+        email: &str,
+    ) -> std::result::Result<Option<(UserId, Option<String>)>, StoreError> {
         let sql = "select id, password_hash from app_user where email = $1";
         let Some(row) = sqlx::query(sql).bind(email).fetch_optional(self.database().reader()).await? else {
             return Ok(None);
         };
         let id: String = row.try_get("id")?;
         let id = id.parse().map_err(|error| StoreError::Sqlx(sqlx::Error::Decode(Box::new(error))))?;
-        Ok(Some((id, row.try_get("password_hash")?)))
+        Ok(Some((id, kept_hash(&row)?)))
     }
 }
 
+/// What somebody who is made can sign in with.
+#[derive(Clone, Copy)]
+pub(super) enum FirstWay<'a> {
+    /// A password, by its hash.
+    Password(&'a str),
+    /// Who they are at the provider.
+    Identity(&'a ProviderPerson),
+}
+
+/// The hash of a row's `password_hash`; none when there is no password.
+pub(super) fn kept_hash(row: &AnyRow) -> std::result::Result<Option<String>, sqlx::Error> {
+    let text: String = row.try_get("password_hash")?;
+    Ok(Some(text).filter(|text| !text.is_empty()))
+}
+
+/// Makes a person; [`StoreError::Duplicate`] when somebody has the address.
 pub(super) async fn insert_user(
     transaction: &mut Transaction<'static, Any>,
     id: &UserId,
     name: &str,
     email: &str,
-    password_hash: &str,
+    way: FirstWay<'_>,
     now: i64,
 ) -> std::result::Result<(), StoreError> {
+    let password_hash = match way {
+        FirstWay::Password(hash) => hash,
+        FirstWay::Identity(_) => "",
+    };
     sqlx::query("insert into app_user (id, email, name, password_hash, created_at) values ($1, $2, $3, $4, $5)")
         .bind(id.as_str())
         .bind(email)

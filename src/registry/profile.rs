@@ -3,13 +3,14 @@
 use model::{
     error::HubError,
     id::UserId,
-    people::{ChangePassword, ChangeProfile},
+    people::{ChangePassword, ChangeProfile, PeopleStep},
     view::Actor,
 };
 use sqlx::Row;
 
 use super::{
-    people::{folded_email, problem_of_email, problem_of_name, problem_of_password, problems_or_none},
+    members::{StepError, note_step_everywhere},
+    people::{folded_email, kept_hash, problem_of_email, problem_of_name, problem_of_password, problems_or_none},
     sessions,
     slow_down::Attempt,
 };
@@ -19,12 +20,13 @@ use crate::{
 };
 
 impl Hub {
-    /// Changes one's name and address. Another address wants the password, because one signs in with it.
+    /// Changes one's name and address. Another address wants the password, because one signs in with it; who has none does not.
     pub async fn change_profile(&self, actor: &Actor, form: ChangeProfile) -> Result<()> {
         let (name, email) = (form.user_name.trim(), folded_email(&form.email));
         problems_or_none([problem_of_name("user_name", name, "your name"), problem_of_email("email", &email)])?;
         if email != actor.email {
-            self.confirm_password(actor, "email_password", form.email_password).await?;
+            let hash = self.password_hash_of(&actor.user_id).await.map_err(internal)?;
+            self.confirm_password(actor, hash, "email_password", form.email_password).await?;
         }
         let sql = "update app_user set name = $1, email = $2 where id = $3";
         let done = sqlx::query(sql)
@@ -43,12 +45,14 @@ impl Hub {
         }
     }
 
-    /// Sets a new password and ends the person's sessions, but for the one of the id `kept_session`.
+    /// Sets a new password, or the first one, and ends the person's sessions, but for the one of the id `kept_session`.
     pub async fn change_password(&self, actor: &Actor, form: ChangePassword, kept_session: Option<&str>) -> Result<()> {
+        self.require_passwords()?;
         problems_or_none([problem_of_password("new_password", &form.new_password)])?;
-        self.confirm_password(actor, "current_password", form.current_password).await?;
+        let before = self.password_hash_of(&actor.user_id).await.map_err(internal)?;
+        self.confirm_password(actor, before.clone(), "current_password", form.current_password).await?;
         let hash = self.hash_password(form.new_password).await.map_err(internal)?;
-        self.write_password(actor, &hash, kept_session).await.map_err(internal)?;
+        self.write_password(actor, before.as_deref(), &hash, kept_session).await?;
         tracing::info!(user.id = %actor.user_id, "password changed");
         Ok(())
     }
@@ -56,26 +60,36 @@ impl Hub {
     async fn write_password(
         &self,
         actor: &Actor,
+        before: Option<&str>,
         hash: &str,
         kept_session: Option<&str>,
-    ) -> std::result::Result<(), StoreError> {
+    ) -> std::result::Result<(), StepError> {
         let mut transaction = self.database().begin().await?;
-        sqlx::query("update app_user set password_hash = $1 where id = $2")
+        // What was confirmed is what is changed.
+        let done = sqlx::query("update app_user set password_hash = $1 where id = $2 and password_hash = $3")
             .bind(hash)
             .bind(actor.user_id.as_str())
+            .bind(before.unwrap_or_default())
             .execute(&mut *transaction)
             .await?;
-        sqlx::query("delete from user_session where user_id = $1 and id_hash <> $2")
-            .bind(actor.user_id.as_str())
-            .bind(kept_session.map_or_else(String::new, sessions::hash))
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
+        if done.rows_affected() == 0 {
+            let message = "The password was changed elsewhere a moment ago.".to_owned();
+            return Err(HubError::Conflict { message }.into());
+        }
+        sessions::end_others(&mut transaction, &actor.user_id, kept_session).await?;
+        if before.is_none() {
+            let step = PeopleStep::PasswordSet { email: actor.email.clone() };
+            note_step_everywhere(&mut transaction, &actor.user_id, &actor.user_name, &step, self.now_ms()).await?;
+        }
+        transaction.commit().await.map_err(StoreError::from)?;
         Ok(())
     }
 
-    /// Guessing is slowed down as at the door: a session that was left open is not to tell the password.
-    async fn confirm_password(&self, actor: &Actor, field: &str, password: String) -> Result<()> {
+    /// Guessing is slowed down as at the door: a session that was left open is not to tell the password. Who has none passes.
+    async fn confirm_password(&self, actor: &Actor, hash: Option<String>, field: &str, password: String) -> Result<()> {
+        if hash.is_none() {
+            return Ok(());
+        }
         if password.is_empty() {
             return Err(HubError::invalid(field, "Enter your present password."));
         }
@@ -83,7 +97,6 @@ impl Hub {
         if let Some(retry_after_seconds) = self.begin_sign_in(&attempt).await.map_err(internal)? {
             return Err(HubError::SlowDown { retry_after_seconds });
         }
-        let hash = self.password_hash_of(&actor.user_id).await.map_err(internal)?;
         if !self.verify_password(password, hash).await.map_err(internal)? {
             return Err(HubError::invalid(field, "This is not your present password."));
         }
@@ -95,7 +108,7 @@ impl Hub {
             .bind(user_id.as_str())
             .fetch_optional(self.database().reader())
             .await?;
-        Ok(row.map(|row| row.try_get("password_hash")).transpose()?)
+        Ok(row.as_ref().map(kept_hash).transpose()?.flatten())
     }
 
     /// What somebody is called.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use model::id::{AccountId, UserId};
 use sha2::{Digest, Sha256};
-use sqlx::Row;
+use sqlx::{Any, Row, Transaction};
 
 use crate::store::{Clock, Database, StoreError};
 
@@ -87,6 +87,20 @@ impl SessionRows {
             .await?;
         Ok(())
     }
+}
+
+/// Ends what somebody has open, but for the session of the id `kept`.
+pub(super) async fn end_others(
+    transaction: &mut Transaction<'static, Any>,
+    user_id: &UserId,
+    kept: Option<&str>,
+) -> Result<(), StoreError> {
+    sqlx::query("delete from user_session where user_id = $1 and id_hash <> $2")
+        .bind(user_id.as_str())
+        .bind(kept.map_or_else(String::new, hash))
+        .execute(&mut **transaction)
+        .await?;
+    Ok(())
 }
 
 pub(super) fn hash(id: &str) -> String {

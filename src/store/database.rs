@@ -81,6 +81,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0021_consents", include_str!("migrations/0021_consents.sql")),
     ("0022_people", include_str!("migrations/0022_people.sql")),
     ("0023_installation_secret", include_str!("migrations/0023_installation_secret.sql")),
+    ("0024_identities", include_str!("migrations/0024_identities.sql")),
     ("0026_access", include_str!("migrations/0026_access.sql")),
     ("0028_schedule_ends", include_str!("migrations/0028_schedule_ends.sql")),
     ("0029_credential_ends", include_str!("migrations/0029_credential_ends.sql")),

@@ -8,9 +8,11 @@ mod connecting;
 mod credentials;
 mod endpoint_life;
 mod expiry;
+mod identities;
 mod isolation;
 mod memberships;
 mod people;
+mod provider;
 mod reconnecting;
 mod registration;
 mod repeats;
@@ -33,6 +35,7 @@ use crate::{
     exchange::ExchangeSettings,
     hub::{Hub, HubSettings},
     outbound::Timeouts,
+    registry::SignInSettings,
     sharing::SchedulingSettings,
     store::{ManualClock, sealing::MasterKeys, testing::ScratchDatabase, testing::scratch_databases},
 };
@@ -80,6 +83,7 @@ fn settings(database: &ScratchDatabase, folder: &Path) -> HubSettings {
         exchange: ExchangeSettings::default(),
         scheduling: SchedulingSettings::default(),
         mail: None,
+        sign_in: SignInSettings::default(),
     }
 }
 

@@ -91,7 +91,7 @@ pub async fn connect(
     };
     let nothing = || Outcome { report: ConnectionReport { steps: Vec::new() }, consent: None };
     if let (true, Credentials::AuthorizationCode { .. }) = (known.is_called, &known.credentials) {
-        let session = crate::session::consent_secret().await?;
+        let session = crate::session::secret().await?;
         let redirect = crate::session::consent_address()?;
         let url = match hub.begin_consent(&actor, &form, &session, &redirect).await {
             Ok(url) => url.to_string(),

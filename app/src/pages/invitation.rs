@@ -5,9 +5,10 @@
 use leptos::{prelude::*, server_fn::ServerFn};
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
-use model::people::Invited;
+use model::people::{Invited, WaysIn};
 use serde::{Deserialize, Serialize};
 
+use super::identity::{Or, ProviderLink};
 use crate::{
     components::{
         button::{ButtonKind, SubmitButton},
@@ -22,7 +23,7 @@ use crate::{
 };
 
 /// What this page is told of its forms, whichever the link.
-const FLASH: &str = "/invitation";
+pub const FLASH: &str = "/invitation";
 /// In the address: one has signed up before.
 const KNOWN: &str = "signed_up";
 
@@ -30,6 +31,7 @@ const KNOWN: &str = "signed_up";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shown {
     invited: Invited,
+    ways: WaysIn,
     /// Name and address of the person who is signed in.
     signed_in: Option<(String, String)>,
 }
@@ -39,8 +41,9 @@ pub struct Shown {
 pub async fn invitation(token: String) -> Result<Shown, AppError> {
     let token = model::people::InvitationToken(token);
     let invited = crate::session::answer(crate::session::hub()?.invited(&token).await).await?;
+    let ways = super::identity::ways_at_the_door().await?;
     let signed_in = crate::session::whoever().await?.map(|actor| (actor.user_name, actor.email));
-    Ok(Shown { invited, signed_in })
+    Ok(Shown { invited, ways, signed_in })
 }
 
 /// The person who is signed in joins.
@@ -150,10 +153,15 @@ pub fn InvitationPage() -> impl IntoView {
 
 #[component]
 fn Content(shown: Shown, token: String, was_known: bool, form: FormState) -> impl IntoView {
-    let Shown { invited, signed_in } = shown;
+    let Shown { invited, ways: WaysIn { provider, passwords, .. }, signed_in } = shown;
     let heading = format!("Join {}", invited.account_name);
     let lead = format!("{} has invited {} as {}.", invited.invited_by, invited.email, invited.role.with_article());
     let words = heading.clone();
+    let kind = if provider.is_some() { ButtonKind::Secondary } else { ButtonKind::Primary };
+    let link = provider.filter(|_| signed_in.is_none()).map(|provider| {
+        view! { <ProviderLink words="Join with" provider href=format!("/invitation/{token}/provider") /> }
+    });
+    let or = (link.is_some() && passwords).then(|| view! { <Or /> });
     let body = match signed_in {
         Some((name, email)) => view! {
             <p>"You are signed in as "<strong>{name}</strong>" ("{email}")."</p>
@@ -167,12 +175,13 @@ fn Content(shown: Shown, token: String, was_known: bool, form: FormState) -> imp
             <p class="aside">"After signing out, open the link again."</p>
         }
         .into_any(),
+        None if !passwords => ().into_any(),
         None if was_known => view! {
             <form class="form" method="post" action=JoinSigningIn::PATH novalidate>
                 <input type="hidden" name="token" value=token.clone() />
                 <TextField form=form.clone() name="email" label="E-mail address" kind="email" initial=invited.email autocomplete="username" />
                 <TextField form=form.clone() name="password" label="Password" kind="password" autocomplete="current-password" />
-                <SubmitButton kind=ButtonKind::Primary>"Sign in and join"</SubmitButton>
+                <SubmitButton kind>"Sign in and join"</SubmitButton>
             </form>
             <p class="aside">"Not signed up yet? " <a href=format!("/invitation/{token}")>"Sign up"</a></p>
         }
@@ -190,7 +199,7 @@ fn Content(shown: Shown, token: String, was_known: bool, form: FormState) -> imp
                     autocomplete="new-password"
                     help="At least 12 characters. A few words are easy to remember and hard to guess."
                 />
-                <SubmitButton kind=ButtonKind::Primary>"Sign up and join"</SubmitButton>
+                <SubmitButton kind>"Sign up and join"</SubmitButton>
             </form>
             <p class="aside">"Have you signed up before? " <a href=format!("/invitation/{token}?{KNOWN}=yes")>"Sign in instead"</a></p>
         }
@@ -200,6 +209,8 @@ fn Content(shown: Shown, token: String, was_known: bool, form: FormState) -> imp
         <h1>{heading}</h1>
         <p class="lead">{lead}</p>
         <ErrorSummary form fields=FIELDS />
+        {link}
+        {or}
         {body}
         <p class="aside">"The invitation can be taken once. It ends "<Time at=invited.expires_at />"."</p>
     }

@@ -11,6 +11,7 @@ mod credential_end;
 pub mod endpoint;
 pub mod endpoints;
 pub mod home;
+pub mod identity;
 pub mod invitation;
 pub mod not_found;
 pub mod people;

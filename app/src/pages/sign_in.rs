@@ -4,12 +4,16 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::{use_location, use_query_map};
 
+use model::people::WaysIn;
+
+use super::identity::{Or, ProviderLink, provider_path, ways_at_the_door};
 use crate::{
     actions::{ActionForm, ServerAction},
     components::{
         button::{ButtonKind, SubmitButton},
         field::{ErrorSummary, TextField},
         icon::Mark,
+        notice::Trouble,
     },
     door,
     error::AppError,
@@ -59,32 +63,54 @@ pub fn SignInPage() -> impl IntoView {
         (false, false) => Some("Sign in to see the page that you asked for."),
         (false, true) => None,
     };
+    let ways = crate::answers::ask(|| (), |()| ways_at_the_door());
     view! {
-        <Title text="Sign in" />
-        <main id="main" class="door">
-            <Mark />
-            <h1>"Sign in to Usher"</h1>
-            {lead.map(|lead| view! { <p class="lead" role="status">{lead}</p> })}
-            <Suspense>
-                {move || {
-                    let asked_for = asked_for.clone();
-                    Suspend::new(async move {
-                        let state = form.state().await;
-                        // A form that could not be taken has it too; by then it is gone from the address.
-                        let next = Some(state.value(door::NEXT)).filter(|next| !next.is_empty()).unwrap_or(asked_for);
-                        view! {
-                            <ActionForm action=action attr:class="form" attr:novalidate=true>
-                                <input type="hidden" name=door::NEXT value=next />
-                                <ErrorSummary form=state.clone() fields=&[("email", "E-mail address"), ("password", "Password")] />
-                                <TextField form=state.clone() name="email" label="E-mail address" kind="email" autocomplete="username" autofocus=true />
-                                <TextField form=state name="password" label="Password" kind="password" autocomplete="current-password" />
-                                <SubmitButton kind=ButtonKind::Primary pending=action.pending()>"Sign in"</SubmitButton>
-                            </ActionForm>
-                        }
-                    })
-                }}
-            </Suspense>
-            <p class="aside">"No account yet? " <a href="/sign-up">"Sign up"</a></p>
-        </main>
-    }
+            <Title text="Sign in" />
+            <main id="main" class="door">
+                <Mark />
+                <h1>"Sign in to Usher"</h1>
+                {lead.map(|lead| view! { <p class="lead" role="status">{lead}</p> })}
+                <Suspense>
+                    {move || {
+                        let asked_for = asked_for.clone();
+                        Suspend::new(async move {
+                            let state = form.state().await;
+                            // A form that could not be taken has it too; by then it is gone from the address.
+                            let next = Some(state.value(door::NEXT)).filter(|next| !next.is_empty()).unwrap_or(asked_for);
+                            let WaysIn { provider, passwords, sign_up } = match ways.await {
+                                Ok(ways) => ways,
+                                Err(error) => return view! { <Trouble error /> }.into_any(),
+                            };
+                            let kind = if provider.is_some() { ButtonKind::Secondary } else { ButtonKind::Primary };
+                            let link = provider.map(|provider| {
+                                view! { <ProviderLink words="Sign in with" provider href=provider_path(&next) /> }
+                            });
+                            let summary = state.clone();
+    let or = (link.is_some() && passwords).then(|| view! { <Or /> });
+                            let fields: &[_] = &[("email", "E-mail address"), ("password", "Password")];
+                            let form = passwords.then(|| {
+                                view! {
+                                    <ActionForm action=action attr:class="form" attr:novalidate=true>
+                                        <input type="hidden" name=door::NEXT value=next />
+                                        <TextField form=state.clone() name="email" label="E-mail address" kind="email" autocomplete="username" autofocus=true />
+                                        <TextField form=state.clone() name="password" label="Password" kind="password" autocomplete="current-password" />
+                                        <SubmitButton kind pending=action.pending()>"Sign in"</SubmitButton>
+                                    </ActionForm>
+                                }
+                            });
+                            let aside = (sign_up && passwords)
+                                .then(|| view! { <p class="aside">"No account yet? " <a href="/sign-up">"Sign up"</a></p> });
+                            view! {
+                                <ErrorSummary form=summary fields />
+                                {link}
+                                {or}
+                                {form}
+                                {aside}
+                            }
+                            .into_any()
+                        })
+                    }}
+                </Suspense>
+            </main>
+        }
 }

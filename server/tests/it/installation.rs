@@ -11,6 +11,7 @@ use hub::{
     Hub, HubSettings,
     exchange::ExchangeSettings,
     outbound::Timeouts,
+    registry::SignInSettings,
     sharing::SchedulingSettings,
     store::{SystemClock, sealing::MasterKeys},
 };
@@ -232,6 +233,7 @@ impl Installation {
             exchange: ExchangeSettings::default(),
             scheduling: SchedulingSettings::default(),
             mail: None,
+            sign_in: SignInSettings::default(),
         };
         Hub::open(settings, Arc::new(SystemClock)).await.unwrap()
     }

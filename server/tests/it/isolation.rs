@@ -14,6 +14,7 @@ use model::{
     view::{Actor, AudienceQuery, Connect, Role, SignIn},
 };
 use reqwest::{Client, Method, StatusCode};
+use sqlx::{Connection, SqliteConnection};
 
 use crate::installation::{BEACON_KEY, Browser, HARBOR_KEY, Installation, PASSWORD, demo_share};
 
@@ -38,6 +39,8 @@ enum Page {
 const PAGES: &[(&str, Page)] = &[
     ("/sign-in", Page::Door),
     ("/sign-up", Page::Door),
+    // For whoever has come from the provider just now; nobody has.
+    ("/sign-in/identity", Page::Door),
     // With a token that is nobody's: whoever has a real one is let in by it.
     ("/invitation/:token", Page::Door),
     ("/", Page::Own),
@@ -137,6 +140,14 @@ const CALLS: &[(&str, Call, &str)] = &[
     ("join", Call::Anyone, "token=0123"),
     ("join_signing_in", Call::Anyone, "token=0123&email=quentin@marigold.example&password=not his password"),
     ("join_signing_up", Call::Anyone, "token=0123&user_name=X&email=x@example.org&password=a long enough one"),
+    ("ways_at_the_door", Call::Anyone, ""),
+    // Of whoever has come from the provider in the same session; nobody has.
+    ("unconnected_identity", Call::Anyone, ""),
+    ("prove_identity", Call::Anyone, "password=not his password"),
+    ("sign_up_with_identity", Call::Anyone, "account_name=X&user_name=X"),
+    ("connect_identity", Call::Own(Viewer), ""),
+    ("own_sign_in_ways", Call::Own(Viewer), ""),
+    ("disconnect_identity", Call::Named(Viewer), "identity_id={identity}"),
     ("people", Call::Own(Viewer), ""),
     ("invite", Call::Own(Admin), "email=no address&role=admin"),
     ("invitation_link", Call::Named(Admin), "invitation_id={invitation}"),
@@ -249,6 +260,10 @@ const OTHERS: &[(&str, &str, Call)] = &[
     ("POST", "/schedule/address", Call::Own(Viewer)),
     ("POST", "/schedule/blackouts/file", Call::Own(Member)),
     ("GET", "/connect/consented", Call::Own(Admin)),
+    ("GET", "/sign-in/provider", Call::Anyone),
+    // Without anything that was begun.
+    ("GET", "/sign-in/provider/return", Call::Anyone),
+    ("GET", "/invitation/{token}/provider", Call::Anyone),
     ("POST", "/endpoints/{agent}/key", Call::Named(Admin)),
     ("POST", "/endpoints/{agent}/webhook-secret", Call::Named(Admin)),
     ("POST", "/sign-out", Call::Anyone),
@@ -379,6 +394,15 @@ async fn own(hub: &Hub, owner: &Actor, harbor: &str, beacon: &str) -> Owned {
     Owned { things, marks }
 }
 
+/// Who the owner is at a provider: written where a sign-in there would write it.
+async fn own_identity(installation: &Installation, owner: &Actor) -> String {
+    let mut database = SqliteConnection::connect(&installation.database_url()).await.unwrap();
+    let sql = "insert into user_identity (id, user_id, issuer, subject, created_at)
+        values ('idn_of_quentin', $1, 'https://login.marigold.example', 'person-7', 0)";
+    sqlx::query(sql).bind(owner.user_id.as_str()).execute(&mut database).await.unwrap();
+    "idn_of_quentin".to_owned()
+}
+
 /// The next time that it is 09:00 in UTC, in milliseconds since 1970.
 fn next_at_nine() -> i64 {
     const DAY: i64 = 86_400_000;
@@ -398,6 +422,7 @@ async fn state_of(owner: &Browser, owned: &Owned) -> Vec<String> {
         ("templates", ""),
         ("blackouts", ""),
         ("people", ""),
+        ("own_sign_in_ways", ""),
         ("retention", ""),
         ("alert_settings", ""),
         ("share_alerts", "id={share}"),
@@ -439,7 +464,10 @@ async fn nothing_of_an_account_reaches_anybody_else() {
     assert!(owner.post("/api/sign_up", &[], &form).await.status().is_success());
     let hub = installation.hub().await;
     let actor = sign_in(&hub, OWNER).await;
-    let owned = own(&hub, &actor, &endpoints.harbor.url, &endpoints.beacon.url).await;
+    let mut owned = own(&hub, &actor, &endpoints.harbor.url, &endpoints.beacon.url).await;
+    let identity = own_identity(&installation, &actor).await;
+    owned.marks.push(identity.clone());
+    owned.things.insert("identity", identity);
     // The whole run, so that there is everything to be had.
     let events = owner.get(&owned.filled("/events/runs/{run}")).await.text().await.unwrap();
     assert!(events.contains("event: run"), "{events}");

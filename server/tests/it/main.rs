@@ -15,10 +15,13 @@ mod faults;
 mod files;
 mod full_disk;
 mod health;
+mod identities;
 mod installation;
 mod isolation;
 mod locked_database;
 mod master_key;
+#[path = "../../../src/tests/provider.rs"]
+mod provider;
 mod restarts;
 mod runs;
 mod schemathesis;

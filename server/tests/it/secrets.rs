@@ -8,7 +8,10 @@ use model::{
 };
 use reqwest::header::{LOCATION, SET_COOKIE};
 
-use crate::installation::{BEACON_KEY, Browser, HARBOR_KEY, Installation, PASSWORD, demo_share};
+use crate::{
+    installation::{BEACON_KEY, Browser, HARBOR_KEY, Installation, PASSWORD, demo_share},
+    provider::{CLIENT_ID, CLIENT_SECRET, Flaw, Person, Provider},
+};
 
 const EMAIL: &str = "quentin@marigold.example";
 const JOINED_PASSWORD: &str = "a sentence that Vera remembers";
@@ -39,7 +42,11 @@ impl Answers {
 
 #[tokio::test]
 async fn no_secret_stands_in_logs_pages_addresses_files_or_errors() {
-    let installation = Installation::new();
+    let provider = Provider::start().await;
+    let installation = Installation::new()
+        .with("USHER_OPENID_ISSUER", &provider.url)
+        .with("USHER_OPENID_CLIENT_ID", CLIENT_ID)
+        .with("USHER_OPENID_CLIENT_SECRET", CLIENT_SECRET);
     let filter = "usher=trace,hub=trace,app=trace,tower_http=trace,reqwest=trace,hyper=debug,sqlx=debug,info";
     let usher = installation.serve_logging_to("usher.log", filter).await;
     let endpoints = installation.endpoints(60).await;
@@ -126,6 +133,25 @@ async fn no_secret_stands_in_logs_pages_addresses_files_or_errors() {
         answers.get(&owner, "/profile").await;
     }
 
+    // The provider: somebody signs up there, and signs in with an error.
+    provider.signs_in(&Person::new("person-7", "Zoë Quill", "zoe@marigold.example"));
+    let (zoe, mut of_provider) = (usher.browser(), Vec::new());
+    for flaw in [None, Some(Flaw::Expired), Some(Flaw::SecretInBody)] {
+        provider.change(|says| says.flaw = flaw);
+        let left = zoe.request("/sign-in/provider", &[("accept", "text/html")]).await;
+        let back = provider.visited(&left.headers()[LOCATION].to_str().unwrap().parse().unwrap()).await;
+        let values = back.query_pairs().filter(|(name, _)| ["state", "code"].contains(&name.as_ref()));
+        of_provider.extend(values.map(|(name, value)| (name.into_owned(), value.into_owned())));
+        answers.get(&zoe, &format!("{}?{}", back.path(), back.query().unwrap())).await;
+        answers.get(&zoe, "/sign-in").await;
+        answers.get(&zoe, "/sign-in/identity").await;
+    }
+    answers.post(&zoe, "/api/sign_up_with_identity", &[("account_name", "Umber"), ("user_name", "Zoë Quill")]).await;
+    answers.get(&zoe, "/profile").await;
+    assert_eq!(of_provider.len(), 6, "{of_provider:?}");
+    of_provider.extend(provider.tokens().into_iter().map(|token| ("token".to_owned(), token)));
+    assert!(of_provider.len() >= 8, "{of_provider:?}");
+
     let pages = [
         "/".to_owned(),
         "/audiences".to_owned(),
@@ -168,7 +194,10 @@ async fn no_secret_stands_in_logs_pages_addresses_files_or_errors() {
         ("the invitation's token", &token.0),
         ("the session's id", &session),
         ("the master key", &master_key),
+        ("the secret of the OpenID client", CLIENT_SECRET),
     ];
+    let of_provider = of_provider.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let secrets: Vec<_> = secrets.into_iter().chain(of_provider).collect();
     let log = std::fs::read(installation.path("usher.log")).unwrap();
     assert!(log.len() > 1000, "it was logged");
     let mut found = Vec::new();

@@ -22,7 +22,7 @@ use crate::{
     exchange::{ExchangeSettings, NewRun, RejectFilter, RunPlan, enqueue},
     hub::{Hub, HubSettings},
     outbound::{RetryPolicy, Timeouts},
-    registry::EndpointActor,
+    registry::{EndpointActor, SignInSettings},
     sharing::SchedulingSettings,
     store::{SystemClock, new_id, sealing::MasterKeys},
 };
@@ -81,6 +81,7 @@ async fn open(database_url: &str, folder: &Path, exchange: ExchangeSettings) -> 
         exchange,
         scheduling: SchedulingSettings::default(),
         mail: None,
+        sign_in: SignInSettings::default(),
     };
     Hub::open(settings, Arc::new(SystemClock)).await.expect("opens")
 }

@@ -51,7 +51,7 @@ pub async fn start_test_drive(
     #[server(default)] fields: Vec<String>,
 ) -> Result<(), AppError> {
     let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
-    let (session, redirect) = (crate::session::consent_secret().await?, crate::session::consent_address()?);
+    let (session, redirect) = (crate::session::secret().await?, crate::session::consent_address()?);
     let form =
         model::application::form::DriveForm { base_url, key, user_name, password, client_id, client_secret, fields };
     let started = async {

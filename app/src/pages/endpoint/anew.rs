@@ -103,7 +103,7 @@ pub async fn connect_anew(
     };
     let form = Reconnect { version, keep, connect };
     if !keep && matches!(known.application.credentials, Credentials::AuthorizationCode { .. }) {
-        let session = crate::session::consent_secret().await?;
+        let session = crate::session::secret().await?;
         let redirect = crate::session::consent_address()?;
         let url = match hub.begin_consent_again(&actor, &endpoint, &form, &session, &redirect).await {
             Ok(url) => url.to_string(),
