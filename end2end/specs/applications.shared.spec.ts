@@ -1,8 +1,9 @@
-// An application from its first name to its approval, as its provider and the operator do it; with the page's program and without.
+// An application from its first name to its end, as its provider, the operator and an account that connects it do it; with the page's program and without.
 
 import { expect, test } from "../support/test.ts";
-import { makeOperator, newPerson, signUp, type Person } from "../support/people.ts";
+import { connect, makeOperator, newPerson, signUp, type Person } from "../support/people.ts";
 import { running } from "../support/installation.ts";
+import { beginShare, newSegment, runEnds, shareNow, sourceOf, toReview } from "../support/sharing.ts";
 import type { Browser, Page } from "@playwright/test";
 
 /** A picture of one pixel. */
@@ -48,7 +49,36 @@ async function drive(page: Page, url: string, key: string, ends: "Passed" | "Fai
   }).toPass({ timeout: 60_000 });
 }
 
-test("an application is defined, tried, submitted, rejected, mended and approved", async ({ newcomer: { page }, browser, baseURL, javaScriptEnabled, axe, expectComplaint }) => {
+/** What an account does with an application that is approved: connects it, sends it an audience, exchanges what Usher calls it with, disconnects it. */
+async function use(page: Page, name: string): Promise<void> {
+  const { harbor, harborKey, beacon, beaconKey } = running();
+  await connect(page, "Harbor CRM", harbor.url, harborKey);
+  const endpoint = await connect(page, name, beacon.url, beaconKey);
+  await beginShare(page, "Lisbon and Porto");
+  await page.getByRole("radio", { name: new RegExp(name) }).check();
+  await page.getByRole("radio", { name: /A new segment/ }).check();
+  await page.getByLabel("Name of the new segment").fill(newSegment("Readers"));
+  await page.getByRole("button", { name: "Continue to the mapping" }).click();
+  await sourceOf(page, "E-mail address").selectOption({ label: "E-mail" });
+  await expect(page.getByRole("status").filter({ hasText: /^Saved$/ })).toBeVisible();
+  await toReview(page);
+  await shareNow(page);
+  await runEnds(page);
+
+  await page.goto(endpoint);
+  await page.getByRole("link", { name: "Change credentials" }).click();
+  await page.getByLabel("Authentication key").fill(beaconKey);
+  await page.getByRole("button", { name: "Save" }).click();
+  await expect(page.getByText("What Usher calls it with was changed.")).toBeVisible();
+
+  await page.getByRole("link", { name: /^Disconnect/ }).click();
+  await expect(page.getByRole("main")).toContainText("Lisbon and Porto");
+  await page.getByLabel("Name").fill(name);
+  await page.getByRole("button", { name: "Disconnect for good" }).click();
+  await expect(page.getByText(`${name} is disconnected.`)).toBeVisible();
+}
+
+test("an application is defined, tried, submitted, rejected, mended, approved and used", async ({ newcomer: { page }, browser, baseURL, javaScriptEnabled, axe, expectComplaint }) => {
   test.setTimeout(240_000);
   expectComplaint(/status of 422/);
   const name = `Postcards ${Math.random().toString(36).slice(2, 8)}`;
@@ -176,6 +206,7 @@ test("an application is defined, tried, submitted, rejected, mended and approved
 
   await page.goto("/connect");
   await expect(page.getByRole("link", { name })).toBeVisible();
+  if (withProgram) await use(page, name);
   await page.goto(address);
   await expect(page.getByText("Version 1 can be connected by every account.")).toBeVisible();
   await expect(page.getByRole("region", { name: "History" }).getByRole("listitem")).toHaveCount(5);
