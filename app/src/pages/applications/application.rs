@@ -122,9 +122,10 @@ fn Loaded(page: Page, form: FormState) -> impl IntoView {
     let used = match page.affected.endpoints {
         0 => "Nobody has connected it yet.".to_owned(),
         endpoints => format!(
-            "{} in {} use it; each keeps to the version that it was connected to.",
+            "{} in {} {} it; each keeps to the version that it was connected to.",
             counted(endpoints, "endpoint", "endpoints"),
-            counted(page.affected.accounts, "account", "accounts")
+            counted(page.affected.accounts, "account", "accounts"),
+            if endpoints == 1 { "uses" } else { "use" }
         ),
     };
     let retired = page.retired_because.clone().map(|reason| {
@@ -164,7 +165,7 @@ fn Loaded(page: Page, form: FormState) -> impl IntoView {
         {rejected}
         {retired}
         {missing}
-        <p>{used}</p>
+        <p class="used">{used}</p>
         <WhatItSays page=page.clone() />
         <History history=page.history />
         {discard}

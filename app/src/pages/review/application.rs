@@ -169,15 +169,16 @@ fn Decision(id: String, changes: u32, form: FormState) -> impl IntoView {
 fn Retire(id: String, page: Page, form: FormState) -> impl IntoView {
     let affected = page.affected;
     let numbers = format!(
-        "{} have {} of it, with {} from or to them.",
+        "{} {} {} of it, with {} from or to them.",
         counted(affected.accounts, "account", "accounts"),
+        if affected.accounts == 1 { "has" } else { "have" },
         counted(affected.endpoints, "endpoint", "endpoints"),
         counted(affected.shares, "share", "shares")
     );
     if page.entry.retired_at.is_some() {
         let because = page.retired_because.unwrap_or_default();
         return view! {
-            <section aria-labelledby="retire">
+            <section class="retire" aria-labelledby="retire">
                 <h2 id="retire">"Retired"</h2>
                 <div class="notice warn"><Icon name=IconName::Warning /><p class="says">{because}</p></div>
                 <p>{numbers}" They keep working."</p>
@@ -190,7 +191,7 @@ fn Retire(id: String, page: Page, form: FormState) -> impl IntoView {
         .into_any();
     }
     view! {
-        <section aria-labelledby="retire">
+        <section class="retire" aria-labelledby="retire">
             <h2 id="retire">"Retire"</h2>
             <p>{numbers}" They keep working; nobody can connect it any more. It can be put back."</p>
             <form class="form" method="post" action=DecideApplication::url()>
