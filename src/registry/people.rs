@@ -37,15 +37,7 @@ impl Hub {
             problem_of_password("password", &form.password),
         ])?;
         let password_hash = self.hash_password(form.password).await.map_err(internal)?;
-        let actor = Actor {
-            user_id: new_id(UserId::PREFIX),
-            user_name: user_name.to_owned(),
-            email,
-            account_id: new_id(AccountId::PREFIX),
-            account_name: account_name.to_owned(),
-            role: Role::Admin,
-            is_operator: false,
-        };
+        let actor = first_admin(account_name, user_name, email);
         self.insert_account(&actor, FirstWay::Password(&password_hash)).await?;
         Ok(actor)
     }
@@ -166,6 +158,19 @@ impl Hub {
         let id: String = row.try_get("id")?;
         let id = id.parse().map_err(|error| StoreError::Sqlx(sqlx::Error::Decode(Box::new(error))))?;
         Ok(Some((id, kept_hash(&row)?)))
+    }
+}
+
+/// Somebody new, as the admin of an account that is new, too. Neither is written yet.
+pub(super) fn first_admin(account_name: &str, user_name: &str, email: String) -> Actor {
+    Actor {
+        user_id: new_id(UserId::PREFIX),
+        user_name: user_name.to_owned(),
+        email,
+        account_id: new_id(AccountId::PREFIX),
+        account_name: account_name.to_owned(),
+        role: Role::Admin,
+        is_operator: false,
     }
 }
 

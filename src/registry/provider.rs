@@ -8,9 +8,9 @@ use std::net::IpAddr;
 
 use model::{
     error::HubError,
-    id::{AccountId, UserId},
+    id::UserId,
     people::{InvitationToken, NextStep, Unconnected},
-    view::{Actor, Role, SignIn},
+    view::{Actor, SignIn},
 };
 use serde::{Deserialize, Serialize};
 use sqlx::Row;
@@ -20,7 +20,7 @@ use super::{
     Consented,
     consents::{LASTS_MS, said},
     identities::connected_already,
-    people::{FirstWay, folded_email, problem_of_email, problem_of_name, problems_or_none},
+    people::{FirstWay, first_admin, folded_email, problem_of_email, problem_of_name, problems_or_none},
     sessions::hash,
 };
 use crate::{
@@ -287,15 +287,7 @@ impl Hub {
             problem_of_name("account_name", account_name, "your organisation's name"),
             problem_of_name("user_name", user_name, "your name"),
         ])?;
-        let actor = Actor {
-            user_id: new_id(UserId::PREFIX),
-            user_name: user_name.to_owned(),
-            email,
-            account_id: new_id(AccountId::PREFIX),
-            account_name: account_name.to_owned(),
-            role: Role::Admin,
-            is_operator: false,
-        };
+        let actor = first_admin(account_name, user_name, email);
         self.insert_account(&actor, FirstWay::Identity(&person)).await?;
         Ok((actor, errand))
     }

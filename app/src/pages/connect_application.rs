@@ -220,26 +220,8 @@ fn ConnectForm(application: ApplicationView, state: FormState, action: ServerAct
         url.or_else(|| first_consent.clone()).map(|url| consent_link(&name, url))
     };
     let inputs = inputs_of(&application, &state, &BTreeMap::new());
-    let beside = if consents {
-        view! {
-            <section class="report" aria-live="polite" aria-labelledby="consent">
-                <h2 id="consent">"Consent"</h2>
-                <p class="soft">{format!("{} asks you whether Usher may do what it needs, and leads you back. Then Usher calls it step by step, before anything is saved.", application.name)}</p>
-                {consent}
-            </section>
-        }
-            .into_any()
-    } else {
-        view! {
-            <section class="report" aria-live="polite" aria-labelledby="test">
-                <h2 id="test">"Connection test"</h2>
-                <p class="soft" hidden=move || !action.pending().get()>"Calling the application …"</p>
-                <p class="soft">"Usher calls the application step by step before anything is saved."</p>
-                {report}
-            </section>
-        }
-        .into_any()
-    };
+    let words = BesideWords { called: "application", before: "saved" };
+    let beside = beside(consents, &application.name, words, action.pending(), consent.into_any(), report.into_any());
     let buttons = if consents {
         view! { <SubmitButton kind=ButtonKind::Primary name="intent" value="consent" pending=action.pending()>"Ask for consent"</SubmitButton> }.into_any()
     } else {
@@ -275,6 +257,47 @@ fn ConnectForm(application: ApplicationView, state: FormState, action: ServerAct
             </ActionForm>
             {beside}
         </div>
+    }
+    .into_any()
+}
+
+/// What is said beside a form that connects.
+#[derive(Clone, Copy)]
+pub(super) struct BesideWords {
+    /// What Usher calls.
+    pub(super) called: &'static str,
+    /// What has not happened before all steps went well.
+    pub(super) before: &'static str,
+}
+
+/// Beside a form that connects: the consent that comes first, or how the connection test goes.
+pub(super) fn beside(
+    consents: bool,
+    application: &str,
+    BesideWords { called, before }: BesideWords,
+    pending: Memo<bool>,
+    consent: AnyView,
+    report: AnyView,
+) -> AnyView {
+    if consents {
+        return view! {
+            <section class="report" aria-live="polite" aria-labelledby="consent">
+                <h2 id="consent">"Consent"</h2>
+                <p class="soft">
+                    {format!("{application} asks you whether Usher may do what it needs, and leads you back. Then Usher calls it step by step, before anything is {before}.")}
+                </p>
+                {consent}
+            </section>
+        }
+        .into_any();
+    }
+    view! {
+        <section class="report" aria-live="polite" aria-labelledby="test">
+            <h2 id="test">"Connection test"</h2>
+            <p class="soft" hidden=move || !pending.get()>"Calling the application …"</p>
+            <p class="soft">{format!("Usher calls the {called} step by step before anything is {before}.")}</p>
+            {report}
+        </section>
     }
     .into_any()
 }

@@ -28,7 +28,7 @@ use crate::{
     pages::{
         address_part,
         applications::Lines,
-        connect_application::{CONSENT, FIELDS, ReportSteps, consent_link, inputs_of},
+        connect_application::{BesideWords, CONSENT, FIELDS, ReportSteps, beside, consent_link, inputs_of},
         may_connect,
     },
 };
@@ -385,26 +385,8 @@ fn anew_form(
     } else {
         view! { <p>"This version calls Usher by itself. What Usher called it with is forgotten."</p> }.into_any()
     };
-    let beside = if consents {
-        view! {
-            <section class="report" aria-live="polite" aria-labelledby="consent">
-                <h2 id="consent">"Consent"</h2>
-                <p class="soft">{format!("{} asks you whether Usher may do what it needs, and leads you back. Then Usher calls it step by step, before anything is changed.", application.name)}</p>
-                {consent}
-            </section>
-        }
-            .into_any()
-    } else {
-        view! {
-            <section class="report" aria-live="polite" aria-labelledby="test">
-                <h2 id="test">"Connection test"</h2>
-                <p class="soft" hidden=move || !action.pending().get()>"Calling the application …"</p>
-                <p class="soft">"Usher calls the endpoint step by step before anything is changed."</p>
-                {report}
-            </section>
-        }
-        .into_any()
-    };
+    let words = BesideWords { called: "endpoint", before: "changed" };
+    let beside = beside(consents, &application.name, words, action.pending(), consent.into_any(), report.into_any());
     let save = if newer { "Take this version up" } else { "Save" };
     let buttons = if consents {
         view! { <SubmitButton kind=ButtonKind::Primary name="intent" value="consent" pending=action.pending()>"Ask for consent"</SubmitButton> }.into_any()
