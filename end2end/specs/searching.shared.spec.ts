@@ -134,6 +134,8 @@ test("an audience and the whole catalogue are read again on demand", async ({ me
   await page.getByRole("button", { name: "Refresh" }).click();
   await expect(page.getByText(/Read again: 7 audiences/)).toBeVisible();
   await page.getByRole("link", { name: "All customers" }).click();
+  // The catalogue stays until the audience is there, and has a button of the same name.
+  await expect(page.getByRole("heading", { level: 1, name: "All customers" })).toBeVisible();
   await page.getByRole("button", { name: "Refresh" }).click();
   await expect(page.getByText(/Its endpoint was read again: 7 audiences/)).toBeVisible();
 });

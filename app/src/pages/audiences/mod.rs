@@ -66,6 +66,12 @@ pub fn AudiencesPage() -> impl IntoView {
         crate::answers::ask(move || (asked.get(), refresh.version().get()), |(query, _)| search_audiences(query));
     let (text, keep) = asked.with_untracked(|query| (query.text.clone(), parameters(query)));
     let (is_searching, set_searching) = signal(false);
+    // Only in the browser: at the server another thread would write while the page reads, and a page is sent when nothing is awaited any more.
+    let set_searching = SignalSetter::map(move |is| {
+        if cfg!(feature = "hydrate") {
+            set_searching.set(is);
+        }
+    });
     let refreshed = move || {
         refresh.value().with(|value| match value {
             Some(Ok(notice)) => Some(view! { <Done text=notice.clone() /> }),
