@@ -9,6 +9,7 @@ use model::{
     view::{AudiencePage, RunView, ShareReview},
 };
 use reqwest::{Response, header::LOCATION, redirect::Policy};
+use serde::de::IgnoredAny;
 use serde_json::json;
 
 use crate::{
@@ -103,7 +104,8 @@ impl Visitor {
 
     /// Confirms what the review warns of, and shares; the run's id.
     pub async fn share_now(&self, share: &str) -> anyhow::Result<String> {
-        let review: ShareReview = self.post("review_page", &[("share_id", share)]).await?.json().await?;
+        let (review, _): (ShareReview, IgnoredAny) =
+            self.post("review_page", &[("share_id", share)]).await?.json().await?;
         let names: Vec<String> = (0..review.warnings.len()).map(|index| format!("confirmed[{index}]")).collect();
         let mut form = vec![("share_id", share)];
         form.extend(names.iter().map(String::as_str).zip(review.warnings.iter().map(|warning| warning.name.as_str())));

@@ -90,8 +90,9 @@ async fn main() -> anyhow::Result<()> {
     }
     let share = scheduled_share(nodes.first().context("no node")?).await?;
     let pool = AnyPool::connect(&url).await?;
-    let begins = now_ms() + copying_takes(&arguments);
-    copy(&pool, &share, &arguments, begins).await?;
+    copy_shares(&pool, &share, &arguments).await?;
+    let begins = now_ms() + scheduling_takes(&arguments);
+    copy_schedules(&pool, &share, &arguments, begins).await?;
     anyhow::ensure!(now_ms() < begins, "copying took longer than was thought; ask for fewer schedules");
     tokio::time::sleep(Duration::from_millis(u64::try_from(begins - now_ms()).unwrap_or(0))).await;
 
@@ -111,9 +112,9 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// How long the copies are given before the first of them is due, in milliseconds.
-fn copying_takes(arguments: &Arguments) -> i64 {
-    30_000 + 4 * i64::from(arguments.schedules + arguments.together)
+/// How long the copies of the schedule are given before the first of them is due, in milliseconds.
+fn scheduling_takes(arguments: &Arguments) -> i64 {
+    10_000 + i64::from(arguments.schedules + arguments.together) / 4
 }
 
 /// As `Hub::keep_schedules`; gives when each pass that decided something began and ended.
@@ -178,50 +179,81 @@ async fn scheduled_share(hub: &Hub) -> anyhow::Result<ShareId> {
     Ok(share)
 }
 
-/// Copies the share with its mapping's version and its schedule.
-async fn copy(pool: &AnyPool, share: &ShareId, arguments: &Arguments, begins: i64) -> anyhow::Result<()> {
-    let columns = |table: &'static str, but: &'static [&'static str]| async move {
-        let row = sqlx::query(sqlx::AssertSqlSafe(format!("select * from {table} limit 1"))).fetch_one(pool).await?;
-        let names: Vec<String> = row.columns().iter().map(|column| sqlx::Column::name(column).to_owned()).collect();
-        anyhow::Ok(names.into_iter().filter(|name| !but.contains(&name.as_str())).collect::<Vec<_>>().join(", "))
-    };
-    let of_share = columns("share", &["id"]).await?;
-    let of_version = columns("mapping_version", &["share_id"]).await?;
-    let of_schedule = columns("schedule", &["share_id", "rule", "next_slot", "next_due"]).await?;
-    let shares = format!("insert into share (id, {of_share}) select $1, {of_share} from share where id = $2");
-    let versions = format!(
-        "insert into mapping_version (share_id, {of_version}) select $1, {of_version} from mapping_version where share_id = $2"
-    );
-    let schedules = format!(
-        "insert into schedule (share_id, rule, next_slot, next_due, {of_schedule})
-         select $1, $3, $4, $4, {of_schedule} from schedule where share_id = $2"
-    );
+/// The number of the first copy, so that all ids are of one length.
+const FIRST: i64 = 1_000_000_000_000_000_000;
+/// Schedules that are written in one statement.
+const AT_ONCE: u32 = 500;
+
+fn id_of(number: u32) -> String {
+    format!("{}_{}", ShareId::PREFIX, FIRST + i64::from(number))
+}
+
+/// The columns of a table but some.
+async fn columns(pool: &AnyPool, table: &str, but: &[&str]) -> anyhow::Result<String> {
+    let row = sqlx::query(sqlx::AssertSqlSafe(format!("select * from {table} limit 1"))).fetch_one(pool).await?;
+    let names = row.columns().iter().map(|column| sqlx::Column::name(column).to_owned());
+    Ok(names.filter(|name| !but.contains(&name.as_str())).collect::<Vec<_>>().join(", "))
+}
+
+/// Copies the share with its mapping's version.
+async fn copy_shares(pool: &AnyPool, share: &ShareId, arguments: &Arguments) -> anyhow::Result<()> {
+    let many = arguments.schedules + arguments.together;
+    for (table, id) in [("share", "id"), ("mapping_version", "share_id")] {
+        let others = columns(pool, table, &[id]).await?;
+        let text = format!(
+            "with recursive copy (number) as (select cast(0 as bigint) union all select number + 1 from copy where number + 1 < $1)
+             insert into {table} ({id}, {others})
+             select '{}_' || cast({FIRST} + copy.number as text), {others} from {table}, copy where {table}.{id} = $2",
+            ShareId::PREFIX
+        );
+        let copied = sqlx::query(sqlx::AssertSqlSafe(text)).bind(i64::from(many)).bind(share.as_str());
+        let copied = copied.execute(pool).await?.rows_affected();
+        anyhow::ensure!(copied == u64::from(many), "{copied} rows of {table} were copied instead of {many}");
+    }
+    Ok(())
+}
+
+/// Copies the schedule, each time with another moment.
+async fn copy_schedules(pool: &AnyPool, share: &ShareId, arguments: &Arguments, begins: i64) -> anyhow::Result<()> {
+    let others = columns(pool, "schedule", &["share_id", "rule", "next_slot", "next_due"]).await?;
     let spread = i64::from(arguments.every) * 60_000;
-    let mut transaction = pool.begin().await?;
-    for number in 0..arguments.schedules + arguments.together {
-        let slot = if number < arguments.schedules {
+    let moment = |number: u32| {
+        if number < arguments.schedules {
             begins + i64::from(number) * spread / i64::from(arguments.schedules)
         } else {
             begins + i64::from(arguments.seconds) * 500
-        };
-        let rule = Schedule {
-            when: When::Every { count: arguments.every, unit: Unit::Minutes },
-            zone: "UTC".to_owned(),
-            starts: chrono::DateTime::from_timestamp_millis(slot).context("no moment")?.naive_utc(),
-            ends: Ends::Never,
-            jitter_minutes: 0,
-            overlap: Overlap::default(),
-            missed: Missed::default(),
-            in_blackout: InBlackout::default(),
-        };
-        let id = format!("{}_{number:020}", ShareId::PREFIX);
-        let rule = serde_json::to_string(&rule)?;
-        for text in [&shares, &versions] {
-            let insert = sqlx::query(sqlx::AssertSqlSafe(text.clone())).bind(id.as_str()).bind(share.as_str());
-            insert.execute(&mut *transaction).await?;
         }
-        let insert = sqlx::query(sqlx::AssertSqlSafe(schedules.clone())).bind(id.as_str()).bind(share.as_str());
-        insert.bind(rule).bind(slot).execute(&mut *transaction).await?;
+    };
+    let many = arguments.schedules + arguments.together;
+    let mut transaction = pool.begin().await?;
+    for first in (0..many).step_by(AT_ONCE as usize) {
+        let numbers: Vec<u32> = (first..many.min(first + AT_ONCE)).collect();
+        let places: Vec<String> = (0..numbers.len())
+            .map(|row| row * 3 + 2)
+            .map(|at| format!("(${at}, ${}, cast(${} as bigint))", at + 1, at + 2))
+            .collect();
+        let text = format!(
+            "insert into schedule (share_id, rule, next_slot, next_due, {others})
+             select copy.column1, copy.column2, copy.column3, copy.column3, {others} from schedule, (values {}) as copy
+             where schedule.share_id = $1",
+            places.join(", ")
+        );
+        let mut insert = sqlx::query(sqlx::AssertSqlSafe(text)).bind(share.as_str());
+        for number in numbers {
+            let slot = moment(number);
+            let rule = Schedule {
+                when: When::Every { count: arguments.every, unit: Unit::Minutes },
+                zone: "UTC".to_owned(),
+                starts: chrono::DateTime::from_timestamp_millis(slot).context("no moment")?.naive_utc(),
+                ends: Ends::Never,
+                jitter_minutes: 0,
+                overlap: Overlap::default(),
+                missed: Missed::default(),
+                in_blackout: InBlackout::default(),
+            };
+            insert = insert.bind(id_of(number)).bind(serde_json::to_string(&rule)?).bind(slot);
+        }
+        insert.execute(&mut *transaction).await?;
     }
     transaction.commit().await?;
     Ok(())
