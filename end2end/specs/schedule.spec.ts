@@ -89,6 +89,13 @@ test("a share runs by itself each time that another one has ended well", async (
   await sourceOf(page, "E-mail address").selectOption({ label: "E-mail" });
   await toWhen(page);
   const timing = page.getByRole("group", { name: "When", exact: true });
+  await timing.getByRole("radio", { name: /^Again and again/ }).check();
+  await page.getByLabel("Depends on").selectOption({ label: "High-value customers to Beacon Mail" });
+  await expect(timing.locator(".schedule-preview")).toContainText(
+    "Each run waits until one of “High-value customers to Beacon Mail” has ended well since the run before.",
+  );
+  await axe();
+  await page.getByLabel("Depends on").selectOption("No other share");
   await timing.getByRole("radio", { name: /^After another share/ }).check();
   await page.getByLabel("After which share").selectOption({ label: "High-value customers to Beacon Mail" });
   await expect(timing.locator(".schedule-preview")).toContainText(/High-value customers/);

@@ -78,6 +78,8 @@ pub struct ScheduleView {
     pub paused_by: Option<String>,
     /// The account, or one of the share's endpoints, is paused as a whole: which, and by whom.
     pub held_back: Option<String>,
+    /// A slot whose time has come and whose run waits: which, and for what.
+    pub waiting: Option<String>,
     /// What became of its last slots, the newest first; at most ten.
     pub passed: Vec<PassedSlot>,
 }
@@ -102,7 +104,7 @@ pub struct ScheduleChoices {
     pub fresh: ScheduleForm,
     /// Every time zone.
     pub zones: Vec<String>,
-    /// Shares after which it could run: id and name.
+    /// Shares that it could wait for: id and name.
     pub others: Vec<(ShareId, String)>,
 }
 

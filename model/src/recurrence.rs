@@ -54,6 +54,21 @@ pub struct Schedule {
     /// What is done about slots within a blackout.
     #[serde(default)]
     pub in_blackout: InBlackout,
+    /// The share that has to be done first: each run waits until one of that share has ended well since the schedule's own run before, and until none is
+    /// under way.
+    #[serde(default)]
+    pub depends_on: Option<ShareId>,
+}
+
+impl Schedule {
+    /// The shares whose runs this one waits for.
+    pub fn waits_for(&self) -> impl Iterator<Item = &ShareId> {
+        let called_by = match &self.when {
+            When::After { share_id } => Some(share_id),
+            _ => None,
+        };
+        called_by.into_iter().chain(&self.depends_on)
+    }
 }
 
 /// The rule of a schedule.

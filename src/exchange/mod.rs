@@ -47,7 +47,10 @@ pub use requests::is_under_way;
 pub use settings::{ExchangeSettings, Workshop};
 pub(crate) use views::{Usual, newest_plan, runs_between, runs_with_endpoint, usual};
 pub use views::{last_runs, runs_of_share};
-pub(crate) use {plan::enqueue_as, requests::under_way};
+pub(crate) use {
+    plan::enqueue_as,
+    requests::{has_ended_well_after, under_way},
+};
 
 /// The states that `which` picks, as a list of SQL literals.
 fn states_sql(which: impl Fn(RunState) -> bool) -> String {

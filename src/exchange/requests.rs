@@ -45,6 +45,26 @@ pub(crate) async fn under_way(
     row.map(|row| Ok((id_of(&row, "id")?, state_of(&row)?))).transpose()
 }
 
+/// Whether a run of a share has ended well after a moment; within a transaction that decides by it.
+pub(crate) async fn has_ended_well_after(
+    transaction: &mut Transaction<'_, Any>,
+    account_id: &AccountId,
+    share_id: &ShareId,
+    after: i64,
+) -> Result<bool, StoreError> {
+    let text = format!(
+        "select count(*) as many from run where account_id = $1 and share_id = $2 and finished_at > $3 and state in ({})",
+        super::states_sql(|state| matches!(state, RunState::Complete | RunState::CompleteWithRejects))
+    );
+    let row = sqlx::query(AssertSqlSafe(text))
+        .bind(account_id.as_str())
+        .bind(share_id.as_str())
+        .bind(after)
+        .fetch_one(&mut **transaction)
+        .await?;
+    Ok(row.try_get::<i64, _>("many")? > 0)
+}
+
 /// What became of what was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Asked {

@@ -1,7 +1,7 @@
 //! How a share stands, as far as people may have to be told: read within the transaction that tells them.
 
 use model::id::{AccountId, ShareId};
-use sqlx::{Any, Row, Transaction};
+use sqlx::{Any, Executor, Row, Transaction, any::AnyRow};
 
 use super::schedule::{ScheduleEnd, end_of, planned};
 use crate::{
@@ -30,6 +30,30 @@ pub(crate) async fn standing(
     account_id: &AccountId,
     share_id: &ShareId,
 ) -> Result<Option<ShareStanding>, StoreError> {
+    let Some(row) = named(&mut **transaction, account_id, share_id).await? else { return Ok(None) };
+    Ok(Some(ShareStanding {
+        name: name_in(&row)?,
+        is_active: row.try_get::<String, _>("state")? == "active",
+        held_because: row.try_get("held_because")?,
+        planned: planned(transaction, account_id, share_id).await?,
+        ends: end_of(transaction, account_id, share_id).await?,
+    }))
+}
+
+/// What people call a share: "Customers to Beacon Mail"; none when it is gone.
+pub(super) async fn name<'c>(
+    executor: impl Executor<'c, Database = Any>,
+    account_id: &AccountId,
+    share_id: &ShareId,
+) -> Result<Option<String>, StoreError> {
+    named(executor, account_id, share_id).await?.as_ref().map(name_in).transpose()
+}
+
+async fn named<'c>(
+    executor: impl Executor<'c, Database = Any>,
+    account_id: &AccountId,
+    share_id: &ShareId,
+) -> Result<Option<AnyRow>, StoreError> {
     let row = sqlx::query(
         "select s.state, s.held_because, a.name as audience_name, destination.name as destination_name
          from share s join audience a on a.id = s.audience_id left join endpoint destination on destination.id = s.destination_endpoint_id
@@ -37,18 +61,21 @@ pub(crate) async fn standing(
     )
     .bind(account_id.as_str())
     .bind(share_id.as_str())
-    .fetch_optional(&mut **transaction)
+    .fetch_optional(executor)
     .await?;
-    let Some(row) = row else { return Ok(None) };
-    let (audience, destination): (String, Option<String>) =
-        (row.try_get("audience_name")?, row.try_get("destination_name")?);
-    Ok(Some(ShareStanding {
-        name: destination.map_or_else(|| audience.clone(), |destination| format!("{audience} to {destination}")),
-        is_active: row.try_get::<String, _>("state")? == "active",
-        held_because: row.try_get("held_because")?,
-        planned: planned(transaction, account_id, share_id).await?,
-        ends: end_of(transaction, account_id, share_id).await?,
-    }))
+    Ok(row)
+}
+
+fn name_in(row: &AnyRow) -> Result<String, StoreError> {
+    Ok(name_of(row.try_get("audience_name")?, row.try_get("destination_name")?))
+}
+
+/// "Customers to Beacon Mail"; the audience alone while no destination is chosen.
+pub(super) fn name_of(audience: String, destination: Option<String>) -> String {
+    match destination {
+        Some(destination) => format!("{audience} to {destination}"),
+        None => audience,
+    }
 }
 
 /// The shares of an account that have been used.

@@ -89,6 +89,23 @@ impl Ready {
         }
     }
 
+    /// Nobody works here: the run of a share that is under way ends so, and whoever waits for it is told.
+    async fn run_ends(&self, share: &ShareId, state: RunState) {
+        let (hub, now) = (&self.stage.hub, self.stage.hub.now_ms());
+        let mut transaction = hub.database().begin().await.expect("begins");
+        sqlx::query("update run set state = $1, finished_at = $2 where share_id = $3 and finished_at is null")
+            .bind(state.as_str())
+            .bind(now)
+            .bind(share.as_str())
+            .execute(&mut *transaction)
+            .await
+            .expect("writes");
+        let account_id = &self.actor.account_id;
+        crate::sharing::run_ended(&mut transaction, now, account_id, share, state).await.expect("is told");
+        transaction.commit().await.expect("commits");
+        hub.run_due().await.expect("looks");
+    }
+
     async fn at(&self, ms: i64) -> u32 {
         self.stage.clock.set(ms);
         self.stage.hub.run_due().await.expect("looks")
@@ -397,19 +414,80 @@ async fn a_share_runs_after_another_and_never_in_a_circle() {
             let error = hub.save_schedule(actor, share, &after(other)).await.expect_err("is a circle");
             assert!(error.problem_of("after").is_some(), "{error:?}");
         }
-        let ended = async |share: &ShareId, state| {
-            let mut transaction = hub.database().begin().await.expect("begins");
-            let now = hub.now_ms();
-            crate::sharing::run_ended(&mut transaction, now, &actor.account_id, share, state).await.expect("is told");
-            transaction.commit().await.expect("commits");
-            hub.run_due().await.expect("looks");
-        };
-        ended(&first, RunState::Failed).await;
+        ready.run_ends(&first, RunState::Failed).await;
         assert!(ready.runs(&second).await.is_empty(), "a run that failed is followed by none");
-        ended(&first, RunState::CompleteWithRejects).await;
+        ready.run_ends(&first, RunState::CompleteWithRejects).await;
         let runs = ready.runs(&second).await;
         assert_eq!((runs.len(), ready.runs(&third).await.len()), (1, 0));
         assert!(ready.begun(&runs[0].0).await.contains("a run of the share before it has ended well"));
+        hub.delete_share(actor, &first).await.expect("goes");
+        let sentence = ready.schedule(&second).await.preview.sentence;
+        assert_eq!(sentence, "Each time that a run of a share that was deleted has ended well.");
+    }
+}
+
+#[tokio::test]
+async fn a_run_waits_for_its_time_and_then_for_the_share_that_the_schedule_depends_on() {
+    for ready in ready().await {
+        let (hub, actor) = (&ready.stage.hub, &ready.actor);
+        let first = ready.scheduled("First", minutes(60)).await;
+        let depends_on = |other: &ShareId| ScheduleForm { depends_on: other.to_string(), ..minutes(60) };
+        let second = ready.scheduled("Second", depends_on(&first)).await;
+        let sentence = ready.schedule(&second).await.preview.sentence;
+        assert!(
+            sentence.ends_with("Each run waits until one of “North to CRM” has ended well since the run before."),
+            "{sentence}"
+        );
+        let circle = hub.save_schedule(actor, &first, &depends_on(&second)).await.expect_err("is a circle");
+        assert!(circle.problem_of("depends_on").is_some(), "{circle:?}");
+        let after =
+            ScheduleForm { kind: "after".to_owned(), after: second.to_string(), ..ScheduleForm::fresh("UTC") };
+        let circle = hub.save_schedule(actor, &first, &after).await.expect_err("is a circle too");
+        assert!(circle.problem_of("after").is_some(), "{circle:?}");
+
+        let waiting = async || ready.schedule(&second).await.waiting.unwrap_or_default();
+        ready.at(NOON).await;
+        assert_eq!((ready.runs(&first).await.len(), ready.runs(&second).await.len()), (1, 0));
+        ready.at(NOON + 10 * MINUTE).await;
+        assert!(ready.runs(&second).await.is_empty(), "a run of the other share is under way");
+        assert!(waiting().await.ends_with("Waits until the run of “North to CRM” that is under way has ended."));
+        ready.run_ends(&first, RunState::Failed).await;
+        assert!(ready.runs(&second).await.is_empty(), "it failed");
+        assert!(waiting().await.ends_with("Waits until a run of “North to CRM” has ended well."));
+
+        ready.at(NOON + HOUR).await;
+        assert_eq!(ready.runs(&first).await.len(), 2);
+        let passed = ready.schedule(&second).await.passed;
+        let reason = passed.first().and_then(|passed| passed.reason.clone());
+        assert_eq!(reason.as_deref(), Some("The time before was still waiting for the share that it depends on."));
+        ready.stage.clock.set(NOON + HOUR + 5 * MINUTE);
+        ready.run_ends(&first, RunState::CompleteWithRejects).await;
+        let runs = ready.runs(&second).await;
+        assert_eq!(runs.len(), 1, "no sooner and no more than once");
+        let begun = ready.begun(&runs[0].0).await;
+        assert!(begun.contains(", after a run of “North to CRM” had ended well."), "{begun}");
+        ready.end_runs(&second).await;
+
+        // What has ended before the schedule's own last run is no news; and what waits is late since its time.
+        hub.pause_schedule(actor, &first).await.expect("pauses");
+        ready.at(NOON + 2 * HOUR).await;
+        ready.at(NOON + 2 * HOUR + 30 * MINUTE).await;
+        assert_eq!(ready.runs(&second).await.len(), 1);
+        let mut transaction = hub.database().begin().await.expect("begins");
+        let standing = crate::sharing::standing(&mut transaction, &actor.account_id, &second).await.expect("reads");
+        drop(transaction);
+        assert_eq!(standing.expect("is there").planned, Some(NOON + 2 * HOUR));
+        hub.share_now(actor, &first).await.expect("by hand");
+        ready.run_ends(&first, RunState::Complete).await;
+        assert_eq!(ready.runs(&second).await.len(), 2, "whoever started the other share's run");
+        ready.end_runs(&second).await;
+
+        hub.delete_share(actor, &first).await.expect("goes");
+        ready.at(NOON + 3 * HOUR).await;
+        let schedule = ready.schedule(&second).await;
+        assert!(schedule.preview.sentence.contains("one of a share that was deleted"));
+        let reason = schedule.passed.first().and_then(|passed| passed.reason.clone());
+        assert_eq!(reason.as_deref(), Some("The share that it depends on was deleted. Change the schedule."));
     }
 }
 

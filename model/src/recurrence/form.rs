@@ -82,6 +82,8 @@ pub struct ScheduleForm {
     pub missed: String,
     /// See [`InBlackout`].
     pub in_blackout: String,
+    /// The id of the share that has to be done first; empty for none.
+    pub depends_on: String,
 }
 
 impl ScheduleForm {
@@ -209,6 +211,7 @@ impl ScheduleForm {
         form.overlap = schedule.overlap.as_str().to_owned();
         form.missed = schedule.missed.as_str().to_owned();
         form.in_blackout = schedule.in_blackout.as_str().to_owned();
+        form.depends_on = schedule.depends_on.as_ref().map(ToString::to_string).unwrap_or_default();
         form
     }
 
@@ -275,6 +278,16 @@ impl ScheduleForm {
             let message = "Runs can't be spread over a time as long as the one between them. Enter fewer minutes.";
             problems.push(FieldProblem::new("jitter", message));
         }
+        let depends_on = match self.depends_on.trim() {
+            "" => None,
+            id => {
+                let known = id.parse().ok();
+                if known.is_none() {
+                    problems.push(FieldProblem::new("depends_on", "Choose a share from the list, or none."));
+                }
+                known
+            }
+        };
         let zone = self.zone.trim().to_owned();
         match when {
             Some(when) if problems.is_empty() => Ok(Schedule {
@@ -286,6 +299,7 @@ impl ScheduleForm {
                 overlap: Overlap::parse(&self.overlap).unwrap_or_default(),
                 missed: Missed::parse(&self.missed).unwrap_or_default(),
                 in_blackout: InBlackout::parse(&self.in_blackout).unwrap_or_default(),
+                depends_on,
             }),
             _ => Err(problems),
         }

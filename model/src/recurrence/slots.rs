@@ -111,7 +111,12 @@ enum Rule {
     Once(i64),
     Apart(i64),
     Civil { days: CandidateDays, times: Vec<NaiveTime> },
-    Cron(Box<Cron>),
+    Cron {
+        cron: Box<Cron>,
+        /// Its hours are named (`2`, `9,17`, `8-18`): these are times of day, as those of the other rules. Else (`*`, `*/2`) they are an interval, which goes on
+        /// through an hour that comes twice.
+        names_hours: bool,
+    },
     Never,
 }
 
@@ -159,7 +164,8 @@ impl Slots {
                         format!("This is no cron expression of five fields ({error}). An example: 30 2 * * 1-5");
                     FieldProblem::new("cron", message)
                 })?;
-                Rule::Cron(Box::new(cron))
+                let names_hours = expression.split_whitespace().nth(1).is_some_and(|hours| !hours.contains('*'));
+                Rule::Cron { cron: Box::new(cron), names_hours }
             }
             When::After { .. } => Rule::Never,
         };
@@ -230,9 +236,23 @@ impl Slots {
                 Some(if passed < 0 { self.first } else { self.first + (passed / apart + 1) * apart })
             }
             Rule::Civil { days, times } => self.civil_after(*days, times, ms).map(|(_, moment, _)| moment),
-            Rule::Cron(cron) => {
+            Rule::Cron { cron, names_hours: false } => {
                 let found = cron.find_next_occurrence(&utc(ms).with_timezone(&self.zone), false).ok()?;
                 (found.year() <= LAST_YEAR).then(|| found.timestamp_millis())
+            }
+            Rule::Cron { cron, names_hours: true } => {
+                // What the clocks show at `ms` has had its moment, unless they show it a second time.
+                let mut shown = civil(self.zone, ms);
+                loop {
+                    shown = cron.find_next_occurrence(&shown.and_utc(), false).ok()?.naive_utc();
+                    if shown.year() > LAST_YEAR {
+                        return None;
+                    }
+                    let at = moment(self.zone, shown).0;
+                    if at > ms {
+                        return Some(at);
+                    }
+                }
             }
         }
     }
@@ -290,7 +310,7 @@ impl Slots {
                 }
                 told.dedup();
             }
-            Rule::Apart(_) | Rule::Cron(_) => {
+            Rule::Apart(_) | Rule::Cron { .. } => {
                 let what = if matches!(self.rule, Rule::Apart(_)) {
                     "runs stay as far apart as they are, so that their times of day change"
                 } else {

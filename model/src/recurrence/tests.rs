@@ -52,6 +52,7 @@ fn schedule(when: When, zone: &str, starts: &str) -> Schedule {
         overlap: Overlap::default(),
         missed: Missed::default(),
         in_blackout: InBlackout::default(),
+        depends_on: None,
     }
 }
 
@@ -152,6 +153,18 @@ fn cron_has_five_fields_and_keeps_to_the_zone() {
         ["2027-03-27T01:30:00+00:00", "2027-03-28T01:00:00+00:00", "2027-03-29T00:30:00+00:00"]
     );
     assert_eq!(first(&cron("0 9 * * MON-FRI"), 1), ["2027-03-29T07:00:00+00:00"]);
+    // On 4 April the clocks go back from 03:45 to 02:45: 03:00 comes twice and counts once; an interval goes on.
+    let back = |expression: &str| {
+        schedule(When::Cron { expression: expression.to_owned() }, "Pacific/Chatham", "2027-04-04T02:50:00")
+    };
+    assert_eq!(
+        first(&back("0 3,4 * * *"), 3),
+        ["2027-04-03T13:15:00+00:00", "2027-04-03T15:15:00+00:00", "2027-04-04T14:15:00+00:00"]
+    );
+    assert_eq!(
+        first(&back("0 * * * *"), 3),
+        ["2027-04-03T13:15:00+00:00", "2027-04-03T14:15:00+00:00", "2027-04-03T15:15:00+00:00"]
+    );
     for wrong in ["* * * *", "0 30 2 * * *", "61 * * * *", "often", "0 0 1 1 * 2027 2028"] {
         assert_eq!(Slots::new(&cron(wrong)).expect_err("is refused").field, "cron", "{wrong}");
     }
@@ -474,11 +487,12 @@ proptest! {
         zone in prop::sample::select(ZONES.to_vec()),
         starts in prop_oneof![begins(), begins_near_a_change()],
         minute in prop::sample::select(vec![0_u32, 15, 30, 45]),
-        hour in 0_u32..24,
+        hours in prop::collection::btree_set(0_u32..24, 1..4),
     ) {
-        let times = vec![NaiveTime::from_hms_opt(hour, minute, 0).expect("a time")];
+        let times = hours.iter().map(|hour| NaiveTime::from_hms_opt(*hour, minute, 0).expect("a time")).collect();
+        let hours = hours.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
         let mut by_rule = schedule(When::Days { every: 1, times }, zone, "2026-01-01T00:00:00");
-        let mut by_cron = schedule(When::Cron { expression: format!("{minute} {hour} * * *") }, zone, "2026-01-01T00:00:00");
+        let mut by_cron = schedule(When::Cron { expression: format!("{minute} {hours} * * *") }, zone, "2026-01-01T00:00:00");
         by_rule.starts = starts;
         by_cron.starts = starts;
         let (by_rule, by_cron) = (Slots::new(&by_rule).expect("good"), Slots::new(&by_cron).expect("good"));

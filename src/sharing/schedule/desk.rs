@@ -1,5 +1,7 @@
 //! What people ask of schedules: to look at one before it is kept, to keep it, start it, stop it, and to change a single occurrence.
 
+use std::collections::HashSet;
+
 use model::{
     calendar::{NextRun, PassedSlot, ScheduleChoices, SchedulePreview, ScheduleState, ScheduleView},
     error::{FieldProblem, HubError},
@@ -17,6 +19,7 @@ use super::rows::{self, OccurrenceRow, ScheduleRow, SlotState};
 use crate::{
     hub::{Hub, Result, internal},
     registry::require,
+    sharing::standing,
     store::{StoreError, clock::rfc3339},
 };
 
@@ -49,20 +52,22 @@ impl Hub {
     /// What the form of a share's schedule needs.
     pub async fn schedule_choices(&self, actor: &Actor, id: &ShareId, viewer_zone: &str) -> Result<ScheduleChoices> {
         let schedule = self.schedule(actor, id, viewer_zone).await?;
-        let others =
-            self.shares(actor).await?.into_iter().filter(|share| share.id != *id && share.state == ShareState::Active);
-        let others = others.map(|share| {
-            let name = match share.destination_name {
-                Some(destination) => format!("{} to {destination}", share.audience_name),
-                None => share.audience_name,
-            };
-            (share.id, name)
-        });
+        // What was chosen stays among the choices, whatever became of it since.
+        let is_chosen = |id: &ShareId| {
+            schedule.as_ref().is_some_and(|kept| [&kept.form.after, &kept.form.depends_on].contains(&&id.to_string()))
+        };
+        let others = self
+            .shares(actor)
+            .await?
+            .into_iter()
+            .filter(|share| share.id != *id && (share.state == ShareState::Active || is_chosen(&share.id)));
+        let others: Vec<_> =
+            others.map(|share| (share.id.clone(), standing::name_of(share.audience_name, share.destination_name))).collect();
         Ok(ScheduleChoices {
             schedule,
             fresh: ScheduleForm::fresh(known_zone(viewer_zone)),
             zones: slots::zone_names().into_iter().map(str::to_owned).collect(),
-            others: others.collect(),
+            others,
         })
     }
 
@@ -84,6 +89,10 @@ impl Hub {
             _ => ScheduleState::Active,
         };
         let held_back = self.held_back(actor, &share).await?;
+        let waiting = changed.iter().find(|change| change.state == SlotState::Waiting).and_then(|change| {
+            let slot = words(slots.zone(), change.slot);
+            change.reason.as_ref().map(|reason| format!("The run of {slot}: {reason}"))
+        });
         let passed = rows::occurrences(self.database(), &actor.account_id, Some(id), i64::MIN, now + 1, 100).await;
         let passed =
             passed.map_err(internal)?.into_iter().filter(|passed| !passed.state.is_pending()).take(PASSED_SHOWN);
@@ -92,6 +101,7 @@ impl Hub {
             preview: self.foretell(actor, &row.rule, &slots, now, viewer_zone, &changed).await?,
             state,
             held_back,
+            waiting,
             passed: passed
                 .map(|passed| PassedSlot {
                     in_zone: words(slots.zone(), passed.slot),
@@ -131,10 +141,10 @@ impl Hub {
         // A slot of this very moment still comes.
         let next = if share.state == ShareState::Active { rows::next(&rule, id, now - 1) } else { (None, None) };
         let mut transaction = self.database().begin().await.map_err(internal)?;
-        let sql = "insert into schedule (share_id, account_id, rule, after_share_id, next_slot, next_due, created_by, created_at, updated_at)
-            values ($1, $2, $3, $4, $5, $6, $7, $8, $8)
+        let sql = "insert into schedule (share_id, account_id, rule, after_share_id, next_slot, next_due, created_by, created_at, updated_at, depends_on_share_id)
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9)
             on conflict (share_id) do update set rule = excluded.rule, after_share_id = excluded.after_share_id,
-                next_slot = excluded.next_slot, next_due = excluded.next_due, paused_at = null, paused_by = null, updated_at = excluded.updated_at";
+                depends_on_share_id = excluded.depends_on_share_id, next_slot = excluded.next_slot, next_due = excluded.next_due, paused_at = null, paused_by = null, updated_at = excluded.updated_at";
         sqlx::query(sql)
             .bind(id.as_str())
             .bind(actor.account_id.as_str())
@@ -144,6 +154,7 @@ impl Hub {
             .bind(next.1)
             .bind(actor.user_id.as_str())
             .bind(now)
+            .bind(rule.depends_on.as_ref().map(ShareId::as_str))
             .execute(&mut *transaction)
             .await
             .map_err(internal)?;
@@ -460,8 +471,11 @@ impl Hub {
         }
         let rule = parsed.map_err(|problems| HubError::Invalid { problems })?;
         let slots = Slots::new(&rule).map_err(|problem| HubError::Invalid { problems: vec![problem] })?;
+        if let Some(other) = &rule.depends_on {
+            self.waits_without_a_circle(actor, id, "depends_on", other).await?;
+        }
         if let When::After { share_id } = &rule.when {
-            self.follows_without_a_circle(actor, id, share_id).await?;
+            self.waits_without_a_circle(actor, id, "after", share_id).await?;
             return Ok((rule, slots));
         }
         let ahead: Vec<i64> = slots.from(now).take(SLOTS_COMPARED).collect();
@@ -496,27 +510,30 @@ impl Hub {
         Ok((rule, slots))
     }
 
-    /// Lets pass a share that can run after another: one of the account, and not one that runs after it.
-    async fn follows_without_a_circle(&self, actor: &Actor, id: &ShareId, other: &ShareId) -> Result<()> {
+    /// Lets pass a share that this one can wait for: one of the account that does not itself wait for this one. `field` is the input that names it.
+    async fn waits_without_a_circle(&self, actor: &Actor, id: &ShareId, field: &str, other: &ShareId) -> Result<()> {
         let known = self.share_row(actor, other).await;
-        known.map_err(|_| HubError::invalid("after", "There is no such share. Choose one from the list."))?;
-        let mut next = other.clone();
-        for _ in 0..LONGEST_CHAIN {
+        known.map_err(|_| HubError::invalid(field, "There is no such share. Choose one from the list."))?;
+        if other == id {
+            return Err(HubError::invalid(field, "A share can't wait for itself. Choose another one."));
+        }
+        let (mut ahead, mut seen) = (vec![other.clone()], HashSet::new());
+        while let Some(next) = ahead.pop() {
             if next == *id {
-                let message = if next == *other {
-                    "A share can't run after itself. Choose another one."
-                } else {
-                    "That share runs after this one, by way of others or by itself: they would run each other for ever. Choose another one."
-                };
-                return Err(HubError::invalid("after", message));
+                let message = "That share waits for this one, by way of others or by itself. Choose another one.";
+                return Err(HubError::invalid(field, message));
+            }
+            if seen.len() == LONGEST_CHAIN {
+                let message = format!("At most {LONGEST_CHAIN} shares wait for each other.");
+                return Err(HubError::invalid(field, message));
+            }
+            if !seen.insert(next.clone()) {
+                continue;
             }
             let row = rows::of_share(self.database(), &actor.account_id, &next).await.map_err(internal)?;
-            match row.map(|row| row.rule.when) {
-                Some(When::After { share_id }) => next = share_id,
-                _ => return Ok(()),
-            }
+            ahead.extend(row.iter().flat_map(|row| row.rule.waits_for().cloned()));
         }
-        Err(HubError::invalid("after", format!("At most {LONGEST_CHAIN} shares run one after the other.")))
+        Ok(())
     }
 
     async fn foretell(
@@ -543,14 +560,16 @@ impl Hub {
             in_viewer_zone: words(viewer, slot),
             note: note(slot),
         });
-        let sentence = match &rule.when {
+        let mut sentence = match &rule.when {
             When::After { share_id } => {
-                let other = self.share(actor, share_id).await?;
-                let to = other.destination.map(|destination| format!(" to {}", destination.endpoint_name));
-                format!("Each time that a run of “{}”{} has ended well.", other.audience.name, to.unwrap_or_default())
+                format!("Each time that a run of {} has ended well.", self.name_for(actor, share_id).await?)
             }
             _ => rule.sentence(),
         };
+        if let Some(other) = &rule.depends_on {
+            let other = self.name_for(actor, other).await?;
+            sentence.push_str(&format!(" Each run waits until one of {other} has ended well since the run before."));
+        }
         let is_elsewhere = viewer != slots.zone();
         Ok(SchedulePreview {
             sentence,
@@ -559,6 +578,12 @@ impl Hub {
             next: next.collect(),
             viewer_zone: is_elsewhere.then(|| viewer.name().to_owned()),
         })
+    }
+
+    /// Another share in a sentence. One that was deleted is said to be.
+    async fn name_for(&self, actor: &Actor, id: &ShareId) -> Result<String> {
+        let name = standing::name(self.database().reader(), &actor.account_id, id).await.map_err(internal)?;
+        Ok(name.map_or_else(|| "a share that was deleted".to_owned(), |name| format!("“{name}”")))
     }
 }
 

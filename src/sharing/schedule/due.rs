@@ -26,6 +26,7 @@ use super::{
 use crate::{
     exchange::{self, NewRun},
     hub::Hub,
+    sharing::standing,
     store::{StoreError, new_id},
 };
 
@@ -35,8 +36,10 @@ const BATCH: u32 = 100;
 const READ_AT_ONCE: usize = 8;
 /// A slot that is decided about later than this was missed: nobody was there to do it.
 const ON_TIME_MS: i64 = 5 * 60_000;
-/// How soon a slot that waits for a run looks again by itself; the end of the run tells it anyway.
+/// How soon a slot that waits for a run of its own share looks again by itself; the end of the run tells it anyway.
 const LOOK_AGAIN_MS: i64 = 5_000;
+/// The same for one that waits for another share, which may take days.
+const LOOK_AGAIN_AT_OTHER_MS: i64 = 60_000;
 
 /// A slot that is due.
 struct Due {
@@ -69,6 +72,29 @@ enum Outcome {
     Run { reason: String },
     Skip { reason: String },
     Wait { until: i64, reason: String },
+    /// The run that is in the way is called off.
+    WaitAndCancel { until: i64, reason: String },
+}
+
+/// Where the share is that a schedule depends on.
+enum Dependence {
+    /// Done since the schedule's run before; or there is no such share to wait for.
+    Met { name: Option<String> },
+    /// A run of it is under way.
+    UnderWay { name: String },
+    /// None of its runs has ended well since then.
+    Open { name: String },
+    /// It was deleted.
+    Gone,
+}
+
+/// What stands in the way of a run when it is decided about.
+struct InTheWay {
+    /// A run of the share that is under way.
+    run: Option<RunState>,
+    dependence: Dependence,
+    /// A slot of the share waits already.
+    has_waiting: bool,
 }
 
 impl Hub {
@@ -291,14 +317,14 @@ async fn decide(
         .execute(&mut **transaction)
         .await?;
     let in_the_way = exchange::under_way(transaction, account_id, share_id).await?;
+    let dependence = dependence(transaction, &due.schedule).await?;
     let waits = matches!(due.source, DueSource::Occurrence { state: SlotState::Waiting, .. });
-    let has_waiting = !waits
-        && (in_the_way.is_some() || due.blackout.is_some())
-        && is_waiting(transaction, account_id, share_id).await?;
-    let outcome = outcome_of(due, now, in_the_way.as_ref().map(|(_, state)| *state), has_waiting);
-    let cancels = matches!(outcome, Outcome::Wait { .. })
-        && due.blackout.is_none()
-        && due.schedule.rule.overlap == Overlap::CancelOlder;
+    let may_wait =
+        in_the_way.is_some() || due.blackout.is_some() || !matches!(dependence, Dependence::Met { .. });
+    let has_waiting = !waits && may_wait && is_waiting(transaction, account_id, share_id).await?;
+    let seen = InTheWay { run: in_the_way.as_ref().map(|(_, state)| *state), dependence, has_waiting };
+    let outcome = outcome_of(due, now, &seen);
+    let cancels = matches!(outcome, Outcome::WaitAndCancel { .. });
     let run = match (&outcome, &due.run) {
         (Outcome::Run { reason }, Ok(run)) => {
             Some((new_id(RunId::PREFIX), NewRun { reason: Some(reason.clone()), ..run.clone() }))
@@ -308,7 +334,9 @@ async fn decide(
     let (state, due_again, reason) = match outcome {
         Outcome::Run { .. } => (SlotState::Started, None, None),
         Outcome::Skip { reason } => (SlotState::Skipped, None, Some(reason)),
-        Outcome::Wait { until, reason } => (SlotState::Waiting, Some(until), Some(reason)),
+        Outcome::Wait { until, reason } | Outcome::WaitAndCancel { until, reason } => {
+            (SlotState::Waiting, Some(until), Some(reason))
+        }
     };
     let text = match &due.source {
         // A slot that a person has moved or skipped has its row already: it is passed over.
@@ -364,8 +392,33 @@ async fn is_waiting(
     Ok(row.try_get::<i64, _>("many")? > 0)
 }
 
-/// What is done about a slot, given what is under way.
-fn outcome_of(due: &Due, now: i64, in_the_way: Option<RunState>, has_waiting: bool) -> Outcome {
+/// Where the share is that a schedule depends on, within the transaction that decides by it. What a person has started by hand does not count: the schedule
+/// follows the other share's runs by its own.
+async fn dependence(transaction: &mut Transaction<'_, Any>, schedule: &ScheduleRow) -> Result<Dependence, StoreError> {
+    let Some(other) = &schedule.rule.depends_on else { return Ok(Dependence::Met { name: None }) };
+    let account_id = &schedule.account_id;
+    let Some(name) = standing::name(&mut **transaction, account_id, other).await? else {
+        return Ok(Dependence::Gone);
+    };
+    if exchange::is_under_way(transaction, account_id, other).await? {
+        return Ok(Dependence::UnderWay { name });
+    }
+    let row = sqlx::query(
+        "select max(decided_at) as last_run from occurrence where account_id = $1 and share_id = $2 and state = 'started'",
+    )
+    .bind(account_id.as_str())
+    .bind(schedule.share_id.as_str())
+    .fetch_one(&mut **transaction)
+    .await?;
+    let last_run = row.try_get::<Option<i64>, _>("last_run")?.unwrap_or(i64::MIN);
+    if exchange::has_ended_well_after(transaction, account_id, other, last_run).await? {
+        return Ok(Dependence::Met { name: Some(name) });
+    }
+    Ok(Dependence::Open { name })
+}
+
+/// What is done about a slot, given what is in the way.
+fn outcome_of(due: &Due, now: i64, seen: &InTheWay) -> Outcome {
     let rule = &due.schedule.rule;
     let skip = |reason: &str| Outcome::Skip { reason: reason.to_owned() };
     if let Some(reason) = &due.paused {
@@ -382,7 +435,7 @@ fn outcome_of(due: &Due, now: i64, in_the_way: Option<RunState>, has_waiting: bo
     if let Some((name, end)) = &due.blackout {
         return match rule.in_blackout {
             InBlackout::Skip | InBlackout::Ignore => skip(&format!("It fell into the blackout “{name}”.")),
-            InBlackout::RunAfterwards if has_waiting => {
+            InBlackout::RunAfterwards if seen.has_waiting => {
                 skip(&format!("It fell into the blackout “{name}”, after which one run comes for all."))
             }
             InBlackout::RunAfterwards => Outcome::Wait {
@@ -391,11 +444,25 @@ fn outcome_of(due: &Due, now: i64, in_the_way: Option<RunState>, has_waiting: bo
             },
         };
     }
-    match (in_the_way, rule.overlap) {
+    let awaited = match &seen.dependence {
+        Dependence::Met { .. } => None,
+        Dependence::Gone => {
+            return skip("The share that it depends on was deleted. Change the schedule.");
+        }
+        Dependence::UnderWay { name } => Some(format!("Waits until the run of “{name}” that is under way has ended.")),
+        Dependence::Open { name } => Some(format!("Waits until a run of “{name}” has ended well.")),
+    };
+    if let Some(reason) = awaited {
+        if seen.has_waiting {
+            return skip("The time before was still waiting for the share that it depends on.");
+        }
+        return Outcome::Wait { until: now + LOOK_AGAIN_AT_OTHER_MS, reason };
+    }
+    match (seen.run, rule.overlap) {
         (None, _) => {}
         (Some(RunState::Held), _) => return skip("The run before is held for approval."),
         (Some(_), Overlap::Skip) => return skip("The run before was still under way."),
-        (Some(_), Overlap::Wait | Overlap::CancelOlder) if has_waiting => {
+        (Some(_), Overlap::Wait | Overlap::CancelOlder) if seen.has_waiting => {
             return skip("The run before was still under way, and another one was waiting already.");
         }
         (Some(_), Overlap::Wait) => {
@@ -404,7 +471,7 @@ fn outcome_of(due: &Due, now: i64, in_the_way: Option<RunState>, has_waiting: bo
         }
         (Some(_), Overlap::CancelOlder) => {
             let reason = "Waits until the run before, which was called off, has ended.".to_owned();
-            return Outcome::Wait { until: now + LOOK_AGAIN_MS, reason };
+            return Outcome::WaitAndCancel { until: now + LOOK_AGAIN_MS, reason };
         }
     }
     let reason = if is_late {
@@ -421,7 +488,11 @@ fn outcome_of(due: &Due, now: i64, in_the_way: Option<RunState>, has_waiting: bo
             (1, Missed::Skip) => " One time that passed while Usher was not running was left out.".to_owned(),
             (many, Missed::Skip) => format!(" {many} times that passed while Usher was not running were left out."),
         };
-        format!("Started by the schedule for {}.{made_up}", moment_words(rule, due.slot))
+        let done = match &seen.dependence {
+            Dependence::Met { name: Some(name) } => format!(", after a run of “{name}” had ended well"),
+            _ => String::new(),
+        };
+        format!("Started by the schedule for {}{done}.{made_up}", moment_words(rule, due.slot))
     };
     Outcome::Run { reason }
 }
@@ -449,7 +520,8 @@ pub(super) fn moment_words(rule: &Schedule, ms: i64) -> String {
     }
 }
 
-/// A run has ended, within the transaction that says so: what waited for it goes on, and shares that run after this one are called forth.
+/// A run has ended, within the transaction that says so: what waited for it looks again, of its own share and of those that depend on it; and shares that run
+/// after this one are called forth.
 pub(crate) async fn run_ended(
     transaction: &mut Transaction<'_, Any>,
     now: i64,
@@ -457,7 +529,10 @@ pub(crate) async fn run_ended(
     share_id: &ShareId,
     state: RunState,
 ) -> Result<(), StoreError> {
-    sqlx::query("update occurrence set due_at = $1 where share_id = $2 and account_id = $3 and state = 'waiting'")
+    sqlx::query(
+        "update occurrence set due_at = $1 where account_id = $3 and state = 'waiting' and (share_id = $2
+            or share_id in (select share_id from schedule where depends_on_share_id = $2 and account_id = $3))",
+    )
         .bind(now)
         .bind(share_id.as_str())
         .bind(account_id.as_str())

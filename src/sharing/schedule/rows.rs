@@ -248,7 +248,8 @@ pub(super) async fn set_next(
     Ok(())
 }
 
-/// The first moment at which a run of a share is due by itself; none when none is planned, or its schedule is paused.
+/// The first moment at which a run of a share is due by itself; none when none is planned, or its schedule is paused. What waits for another share is due
+/// since its slot: it is late when that one is.
 pub(crate) async fn planned(
     transaction: &mut Transaction<'_, Any>,
     account_id: &AccountId,
@@ -258,8 +259,9 @@ pub(crate) async fn planned(
         "select min(due) as due from (
             select next_due as due from schedule where account_id = $1 and share_id = $2 and paused_at is null
             union all
-            select due_at as due from occurrence where account_id = $1 and share_id = $2
-                and state in ('moved', 'called', 'waiting')) as planned",
+            select case when o.state = 'waiting' and s.depends_on_share_id is not null then o.slot else o.due_at end as due
+                from occurrence o join schedule s on s.share_id = o.share_id where o.account_id = $1 and o.share_id = $2
+                and o.state in ('moved', 'called', 'waiting')) as planned",
     )
     .bind(account_id.as_str())
     .bind(share_id.as_str())

@@ -84,6 +84,7 @@ pub fn ScheduleOfShare(
     let asides: Vec<_> = paused
         .into_iter()
         .chain(schedule.held_back)
+        .chain(schedule.waiting)
         .map(|text| view! { <p class="notice warn"><Icon name=IconName::Warning />{text}</p> })
         .collect();
     let next: Vec<_> = schedule

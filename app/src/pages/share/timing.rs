@@ -24,7 +24,7 @@ pub const LOOKED: &str = "preview";
 /// In `what`: only to see what the schedule would do.
 pub const LOOK: &str = "look";
 /// The inputs that show their own problem, and their labels.
-pub const FIELDS: [(&str, &str); 16] = [
+pub const FIELDS: [(&str, &str); 17] = [
     ("once_day", "Day"),
     ("once_time", "Time"),
     ("every", "Every"),
@@ -41,6 +41,7 @@ pub const FIELDS: [(&str, &str); 16] = [
     ("ends_on", "Last day"),
     ("ends_after", "Number of runs"),
     ("jitter", "Spread"),
+    ("depends_on", "Depends on"),
 ];
 
 /// What a typed schedule would do, or what is wrong with it; nothing for a share that is only shared by hand.
@@ -98,15 +99,15 @@ pub fn Timing(
         .iter()
         .map(|zone| format!("<option value=\"{}\"></option>", html_escape::encode_double_quoted_attribute(zone)))
         .collect();
-    let others: Vec<_> = choices
-        .others
-        .into_iter()
-        .map(|(id, name)| {
-            let selected = values.after == id.as_str();
-            view! { <option value=id.to_string() selected=selected>{name}</option> }
-        })
-        .collect();
-    let has_others = !others.is_empty();
+    let others = |chosen: &str| -> Vec<_> {
+        let option = |(id, name): &(model::id::ShareId, String)| {
+            let selected = chosen == id.as_str();
+            view! { <option value=id.to_string() selected=selected>{name.clone()}</option> }
+        };
+        choices.others.iter().map(option).collect()
+    };
+    let (called_by, waited_for) = (others(&values.after), others(&values.depends_on));
+    let has_others = !choices.others.is_empty();
     let units =
         [("minutes", "minutes"), ("hours", "hours"), ("days", "days"), ("weeks", "weeks"), ("months", "months")];
     let units: Vec<_> = units
@@ -225,7 +226,7 @@ pub fn Timing(
                 {has_others.then(|| view! {
                     <div class="for-after field">
                         <label for="after">"After which share"</label>
-                        <select id="after" name="schedule[after]">{others}</select>
+                        <select id="after" name="schedule[after]">{called_by}</select>
                         <Problem form=form.clone() name="after" />
                     </div>
                 })}
@@ -247,6 +248,17 @@ pub fn Timing(
                     <div class="for-ends-on"><Text form=form.clone() name="ends_on" label="Last day" kind="date" value=values.ends_on help="This day still belongs to it" /></div>
                     <div class="for-ends-after"><Text form=form.clone() name="ends_after" label="Number of runs" kind="number" value=values.ends_after /></div>
                 </div>
+                {has_others.then(|| view! {
+                    <div class="for-dependence field">
+                        <label for="depends_on">"Depends on"</label>
+                        <select id="depends_on" name="schedule[depends_on]" aria-describedby="depends_on-problem depends_on-help">
+                            <option value="">"No other share"</option>
+                            {waited_for}
+                        </select>
+                        <Problem form=form.clone() name="depends_on" />
+                        <p class="help" id="depends_on-help">"Each run waits for its time, and then until a run of that share has ended well since the run before."</p>
+                    </div>
+                })}
                 <details class="for-policies">
                     <summary>"When something is in the way"</summary>
                     <div class="policies">
@@ -332,6 +344,7 @@ fn filled_in(fieldset: NodeRef<html::Fieldset>) -> Option<ScheduleForm> {
         overlap: text("overlap"),
         missed: text("missed"),
         in_blackout: text("in_blackout"),
+        depends_on: text("depends_on"),
     })
 }
 

@@ -30,8 +30,8 @@ use crate::{
 };
 
 /// The inputs that show their own problem, and their labels.
-const FIELDS: [(&str, &str); 19] = {
-    let mut fields = [("mode", "What happens to the segment"); 19];
+const FIELDS: [(&str, &str); 20] = {
+    let mut fields = [("mode", "What happens to the segment"); 20];
     fields[1] = ("duplicates", "Rows of the same person");
     fields[2] = ("shrink_limit", "Hold for approval");
     let mut number = 0;
