@@ -42,7 +42,8 @@ export default defineConfig({
     },
   },
   projects: script !== undefined
-    ? [{ name: script, testMatch: `${script}.ts`, timeout: 1_800_000 }]
+    // Without traces: to record a page with thousands of fields takes longer than what is measured.
+    ? [{ name: script, testMatch: `${script}.ts`, timeout: 1_800_000, use: { trace: "off", actionTimeout: 120_000 } }]
     : [
         { name: "hydrate", testMatch: "specs/*.spec.ts", testIgnore: "**/*.plain.spec.ts" },
         { name: "no-js", testMatch: ["specs/*.plain.spec.ts", "specs/*.shared.spec.ts"], use: { javaScriptEnabled: false } },
