@@ -250,6 +250,7 @@ async fn copy_schedules(pool: &AnyPool, share: &ShareId, arguments: &Arguments, 
                 overlap: Overlap::default(),
                 missed: Missed::default(),
                 in_blackout: InBlackout::default(),
+                depends_on: None,
             };
             insert = insert.bind(id_of(number)).bind(serde_json::to_string(&rule)?).bind(slot);
         }

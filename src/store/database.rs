@@ -85,6 +85,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0026_access", include_str!("migrations/0026_access.sql")),
     ("0028_schedule_ends", include_str!("migrations/0028_schedule_ends.sql")),
     ("0029_credential_ends", include_str!("migrations/0029_credential_ends.sql")),
+    ("0030_schedule_depends", include_str!("migrations/0030_schedule_depends.sql")),
 ];
 
 /// How long a statement waits while somebody else has the database locked: a backup, a person with a shell.
