@@ -134,9 +134,9 @@ impl Mirror {
     /// # Errors
     /// When what was sorted can't be put aside.
     pub fn add(&mut self, row: Row<'_>) -> Result<(), String> {
-        let collector = self.collector.get_or_insert_with(|| {
-            Collector::new(self.run_key.clone(), format!("run/{}/sorted", self.reading))
-        });
+        let collector = self
+            .collector
+            .get_or_insert_with(|| Collector::new(self.run_key.clone(), format!("run/{}/sorted", self.reading)));
         self.identifiers.clear();
         let person = self.how.tell(row, &mut self.identifiers);
         let mut put = |object| self.shelf.put(object);

@@ -272,7 +272,7 @@ struct Reading<'p, 'scope, 'env> {
     shape: Option<Shape<'scope, 'env>>,
 }
 
-impl Reading<'_, '_, '_> {
+impl<'scope, 'env> Reading<'_, 'scope, 'env> {
     fn files(&mut self, feed: &mut mpsc::Receiver<Feed>) -> Result<(), PipelineError> {
         // Lines of the files before, as if all were one with one header.
         let mut earlier_lines = 0;
@@ -359,7 +359,7 @@ impl Reading<'_, '_, '_> {
         header: &[String],
         expected: &Expectation,
         checked: &mut bool,
-    ) -> Result<&mut Shape<'_, '_>, PipelineError> {
+    ) -> Result<&mut Shape<'scope, 'env>, PipelineError> {
         let pipeline = self.pipeline;
         let shape = match &mut self.shape {
             Some(shape) => shape,
@@ -425,12 +425,7 @@ impl Reading<'_, '_, '_> {
 
 impl Output {
     /// Takes in what became of the rows of a batch.
-    fn take(
-        &mut self,
-        batch: &mut Batch,
-        cuts: &mpsc::Sender<Made>,
-        progress: &Progress,
-    ) -> Result<(), PipelineError> {
+    fn take(&mut self, batch: &mut Batch, cuts: &mpsc::Sender<Made>, progress: &Progress) -> Result<(), PipelineError> {
         // Since the progress was told last.
         let (read, valid) = (Cell::new(0), Cell::new(0));
         let taken = batch.take(|mapped| {
@@ -555,4 +550,189 @@ fn check_bytes(expected: &Expectation, bytes: u64, sha256: Option<&str>) -> Resu
         )));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{
+        field::{FieldKind, FieldType},
+        mapping::{Link, Source},
+        transform::Transform,
+    };
+    use proptest::prelude::*;
+    use tokio::sync::Semaphore;
+
+    use super::*;
+    use crate::{exchange::ledger::identity::IdentityKey, store::identity::new_id};
+
+    fn mapping() -> (Mapping, Vec<Field>) {
+        let link = |target: &str, transforms: &[Transform]| Link {
+            target: target.to_owned(),
+            source: Source::Field { name: target.to_owned() },
+            transforms: transforms.to_vec(),
+        };
+        let links = vec![link("email", &[Transform::NormaliseEmail]), link("age", &[Transform::EmptyWhenInvalid])];
+        let email = Field::new("email", FieldKind::Identifier, FieldType::Email).required();
+        (Mapping { links }, vec![email, Field::new("age", FieldKind::Attribute, FieldType::Integer)])
+    }
+
+    /// Everything that a reading hands over, in order.
+    #[derive(Debug, PartialEq)]
+    enum Handed {
+        Cut(Box<Cut>, Vec<LeftEmpty>, Option<Vec<String>>),
+        /// How long it is: what is sealed looks different each time.
+        Object(u64),
+    }
+
+    /// What a reading of two files came to.
+    fn read(
+        files: &[Vec<u8>],
+        piece: usize,
+        limits: Limits,
+        (threads, batch_bytes): (usize, usize),
+    ) -> (Vec<Handed>, ReadingCounts, Result<(u64, u32, Vec<String>), String>) {
+        let (mapping, destination_fields) = mapping();
+        let progress = Arc::new(Progress::default());
+        let key = IdentityKey::derive(b"a secret");
+        let columns = vec!["email".to_owned()];
+        let pipeline = Pipeline {
+            mapping,
+            destination_fields,
+            limits,
+            key: PayloadKey::generate(),
+            run_id: new_id("run_"),
+            progress: progress.clone(),
+            telling: Some(Telling { key, columns, with_fingerprints: true }),
+            hands: Hands { threads: Arc::new(Semaphore::new(threads)), batch_bytes },
+            spare: Spare::default(),
+        };
+        let (feed, fed) = mpsc::channel(1);
+        let (cuts, mut made) = mpsc::channel(1);
+        let (whole, handed) = std::thread::scope(|scope| {
+            scope.spawn(move || {
+                for file in files {
+                    let pieces = file.chunks(piece).map(|piece| Feed::Bytes(Bytes::copy_from_slice(piece)));
+                    let begin = std::iter::once(Feed::Begin(Expectation::default()));
+                    for step in begin.chain(pieces).chain([Feed::End]) {
+                        if feed.blocking_send(step).is_err() {
+                            return;
+                        }
+                    }
+                }
+                let _the_pipeline_may_have_ended = feed.blocking_send(Feed::Whole);
+            });
+            let handed = scope.spawn(move || {
+                let mut handed = Vec::new();
+                while let Some(made) = made.blocking_recv() {
+                    handed.push(match made {
+                        Made::Cut { cut, left_empty, header } => Handed::Cut(cut, left_empty, header),
+                        Made::Object(object) => Handed::Object(object.length()),
+                    });
+                }
+                handed
+            });
+            (pipeline.run(fed, cuts), handed.join().expect("takes all"))
+        });
+        let whole = whole.map(|whole| (whole.sorted.rows, whole.cuts, whole.header));
+        (handed, progress.counts(), whole.map_err(|error| format!("{error:?}")))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(60))]
+
+        #[test]
+        fn what_a_reading_makes_does_not_depend_on_who_maps_or_on_the_pieces(
+            rows in prop::collection::vec(
+                prop_oneof![
+                    6 => "[a-c]{1,6}@example\\.org,[0-9]{1,3}",
+                    1 => "[a-c]{1,6}@example\\.org,x",
+                    1 => "[a-c@]{0,6},[0-9]{1,3}",
+                    1 => "[a-c]{1,6}@example\\.org",
+                    1 => "\"[a-c]{1,6}@example\\.org\",\"[0-9]{1,3}\"",
+                ],
+                0..80,
+            ),
+            second in 0_usize..80,
+            is_cut_off in any::<bool>(),
+            piece in 1_usize..200,
+            batch_bytes in 0_usize..300,
+            most_rows in 1_u64..30,
+            most_bytes in 60_usize..600,
+        ) {
+            let (first, second) = rows.split_at(second.min(rows.len()));
+            let mut files: Vec<Vec<u8>> =
+                [first, second].map(|rows| format!("email,age\r\n{}\r\n", rows.join("\r\n")).into_bytes()).into();
+            if is_cut_off {
+                files[1].extend_from_slice(b"\"somebody@exam");
+            }
+            let limits = Limits { rows: most_rows, bytes: most_bytes };
+            let alone = read(&files, usize::MAX, limits, (0, usize::MAX));
+            prop_assert_eq!(alone.2.is_err(), is_cut_off);
+            prop_assert_eq!(alone.1.read, rows.len() as u64);
+            for threads in 0..4 {
+                prop_assert_eq!(&read(&files, piece, limits, (threads, batch_bytes)), &alone, "{} threads", threads);
+            }
+        }
+    }
+
+    #[test]
+    fn threads_are_shared_by_all_readings_and_given_back() {
+        let threads = Arc::new(Semaphore::new(2));
+        let rows: String = (0..1000).map(|row| format!("a{row}@example.org,{row}\r\n")).collect();
+        let file = Bytes::from(format!("email,age\r\n{rows}"));
+        std::thread::scope(|scope| {
+            for _ in 0..6 {
+                scope.spawn(|| {
+                    let (mapping, destination_fields) = mapping();
+                    let progress = Arc::new(Progress::default());
+                    let pipeline = Pipeline {
+                        mapping,
+                        destination_fields,
+                        limits: Limits { rows: 100, bytes: 1 << 20 },
+                        key: PayloadKey::generate(),
+                        run_id: new_id("run_"),
+                        progress: progress.clone(),
+                        telling: None,
+                        hands: Hands { threads: threads.clone(), batch_bytes: 500 },
+                        spare: Spare::default(),
+                    };
+                    let (feed, fed) = mpsc::channel(4);
+                    for step in [Feed::Begin(Expectation::default()), Feed::Bytes(file.clone()), Feed::End, Feed::Whole]
+                    {
+                        feed.try_send(step).expect("there is room for all");
+                    }
+                    let (cuts, made) = mpsc::channel(20);
+                    pipeline.run(fed, cuts).expect("good data");
+                    assert_eq!((progress.counts().valid, made.len()), (1000, 10));
+                });
+            }
+        });
+        assert_eq!(threads.available_permits(), 2);
+    }
+
+    #[test]
+    fn when_nobody_takes_the_cuts_any_more_all_threads_end() {
+        let (mapping, destination_fields) = mapping();
+        let threads = Arc::new(Semaphore::new(3));
+        let pipeline = Pipeline {
+            mapping,
+            destination_fields,
+            limits: Limits { rows: 1, bytes: 1 << 20 },
+            key: PayloadKey::generate(),
+            run_id: new_id("run_"),
+            progress: Arc::default(),
+            telling: None,
+            hands: Hands { threads: threads.clone(), batch_bytes: 1 },
+            spare: Spare::default(),
+        };
+        let (feed, fed) = mpsc::channel(4);
+        let rows: String = (0..100).map(|row| format!("a{row}@example.org,{row}\r\n")).collect();
+        for step in [Feed::Begin(Expectation::default()), Feed::Bytes(Bytes::from(format!("email,age\r\n{rows}")))] {
+            feed.try_send(step).expect("there is room");
+        }
+        let (cuts, made) = mpsc::channel(1);
+        drop(made);
+        assert!(matches!(pipeline.run(fed, cuts), Err(PipelineError::FeedEnded)));
+        assert_eq!(threads.available_permits(), 3);
+    }
 }

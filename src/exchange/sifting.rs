@@ -114,7 +114,8 @@ impl Sifter {
             };
             reader.feed(&csv, &mut on_row)?;
             reader.finish(&mut on_row)?;
-            [csv, source].map(|buffer| self.spare.give(buffer));
+            self.spare.give(csv);
+            self.spare.give(source);
         }
         let job_mode = parts.first().map_or(JobMode::Add, |part| part.job_mode);
         if let Some(cut) = cutter.finish() {

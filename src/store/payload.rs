@@ -217,12 +217,7 @@ impl PayloadStore {
     }
 
     /// The same in a buffer that is there already. What is in it is lost.
-    pub async fn get_into(
-        &self,
-        key: &PayloadKey,
-        path: &str,
-        mut buffer: Vec<u8>,
-    ) -> Result<Vec<u8>, PayloadError> {
+    pub async fn get_into(&self, key: &PayloadKey, path: &str, mut buffer: Vec<u8>) -> Result<Vec<u8>, PayloadError> {
         let file = self.objects.path_to_filesystem(&Path::from(path))?;
         let (key, owned) = (key.clone(), path.to_owned());
         let opened = tokio::task::spawn_blocking(move || {

@@ -440,8 +440,7 @@ async fn a_run_waits_for_its_time_and_then_for_the_share_that_the_schedule_depen
         );
         let circle = hub.save_schedule(actor, &first, &depends_on(&second)).await.expect_err("is a circle");
         assert!(circle.problem_of("depends_on").is_some(), "{circle:?}");
-        let after =
-            ScheduleForm { kind: "after".to_owned(), after: second.to_string(), ..ScheduleForm::fresh("UTC") };
+        let after = ScheduleForm { kind: "after".to_owned(), after: second.to_string(), ..ScheduleForm::fresh("UTC") };
         let circle = hub.save_schedule(actor, &first, &after).await.expect_err("is a circle too");
         assert!(circle.problem_of("after").is_some(), "{circle:?}");
 

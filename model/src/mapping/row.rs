@@ -158,16 +158,6 @@ impl Rows {
         self.bytes.extend_from_slice(row.bytes);
     }
 
-    /// How many rows.
-    pub fn len(&self) -> usize {
-        self.places.rows.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.places.rows.is_empty()
-    }
-
     /// How many bytes all of them have.
     pub fn bytes(&self) -> usize {
         self.bytes.len()

@@ -110,7 +110,10 @@ pub struct Slots {
 enum Rule {
     Once(i64),
     Apart(i64),
-    Civil { days: CandidateDays, times: Vec<NaiveTime> },
+    Civil {
+        days: CandidateDays,
+        times: Vec<NaiveTime>,
+    },
     Cron {
         cron: Box<Cron>,
         /// Its hours are named (`2`, `9,17`, `8-18`): these are times of day, as those of the other rules. Else (`*`, `*/2`) they are an interval, which goes on

@@ -61,8 +61,9 @@ impl Hub {
             .await?
             .into_iter()
             .filter(|share| share.id != *id && (share.state == ShareState::Active || is_chosen(&share.id)));
-        let others: Vec<_> =
-            others.map(|share| (share.id.clone(), standing::name_of(share.audience_name, share.destination_name))).collect();
+        let others: Vec<_> = others
+            .map(|share| (share.id.clone(), standing::name_of(share.audience_name, share.destination_name)))
+            .collect();
         Ok(ScheduleChoices {
             schedule,
             fresh: ScheduleForm::fresh(known_zone(viewer_zone)),

@@ -69,11 +69,21 @@ enum DueSource {
 
 /// What is done about a slot.
 enum Outcome {
-    Run { reason: String },
-    Skip { reason: String },
-    Wait { until: i64, reason: String },
+    Run {
+        reason: String,
+    },
+    Skip {
+        reason: String,
+    },
+    Wait {
+        until: i64,
+        reason: String,
+    },
     /// The run that is in the way is called off.
-    WaitAndCancel { until: i64, reason: String },
+    WaitAndCancel {
+        until: i64,
+        reason: String,
+    },
 }
 
 /// Where the share is that a schedule depends on.
@@ -319,8 +329,7 @@ async fn decide(
     let in_the_way = exchange::under_way(transaction, account_id, share_id).await?;
     let dependence = dependence(transaction, &due.schedule).await?;
     let waits = matches!(due.source, DueSource::Occurrence { state: SlotState::Waiting, .. });
-    let may_wait =
-        in_the_way.is_some() || due.blackout.is_some() || !matches!(dependence, Dependence::Met { .. });
+    let may_wait = in_the_way.is_some() || due.blackout.is_some() || !matches!(dependence, Dependence::Met { .. });
     let has_waiting = !waits && may_wait && is_waiting(transaction, account_id, share_id).await?;
     let seen = InTheWay { run: in_the_way.as_ref().map(|(_, state)| *state), dependence, has_waiting };
     let outcome = outcome_of(due, now, &seen);
@@ -533,11 +542,11 @@ pub(crate) async fn run_ended(
         "update occurrence set due_at = $1 where account_id = $3 and state = 'waiting' and (share_id = $2
             or share_id in (select share_id from schedule where depends_on_share_id = $2 and account_id = $3))",
     )
-        .bind(now)
-        .bind(share_id.as_str())
-        .bind(account_id.as_str())
-        .execute(&mut **transaction)
-        .await?;
+    .bind(now)
+    .bind(share_id.as_str())
+    .bind(account_id.as_str())
+    .execute(&mut **transaction)
+    .await?;
     if !matches!(state, RunState::Complete | RunState::CompleteWithRejects) {
         return Ok(());
     }
