@@ -11,7 +11,7 @@ mod plans;
 #[cfg(not(feature = "numbering-plans"))]
 pub use elsewhere::{Reader, calling_code, install, is_country, to_e164};
 #[cfg(feature = "numbering-plans")]
-pub use plans::{calling_code, is_country, reading_many, to_e164};
+pub use plans::{calling_code, is_country, to_e164};
 
 /// Why something can't be read as a telephone number. Says nothing of the number itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -41,7 +41,7 @@ pub(super) struct Hands {
 impl Hands {
     /// With batches that are large beside what it costs to hand one over, and small beside a part.
     pub(super) fn new(threads: Arc<Semaphore>) -> Self {
-        Self { threads, batch_bytes: 256 * 1024 }
+        Self { threads, batch_bytes: 128 * 1024 }
     }
 }
 
@@ -94,7 +94,7 @@ pub(super) struct Batch {
 enum Outcome {
     /// Where it ends in `values` and `source`.
     Fit(usize, usize),
-    Unfit(Reject),
+    Unfit(Box<Reject>),
 }
 
 /// What became of a row.
@@ -179,7 +179,7 @@ impl Mapper {
         for index in 0.. {
             let Some((line, row)) = batch.rows.get(index) else { break };
             let outcome = match self.work.plan.apply(row, &mut self.output, &mut self.left_empty) {
-                Err(reject) => Outcome::Unfit(reject),
+                Err(reject) => Outcome::Unfit(Box::new(reject)),
                 Ok(()) => {
                     append_source_row(&mut batch.source, line, row);
                     append_values(&mut batch.values, self.output.row());
@@ -300,7 +300,7 @@ impl<'scope, 'env> Crew<'scope, 'env> {
     fn has_threads(&mut self) -> bool {
         if let Ok(permit) = self.hands.threads.clone().try_acquire_owned() {
             let (work, waiting, mapped) = (self.mapper.work.clone(), self.waiting.clone(), self.mapped_in.clone());
-            self.scope.spawn(move || model::phone::reading_many(|| serve(work, &waiting, &mapped, permit)));
+            self.scope.spawn(move || serve(work, &waiting, &mapped, permit));
             self.threads += 1;
         }
         self.threads > 0

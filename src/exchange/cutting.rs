@@ -139,10 +139,10 @@ impl Cutter {
         let part = (self.rows > 0).then(|| {
             self.parts += 1;
             let mut next = self.spare.take();
-            next.reserve(room_after(self.csv.len()));
+            next.reserve_exact(room_after(self.csv.len()));
             next.extend_from_slice(&self.header);
             let mut next_source = self.spare.take();
-            next_source.reserve(room_after(self.source.len()));
+            next_source.reserve_exact(room_after(self.source.len()));
             CutPart {
                 number: self.parts,
                 rows: std::mem::take(&mut self.rows),

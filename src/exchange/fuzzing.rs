@@ -82,8 +82,8 @@ fn read(data: &[u8], slice: usize, limits: Limits, (threads, batch_bytes): (usiz
     for step in steps {
         feed.try_send(step).expect("there is room for all");
     }
-    // A row has at least a byte and a line break, and makes one cut at most.
-    let (made_in, mut made) = mpsc::channel::<Made>(data.len() + 2);
+    // A row has at least a byte and a line break, and makes one cut with its pause at most.
+    let (made_in, mut made) = mpsc::channel::<Made>(data.len() + 4);
     let (run_id, key) = (pipeline.run_id.clone(), pipeline.key.clone());
     let end = pipeline.run(fed, made_in);
     let (mut parts, mut rejected) = (Vec::new(), BTreeMap::new());

@@ -116,6 +116,8 @@ pub(super) enum Made {
     },
     /// What only has to be put.
     Object(SealedObject),
+    /// Nothing. It takes the place behind a cut, so that the next one waits until this one is stored: two parts are in memory, and not three.
+    Pause,
 }
 
 impl Made {
@@ -126,20 +128,14 @@ impl Made {
                 let sealed = seal_cut(*cut, run_id, key, job_mode)?;
                 Ok(SealedCut { left_empty, header, ..sealed })
             }
-            Self::Object(object) => Ok(SealedCut {
-                number: 0,
-                objects: vec![object],
-                part: None,
-                rejected: None,
-                groups: Vec::new(),
-                left_empty: Vec::new(),
-                header: None,
-            }),
+            Self::Object(object) => Ok(SealedCut { objects: vec![object], ..SealedCut::default() }),
+            Self::Pause => Ok(SealedCut::default()),
         }
     }
 }
 
 /// A cut, sealed: its objects, and what the database records of it.
+#[derive(Default)]
 pub(super) struct SealedCut {
     pub(super) number: u32,
     pub(super) objects: Vec<SealedObject>,
@@ -462,7 +458,10 @@ impl Output {
         let left_empty = std::mem::take(&mut self.left_empty).into_iter();
         let left_empty = left_empty.map(|((field, code), (reason, rows))| LeftEmpty { field, code, reason, rows });
         let made = Made::Cut { cut: Box::new(cut), left_empty: left_empty.collect(), header: self.header.take() };
-        cuts.blocking_send(made).map_err(|_| PipelineError::FeedEnded)
+        for made in [made, Made::Pause] {
+            cuts.blocking_send(made).map_err(|_| PipelineError::FeedEnded)?;
+        }
+        Ok(())
     }
 
     /// Hands over what is left.
@@ -624,9 +623,10 @@ mod tests {
             let handed = scope.spawn(move || {
                 let mut handed = Vec::new();
                 while let Some(made) = made.blocking_recv() {
-                    handed.push(match made {
-                        Made::Cut { cut, left_empty, header } => Handed::Cut(cut, left_empty, header),
-                        Made::Object(object) => Handed::Object(object.length()),
+                    handed.extend(match made {
+                        Made::Cut { cut, left_empty, header } => Some(Handed::Cut(cut, left_empty, header)),
+                        Made::Object(object) => Some(Handed::Object(object.length())),
+                        Made::Pause => None,
                     });
                 }
                 handed
@@ -703,7 +703,7 @@ mod tests {
                     }
                     let (cuts, made) = mpsc::channel(20);
                     pipeline.run(fed, cuts).expect("good data");
-                    assert_eq!((progress.counts().valid, made.len()), (1000, 10));
+                    assert_eq!((progress.counts().valid, made.len()), (1000, 20), "ten parts, each with a pause");
                 });
             }
         });

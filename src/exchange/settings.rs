@@ -22,7 +22,7 @@ use crate::outbound::RetryPolicy;
 /// Parts that endpoints send to this process at once; others wait with theirs.
 const UPLOADS_AT_ONCE: usize = 3;
 /// More of them would wait for the thread that reads.
-const MOST_MAPPING_THREADS: usize = 6;
+const MOST_MAPPING_THREADS: usize = 4;
 
 /// How this process carries out runs.
 #[derive(Debug, Clone, PartialEq)]

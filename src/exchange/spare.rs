@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 
 /// As many as are given back while others are filled.
-const KEPT: usize = 6;
+const KEPT: usize = 3;
 /// Smaller ones are not worth it.
 const LEAST_BYTES: usize = 64 * 1024;
 

@@ -1,51 +1,10 @@
 //! Numbers are read here, by the plans that are compiled in.
 
-use std::{borrow::Cow, cell::RefCell};
+use std::borrow::Cow;
 
-use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumber, PhoneNumberFormat, PhoneNumberUtil, Region};
+use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumber, PhoneNumberFormat, Region};
 
 use super::PhoneProblem;
-
-/// Numbers after which plans of its own are worth it for a thread: as much time as making them takes.
-const MANY: u32 = 40_000;
-
-thread_local! {
-    /// What the thread has for itself, while it reads many numbers.
-    static OWN: RefCell<Option<Own>> = const { RefCell::new(None) };
-}
-
-/// The plans are full of regular expressions, and what one needs while it matches belongs to the thread that used it first; all others wait for
-/// one another, which takes as long as the matching.
-#[derive(Default)]
-struct Own {
-    read: u32,
-    plans: Option<Box<PhoneNumberUtil>>,
-}
-
-impl Own {
-    fn plans(&mut self) -> &PhoneNumberUtil {
-        self.read = self.read.saturating_add(1);
-        if self.read == MANY {
-            self.plans = PhoneNumberUtil::new().ok().map(Box::new);
-        }
-        self.plans.as_deref().unwrap_or(&PHONE_NUMBER_UTIL)
-    }
-}
-
-/// Does something that may read very many numbers on this thread. It then gets plans of its own, five megabytes, until it is done.
-pub fn reading_many<T>(work: impl FnOnce() -> T) -> T {
-    OWN.set(Some(Own::default()));
-    let done = work();
-    OWN.set(None);
-    done
-}
-
-fn with_plans<T>(read: impl FnOnce(&PhoneNumberUtil) -> T) -> T {
-    OWN.with_borrow_mut(|own| match own {
-        None => read(&PHONE_NUMBER_UTIL),
-        Some(own) => read(own.plans()),
-    })
-}
 
 /// Whether `code` is the ISO 3166-1 alpha-2 code, in either case, of a country with a known numbering plan.
 pub fn is_country(code: &str) -> bool {
@@ -63,21 +22,19 @@ pub fn calling_code(country: &str) -> Option<i32> {
 /// country gives out, not only be of a possible length: that is what shows a wrong default country, and numbers out of range match nobody.
 pub fn to_e164<'w>(written: &'w str, default_country: Option<&str>) -> Result<Cow<'w, str>, PhoneProblem> {
     let written = written.trim();
-    with_plans(|plans| {
-        if is_e164(plans, written) {
-            return Ok(Cow::Borrowed(written));
-        }
-        read(plans, written, default_country).map(Cow::Owned)
-    })
+    if is_e164(written) {
+        return Ok(Cow::Borrowed(written));
+    }
+    read(written, default_country).map(Cow::Owned)
 }
 
-fn read(plans: &PhoneNumberUtil, written: &str, default_country: Option<&str>) -> Result<String, PhoneProblem> {
+fn read(written: &str, default_country: Option<&str>) -> Result<String, PhoneProblem> {
     if has_letters(written) {
         // Google's library would dial them (1-800-FLOWERS), and so make numbers of what is only a remark.
         return Err(PhoneProblem::Letters);
     }
     let default_region = default_country.and_then(region);
-    let number = plans.parse(written, default_region).map_err(|error| match error {
+    let number = PHONE_NUMBER_UTIL.parse(written, default_region).map_err(|error| match error {
         rlibphonenumber::ParseError::InvalidCountryCode
             if default_region.is_none() && !written.contains(['+', '＋']) =>
         {
@@ -85,10 +42,10 @@ fn read(plans: &PhoneNumberUtil, written: &str, default_country: Option<&str>) -
         }
         _ => PhoneProblem::Unreadable,
     })?;
-    if !plans.is_valid_number(&number) {
+    if !PHONE_NUMBER_UTIL.is_valid_number(&number) {
         return Err(PhoneProblem::NotAssigned);
     }
-    Ok(plans.format(&number, PhoneNumberFormat::E164).into_owned())
+    Ok(PHONE_NUMBER_UTIL.format(&number, PhoneNumberFormat::E164).into_owned())
 }
 
 /// National prefixes, which people write and which are no part of a number in E.164, begin with 0; by these calling codes also with one of these
@@ -116,7 +73,7 @@ const OTHER_PREFIXES: [(i32, &str); 18] = [
 
 /// Whether this is a valid number that is already written as E.164 wants it. Most numbers are, and then nothing has to be read: it takes a fraction
 /// of the time. What is not certain here is not said to be one.
-fn is_e164(plans: &PhoneNumberUtil, written: &str) -> bool {
+fn is_e164(written: &str) -> bool {
     let Some(digits) = written.strip_prefix('+') else { return false };
     if !(8..=15).contains(&digits.len()) || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return false;
@@ -125,14 +82,14 @@ fn is_e164(plans: &PhoneNumberUtil, written: &str) -> bool {
     let codes = (1..=3).filter_map(|length| {
         let (code, national) = digits.split_at(length);
         let code: i32 = code.parse().ok()?;
-        plans.get_region_for_country_code(code).map(|_| (code, national))
+        PHONE_NUMBER_UTIL.get_region_for_country_code(code).map(|_| (code, national))
     });
     let Some((country_code, national)) = { codes }.next() else { return false };
     let other_prefixes = OTHER_PREFIXES.iter().find(|(code, _)| *code == country_code).map_or("", |(_, digits)| digits);
     let may_have_prefix = national.starts_with(|digit| digit == '0' || other_prefixes.contains(digit));
     let Ok(national_number) = national.parse() else { return false };
     let number = PhoneNumber { country_code, national_number, ..PhoneNumber::default() };
-    !may_have_prefix && plans.is_valid_number(&number)
+    !may_have_prefix && PHONE_NUMBER_UTIL.is_valid_number(&number)
 }
 
 fn region(code: &str) -> Option<Region> {
@@ -188,31 +145,14 @@ mod tests {
     fn what_is_taken_as_written_is_what_would_be_read() {
         let (mut taken, mut valid) = (0, 0);
         for number in written() {
-            let read = read(&PHONE_NUMBER_UTIL, &number, None);
+            let read = read(&number, None);
             valid += u32::from(read.is_ok());
-            if is_e164(&PHONE_NUMBER_UTIL, &number) {
+            if is_e164(&number) {
                 taken += 1;
                 assert_eq!(read.as_ref(), Ok(&number), "{number}");
             }
             assert_eq!(to_e164(&number, Some("DE")).map(Cow::into_owned), read);
         }
         assert!(taken * 2 > valid && valid > 1000, "{taken} of {valid} valid numbers were taken as written");
-    }
-    #[test]
-    fn a_thread_with_plans_of_its_own_reads_numbers_as_all_do() {
-        let numbers: Vec<String> = written().step_by(50).collect();
-        let read = || numbers.iter().map(|number| to_e164(number, Some("DE")).map(Cow::into_owned)).collect::<Vec<_>>();
-        let as_all_do = read();
-        assert!(as_all_do.iter().any(Result::is_ok) && as_all_do.iter().any(Result::is_err));
-        let (before, after) = reading_many(|| {
-            let before = read();
-            OWN.with_borrow_mut(|own| own.as_mut().expect("it reads many").read = MANY - 1);
-            let after = read();
-            assert!(OWN.with_borrow(|own| own.as_ref().is_some_and(|own| own.plans.is_some())));
-            (before, after)
-        });
-        assert!(OWN.with_borrow(Option::is_none), "they are given back");
-        assert_eq!(before, as_all_do);
-        assert_eq!(after, as_all_do);
     }
 }
