@@ -258,6 +258,8 @@ pub struct CredentialEndView {
     pub told: Option<String>,
     /// That moment has passed.
     pub has_ended: bool,
+    /// That moment moves each time that Usher renews the access, which it does before.
+    pub is_renewed: bool,
 }
 
 /// Who did something, and when.

@@ -9,6 +9,7 @@ use std::{
 
 use model::{
     contract::{Job, JobStatus, Movement, StatusReport},
+    count::grouped,
     error::HubError,
     id::{EndpointId, JobId},
     run::{Failure, FailureCode, RunEvent, RunState},
@@ -626,7 +627,7 @@ pub(super) fn sentence(text: &str) -> String {
 
 /// "1 row", "3 rows".
 pub(super) fn counted(number: u64, noun: &str) -> String {
-    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+    if number == 1 { format!("1 {noun}") } else { format!("{} {noun}s", grouped(number)) }
 }
 
 pub(super) fn count_ended(state: RunState) {

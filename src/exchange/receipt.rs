@@ -1,7 +1,10 @@
 //! The receipt: the final account of a run, written only when it adds up, signed by the installation, and verified later.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use model::run::{FailureCode, Gap, Receipt, ReceiptSignature, RunEvent};
+use model::{
+    count::grouped,
+    run::{FailureCode, Gap, Receipt, ReceiptSignature, RunEvent},
+};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -141,9 +144,10 @@ impl Carrier {
         let (event, word) = match rejects {
             0 => (RunEvent::Finished, "Complete.".to_owned()),
             1 => (RunEvent::FinishedWithRejects, "Complete; 1 row was left out and is in the rejects.".to_owned()),
-            more => {
-                (RunEvent::FinishedWithRejects, format!("Complete; {more} rows were left out and are in the rejects."))
-            }
+            more => (
+                RunEvent::FinishedWithRejects,
+                format!("Complete; {} rows were left out and are in the rejects.", grouped(more)),
+            ),
         };
         change.note(&word).await?;
         if let Some(settled) = &settled {

@@ -168,6 +168,14 @@ impl Kept {
         }
     }
 
+    /// The access token of a consent that can be renewed.
+    pub(super) fn renewable(&self) -> Option<&str> {
+        match &self.how {
+            How::Consent { token } if token.refresh_token.is_some() => Some(&token.access_token),
+            _ => None,
+        }
+    }
+
     fn with_token(mut self, new: KeptToken) -> Self {
         match &mut self.how {
             How::Client { token, .. } => *token = Some(new),
@@ -420,7 +428,7 @@ impl Hub {
     }
 
     /// A token of an endpoint that is good, renewed when it has to be. One process renews at a time; the others wait for what it brings.
-    async fn good_token(
+    pub(super) async fn good_token(
         &self,
         account_id: &AccountId,
         id: &EndpointId,

@@ -25,14 +25,19 @@ pub(crate) struct CredentialEnd {
     pub(crate) ends_at: i64,
 }
 
-/// Every credential of the installation whose end is known.
-pub(crate) async fn credential_ends(database: &Database) -> std::result::Result<Vec<CredentialEnd>, StoreError> {
+/// Every credential of the installation whose end is known, and comes whatever Usher does: what is renewed before ends once it has ended all the same.
+pub(crate) async fn credential_ends(
+    database: &Database,
+    now: i64,
+) -> std::result::Result<Vec<CredentialEnd>, StoreError> {
     let rows = sqlx::query(
-        "select e.account_id, e.id as endpoint_id, e.name, c.ends_at, e.credential_ends_at from endpoint e
-         left join credential_end c on c.endpoint_id = e.id and c.account_id = e.account_id
+        "select e.account_id, e.id as endpoint_id, e.name, c.ends_at,
+            case when e.credential_slides = 1 and e.credential_ends_at > $1 then null else e.credential_ends_at end as credential_ends_at
+         from endpoint e left join credential_end c on c.endpoint_id = e.id and c.account_id = e.account_id
          where e.disconnected_at is null and (c.ends_at is not null or e.credential_ends_at is not null)
          order by e.account_id, e.id",
     )
+    .bind(now)
     .fetch_all(database.reader())
     .await?;
     let mut ends = Vec::with_capacity(rows.len());
@@ -95,7 +100,7 @@ impl Hub {
     pub async fn credential_end(&self, actor: &Actor, id: &EndpointId) -> Result<CredentialEndView> {
         self.connected_endpoint(&actor.account_id, id).await?;
         let row = sqlx::query(
-            "select c.ends_at, e.credential_ends_at from endpoint e
+            "select c.ends_at, e.credential_ends_at, e.credential_slides from endpoint e
              left join credential_end c on c.endpoint_id = e.id and c.account_id = e.account_id
              where e.id = $1 and e.account_id = $2",
         )
@@ -111,6 +116,7 @@ impl Hub {
             noted: noted.and_then(day),
             told: told.map(rfc3339),
             has_ended: told.is_some_and(|end| end <= self.now_ms()),
+            is_renewed: row.try_get::<i64, _>("credential_slides").map_err(internal)? == 1,
         })
     }
 }

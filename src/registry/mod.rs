@@ -21,6 +21,7 @@ mod profile;
 mod provider;
 mod reconnecting;
 mod registration;
+mod renewing;
 mod repeats;
 mod sessions;
 mod slow_down;

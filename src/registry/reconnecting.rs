@@ -206,6 +206,8 @@ impl Hub {
         let sql = "update endpoint set application_version = $1, base_url = $2, description = $3,
                 credential = case when $4 = 1 then credential else $5 end,
                 credential_ends_at = case when $4 = 1 then credential_ends_at else $10 end,
+                credential_slides = case when $4 = 1 then credential_slides else 0 end,
+                renewal_tried_at = case when $4 = 1 then renewal_tried_at else null end,
                 renewing_until = case when $4 = 1 then renewing_until else null end, renewing_id = case when $4 = 1 then renewing_id else null end,
                 last_success_at = coalesce($6, last_success_at), last_failure = case when $6 is null then last_failure else null end,
                 access_ended_at = case when $6 is null then access_ended_at else null end

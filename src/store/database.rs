@@ -86,6 +86,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0028_schedule_ends", include_str!("migrations/0028_schedule_ends.sql")),
     ("0029_credential_ends", include_str!("migrations/0029_credential_ends.sql")),
     ("0030_schedule_depends", include_str!("migrations/0030_schedule_depends.sql")),
+    ("0031_consent_renewals", include_str!("migrations/0031_consent_renewals.sql")),
 ];
 
 /// How long a statement waits while somebody else has the database locked: a backup, a person with a shell.

@@ -25,9 +25,10 @@ pub(super) const SWEEP_EVERY: Duration = Duration::from_secs(600);
 const KEPT_MS: i64 = 90 * DAY_MS;
 
 impl Hub {
-    /// Looks at every credential whose end is known.
+    /// Looks at every credential whose end is known, once those that can be renewed are.
     pub async fn look_at_endings(&self) -> Result<(), StoreError> {
-        let ends = registry::credential_ends(self.database()).await?;
+        self.renew_ending_consents().await?;
+        let ends = registry::credential_ends(self.database(), self.now_ms()).await?;
         let mut by_account: HashMap<AccountId, Vec<CredentialEnd>> = HashMap::new();
         for end in ends {
             by_account.entry(end.account_id.clone()).or_default().push(end);
@@ -48,7 +49,7 @@ impl Hub {
 
     /// The same, of one account, once somebody said something of one of them.
     pub(crate) async fn look_at_account_endings(&self, account_id: &AccountId) -> Result<(), StoreError> {
-        let mut ends = registry::credential_ends(self.database()).await?;
+        let mut ends = registry::credential_ends(self.database(), self.now_ms()).await?;
         ends.retain(|end| end.account_id == *account_id);
         self.look_at_endings_of(account_id, &ends).await
     }

@@ -452,11 +452,19 @@ async fn a_consent_tells_its_end_by_itself_and_another_is_known_once_it_was_rene
         let told = known().await;
         assert_eq!((told.told.as_deref(), told.noted, told.has_ended), (Some("2026-12-13T12:00:00.000Z"), None, false));
         assert!(open().await.is_empty(), "twenty days are more than fourteen");
+        // The consent was given for twenty days, however often it is renewed.
+        authority.change(|server| server.refresh_lasts = Some(14 * 86_400));
         stage.clock.advance(Duration::from_secs(6 * 86_400));
         let cause = "What Usher calls it with ends on Sunday 13 December 2026.".to_owned();
         assert_eq!(open().await, [(Condition::Expiring, cause)]);
+        assert_eq!(
+            (known().await.told.as_deref(), known().await.is_renewed),
+            (Some("2026-12-13T12:00:00.000Z"), false)
+        );
+        authority.change(|server| server.refresh_lasts = Some(20 * 86_400));
+        stage.clock.advance(Duration::from_secs(3600));
         stage.hub.check_endpoint(&actor, &id).await.expect("is checked");
-        assert_eq!(known().await.told.as_deref(), Some("2026-12-19T12:00:00.000Z"), "the new one lasts anew");
+        assert_eq!(known().await.told.as_deref(), Some("2026-12-19T13:00:00.000Z"), "the new one lasts anew");
         assert!(open().await.is_empty());
 
         // An earlier day that somebody noted counts as well.
@@ -471,12 +479,12 @@ async fn a_consent_tells_its_end_by_itself_and_another_is_known_once_it_was_rene
         authority.change(|server| server.answer = Some(gone.clone()));
         stage.hub.check_endpoint(&actor, &id).await.expect("is checked");
         let told = known().await;
-        assert_eq!((told.told.as_deref(), told.has_ended), (Some("2026-11-29T13:00:00.000Z"), true));
+        assert_eq!((told.told.as_deref(), told.has_ended), (Some("2026-11-29T14:00:00.000Z"), true));
         let cause = "What Usher calls it with ended on Sunday 29 November 2026.".to_owned();
         assert_eq!(open().await, [(Condition::Expiring, cause)]);
         stage.clock.advance(Duration::from_secs(86_400));
         stage.hub.check_endpoint(&actor, &id).await.expect("is checked");
-        assert_eq!(known().await.told.as_deref(), Some("2026-11-29T13:00:00.000Z"), "it ended then, not now");
+        assert_eq!(known().await.told.as_deref(), Some("2026-11-29T14:00:00.000Z"), "it ended then, not now");
 
         // A server that errs says nothing of the end; one that gives a token again says that it goes on.
         authority.change(|server| {
@@ -490,6 +498,56 @@ async fn a_consent_tells_its_end_by_itself_and_another_is_known_once_it_was_rene
         authority.change(|server| server.answer = Some((StatusCode::INTERNAL_SERVER_ERROR, "Oh no".to_owned())));
         stage.hub.check_endpoint(&actor, &id).await.expect("is checked");
         assert_eq!(known().await, CredentialEndView::default());
+    }
+}
+
+#[tokio::test]
+async fn a_consent_whose_end_moves_is_renewed_before_and_nobody_is_told_until_it_has_ended() {
+    for stage in stages().await {
+        let actor = admin(&stage.hub, "ann@example.org").await;
+        let authority = Authority::start().await;
+        installed(&stage.hub, authority.consent()).await;
+        authority.change(|server| server.refresh_lasts = Some(7 * 86_400));
+        let state = consents(&stage, &actor, &authority).await;
+        let id = finish(&stage.hub, &actor, SESSION, &state).await.expect("connects");
+        let known = async || stage.hub.credential_end(&actor, &id).await.expect("reads");
+        let open = async || {
+            stage.hub.look_at_endings().await.expect("looks");
+            let page = stage.hub.alerts(&actor).await.expect("lists");
+            page.items.into_iter().filter(|alert| alert.closed_at.is_none()).count()
+        };
+        let asked = || authority.grants().len();
+        stage.clock.advance(Duration::from_secs(3600));
+        assert_eq!(open().await, 0, "a week is less than fourteen days, but it moves");
+        let told = known().await;
+        assert_eq!((told.told.as_deref(), told.is_renewed), (Some("2026-11-30T13:00:00.000Z"), true));
+        let before = asked();
+        stage.clock.advance(Duration::from_secs(600));
+        assert_eq!((open().await, asked()), (0, before), "once a day is enough");
+        // Nobody shares for a month.
+        for _ in 0..30 {
+            stage.clock.advance(Duration::from_secs(86_400));
+            assert_eq!(open().await, 0);
+        }
+        assert_eq!((asked(), known().await.has_ended), (before + 30, false));
+
+        // The server does not answer for a while: it is tried again, and more often as the end draws near.
+        authority.change(|server| server.answer = Some((StatusCode::INTERNAL_SERVER_ERROR, "Oh no".to_owned())));
+        stage.clock.advance(Duration::from_secs(86_400));
+        assert_eq!(open().await, 0);
+        stage.clock.advance(Duration::from_secs(5 * 86_400 + 80_000));
+        open().await;
+        let before = asked();
+        stage.clock.advance(Duration::from_secs(4_000));
+        authority.change(|server| server.answer = None);
+        assert_eq!((open().await, asked()), (0, before + 1), "two hours before the end an hour is long");
+        assert!(!known().await.has_ended);
+
+        let gone = (StatusCode::BAD_REQUEST, r#"{"error": "invalid_grant"}"#.to_owned());
+        authority.change(|server| server.answer = Some(gone));
+        stage.clock.advance(Duration::from_secs(86_400));
+        assert_eq!(open().await, 1, "it was taken back, which is noticed before anybody shares");
+        assert!(known().await.has_ended);
     }
 }
 

@@ -23,7 +23,8 @@ use crate::{
 };
 
 /// What is tested natively. The app's browser half is tested by the browser.
-const PACKAGES: [&str; 6] = ["usher-model", "usher-hub", "usher-app", "usher-server", "usher-toolkit", "xtask"];
+const PACKAGES: [&str; 7] =
+    ["usher-model", "usher-hub", "usher-app", "usher-server", "usher-toolkit", "usher-benches", "xtask"];
 
 /// How many tests went well and how many did not. What could not be run at all is one that did not.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]

@@ -56,7 +56,7 @@ pub fn CredentialEnd(
             None => None,
         })
     };
-    let CredentialEndView { noted, told, has_ended } = ends;
+    let CredentialEndView { noted, told, has_ended, is_renewed } = ends;
     let said = match (&noted, told.is_some()) {
         (None, false) => Some("No end is known. If the key or token that Usher calls it with ends, note the day, and people are told before.".to_owned()),
         (None, true) => None,
@@ -65,6 +65,8 @@ pub fn CredentialEnd(
     let told = told.map(|at| {
         let (before, after) = if has_ended {
             ("Its authorisation server has given nothing more for it since ", ".")
+        } else if is_renewed {
+            ("Usher renews it by itself. Without that its authorisation server would give nothing more for it after ", ".")
         } else {
             ("Its authorisation server says that it gives nothing more for it after ", ". People are told before.")
         };

@@ -83,9 +83,10 @@ fn Loaded(page: AlertPage, read: ServerAction<ReadAlerts>) -> impl IntoView {
     let listed = |alerts: Vec<Alert>| alerts.into_iter().map(|alert| view! { <AlertItem alert /> }).collect::<Vec<_>>();
     let is_any_over = !over.is_empty();
     let (now, over) = (listed(now), listed(over));
-    let unread_words = match unread {
-        0 => String::new(),
-        unread => format!(", {} not read", counted(unread, "message", "messages")),
+    let open_words = counted(open, "open alert", "open alerts");
+    let said = match unread {
+        0 => format!("{open_words}."),
+        unread => format!("{open_words}, {} not read.", counted(unread, "message", "messages")),
     };
     view! {
         <PageHead title="Alerts" lead="What you would want to know without looking: said once when it comes, and once when it is well again.">
@@ -100,7 +101,7 @@ fn Loaded(page: AlertPage, read: ServerAction<ReadAlerts>) -> impl IntoView {
                     }
                 })}
         </PageHead>
-        <p role="status">{counted(open, "open alert", "open alerts")}{unread_words}"."</p>
+        <p role="status">{said}</p>
         {nothing.then(|| view! { <EmptyState text="Nothing was the matter so far." /> })}
         {(open == 0 && !nothing).then(|| view! { <EmptyState text="Nothing is the matter now." /> })}
         {(open > 0)

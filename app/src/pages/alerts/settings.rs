@@ -225,7 +225,7 @@ fn Loaded(settings: AlertSettingsView, form: FormState, actions: Actions, beat: 
         {notice}
         <ErrorSummary form=form.clone() fields=FIELDS />
         <section aria-labelledby="rules">
-            <h2 id="rules">"What is told"</h2>
+            <h2 id="rules">"Of every share"</h2>
             <p>"Each share can have its own in place of these; its page says so."</p>
             {changed}
             {inputs}
@@ -288,7 +288,7 @@ fn People(people: Vec<ToldPerson>, can_mail: bool, actions: Actions) -> impl Int
                         </p>
                     }
                 })}
-            <table class="list">
+            <table class="list mailed">
                 <thead>
                     <tr>
                         <th scope="col">"Person"</th>

@@ -132,7 +132,7 @@ fn Loaded(
     let is_own = alerts.changed.is_some();
     let changed = match alerts.changed {
         Some((by, at)) => view! { <p>{format!("This share has its own, set by {by}, ")}<Time at />"."</p> }.into_any(),
-        None => view! { <p>"The account’s hold: "<a href="/account/alerts">"see them"</a>". What you save here is for this share only."</p> }.into_any(),
+        None => view! { <p>"The account’s rules hold: "<a href="/account/alerts">"see them"</a>". What you save here is for this share only."</p> }.into_any(),
     };
     let id = share_id.clone();
     let inputs = if may_share {
