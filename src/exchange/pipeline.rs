@@ -583,13 +583,11 @@ mod tests {
         Object(u64),
     }
 
-    /// What a reading of two files came to.
-    fn read(
-        files: &[Vec<u8>],
-        piece: usize,
-        limits: Limits,
-        (threads, batch_bytes): (usize, usize),
-    ) -> (Vec<Handed>, ReadingCounts, Result<(u64, u32, Vec<String>), String>) {
+    /// What it handed over, what it counted, and how it ended: how many rows were told apart, how many cuts there were, the header; or why not.
+    type Came = (Vec<Handed>, ReadingCounts, Result<(u64, u32, Vec<String>), String>);
+
+    /// What a reading of some files came to.
+    fn read(files: &[Vec<u8>], piece: usize, limits: Limits, (threads, batch_bytes): (usize, usize)) -> Came {
         let (mapping, destination_fields) = mapping();
         let progress = Arc::new(Progress::default());
         let key = IdentityKey::derive(b"a secret");
