@@ -2,8 +2,9 @@
 //! at once; the pages themselves come in bundles, each with the pages that people go through one after the other.
 //!
 //! On the server a bundle is nothing but its pages' functions. The browser's half is cut into files along `bundles!` by the builder
-//! (`xtask/src/site/split.rs`); what several bundles share comes in files of its own, with whichever of them is loaded first. The server names the
-//! files that a page needs in its head, so that the browser loads them beside the program, and they are there before the page is taken over.
+//! (`xtask/src/split.rs`); what several bundles share comes in files of its own, with whichever of them is loaded first. The server names what a page
+//! needs in its head, so that the browser loads it beside the program, and it is there before the page is taken over: all of it packed in one file
+//! (`xtask/src/pack.rs`).
 
 use leptos::prelude::*;
 #[cfg(not(feature = "hydrate"))]
@@ -127,12 +128,10 @@ bundles! {
     Endpoints(endpoints) { endpoints::EndpointsPage, connect::ConnectPage, connect_application::ConnectApplicationPage }
 
     /// One endpoint.
-    Endpoint(endpoint) {
-        endpoint::EndpointPage,
-        endpoint::DisconnectPage,
-        endpoint::CredentialsPage,
-        endpoint::VersionPage,
-    }
+    Endpoint(endpoint) { endpoint::EndpointPage, endpoint::DisconnectPage }
+
+    /// Connecting an endpoint anew: with other credentials, or to a newer version.
+    Anew(anew) { endpoint::CredentialsPage, endpoint::VersionPage }
 
     /// The account, and the people in it.
     Account(account) { account::AccountPage, people::PeoplePage, people::InvitationLinkPage, profile::ProfilePage }
@@ -162,16 +161,28 @@ bundles! {
     Review(review) { review::ReviewPage, review::ReviewApplicationPage }
 }
 
-/// Names the bundle's files in the head of the page that is being rendered. Leptos' own way of doing so looks for the page when it is finished, on
+/// Names the bundle's files in the head of the page that is being rendered; in one, where the builder has packed them. Leptos' own way of doing so looks for the page when it is finished, on
 /// whatever thread that may be, and then finds none, or another one.
 #[cfg(not(feature = "hydrate"))]
-fn name_in_the_head(bundle: &str) {
+pub(crate) fn name_in_the_head(bundle: &str) {
     // Without a built site there is no list.
     let Some(list) = use_context::<leptos::WasmSplitManifest>() else { return };
     list.0.with_value(|(folder, needed, loader)| {
-        let links = needed.get(bundle).into_iter().flatten().map(|file| {
-            view! { <Link rel="preload" href=format!("{folder}/{file}.wasm") as_="fetch" type_="application/wasm" crossorigin="" /> }
-        });
+        let pack = format!("page_{bundle}");
+        // What a piece shares with its page comes with the page.
+        let is_of_page = |file: &String| {
+            let page = needed
+                .iter()
+                .find(|(page, _)| bundle.strip_prefix(page.as_str()).is_some_and(|rest| rest.starts_with('_')));
+            page.is_some_and(|(_, files)| files.contains(file))
+        };
+        let files: Vec<String> = if needed.contains_key(&pack) {
+            vec![format!("{folder}/{pack}.pack")]
+        } else {
+            let files = needed.get(bundle).into_iter().flatten().filter(|file| !is_of_page(file));
+            files.map(|file| format!("{folder}/{file}.wasm")).collect()
+        };
+        let links = files.into_iter().map(|href| view! { <Link rel="preload" href as_="fetch" crossorigin="" /> });
         // What stands in the head is noted when it is rendered; in its own place there is nothing.
         links.for_each(|link| drop(link.to_html()));
         drop(view! { <Link rel="modulepreload" href=format!("{folder}/{loader}") crossorigin="" /> }.to_html());
@@ -179,8 +190,8 @@ fn name_in_the_head(bundle: &str) {
 }
 
 #[cfg(feature = "hydrate")]
-fn is_named_in_the_head(file: &str) -> bool {
-    let selector = format!("head link[href$='/split_{file}.wasm']");
+pub(crate) fn is_named_in_the_head(file: &str) -> bool {
+    let selector = format!("head link:is([href$='/page_{file}.pack'], [href$='/split_{file}.wasm'])");
     document().query_selector(&selector).ok().flatten().is_some()
 }
 

@@ -22,6 +22,7 @@ mod letters;
 pub mod markdown;
 pub mod pages;
 pub mod phones;
+mod pieces;
 mod reading;
 pub mod session;
 mod theme;
@@ -38,8 +39,8 @@ use leptos_router::{
 pub use calls::Called;
 
 use bundles::{
-    Account, Alerts, Applications, Audience, Audiences, Checking, Defining, Door, Endpoint, Endpoints, Home, Mapping,
-    Mappings, Review, Run, Runs, Schedule, Shares, Sharing, Timing,
+    Account, Alerts, Anew, Applications, Audience, Audiences, Checking, Defining, Door, Endpoint, Endpoints, Home,
+    Mapping, Mappings, Review, Run, Runs, Schedule, Shares, Sharing, Timing,
 };
 use components::frame::Frame;
 use pages::not_found::NotFound;
@@ -111,8 +112,8 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/endpoints") view=Endpoints::EndpointsPage ssr=SsrMode::Async />
                     <Route path=path!("/endpoints/:id") view=Endpoint::EndpointPage ssr=SsrMode::Async />
                     <Route path=path!("/endpoints/:id/disconnect") view=Endpoint::DisconnectPage ssr=SsrMode::Async />
-                    <Route path=path!("/endpoints/:id/credentials") view=Endpoint::CredentialsPage ssr=SsrMode::Async />
-                    <Route path=path!("/endpoints/:id/version") view=Endpoint::VersionPage ssr=SsrMode::Async />
+                    <Route path=path!("/endpoints/:id/credentials") view=Anew::CredentialsPage ssr=SsrMode::Async />
+                    <Route path=path!("/endpoints/:id/version") view=Anew::VersionPage ssr=SsrMode::Async />
                     <Route path=path!("/connect") view=Endpoints::ConnectPage ssr=SsrMode::Async />
                     <Route path=path!("/connect/:application") view=Endpoints::ConnectApplicationPage ssr=SsrMode::Async />
                     <Route path=path!("/account") view=Account::AccountPage ssr=SsrMode::Async />
@@ -158,7 +159,7 @@ pub fn server_functions() -> Vec<&'static str> {
 pub async fn hydrate() {
     console_error_panic_hook::set_once();
     letters::ask_the_browser();
-    if bundles::load_those_of_the_page().await.is_err() {
+    if bundles::load_those_of_the_page().await.is_err() || !pieces::load_those_of_the_page().await {
         return;
     }
     // What the server has rendered with the plans can't be taken over without them. Until then the page works as it does without the program.

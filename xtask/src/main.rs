@@ -9,6 +9,7 @@ mod cluster;
 mod demo;
 mod fuzz;
 mod join;
+mod pack;
 mod programs;
 mod service;
 mod site;

@@ -20,6 +20,7 @@ use crate::{
         icon::{Icon, IconName},
         notice::Trouble,
         page::PageHead,
+        skeleton::SkeletonPage,
         stale::{Seen, SeenVersion},
     },
     error::AppError,
@@ -183,7 +184,7 @@ pub fn DestinationPage() -> impl IntoView {
     let data = crate::answers::ask(move || (id.get(), endpoint.get()), |(id, endpoint)| destination_page(id, endpoint));
     let form = Form::new(move || path(&id.get(), &endpoint.get()), live);
     view! {
-        <Suspense>
+        <Transition fallback=|| view! { <SkeletonPage title="Destination" /> }>
             {move || Suspend::new(async move {
                 let form = form.state().await;
                 match data.await {
@@ -191,7 +192,7 @@ pub fn DestinationPage() -> impl IntoView {
                     Err(error) => view! { <PageHead title="Destination" /><Trouble error /> }.into_any(),
                 }
             })}
-        </Suspense>
+        </Transition>
     }
 }
 

@@ -17,6 +17,7 @@ pub use audience::{AudienceStepPage, ShareToPage};
 pub use changes::ChangesPage;
 pub use destination::DestinationPage;
 pub use mapping::MappingPage;
+pub(crate) use mapping::{ShowLab, ShowSteps, TRYING, Trying, show_lab, show_steps};
 pub use review::{ReviewPage, ShareNow};
 pub use steps::FieldsChanged;
 pub use templates::ShareTemplatesPage;

@@ -24,6 +24,7 @@ use crate::{
         notice::Trouble,
         page::PageHead,
         search_box::escaped,
+        skeleton::SkeletonPage,
         time::Time,
     },
     error::AppError,
@@ -137,7 +138,7 @@ pub fn ReviewPage() -> impl IntoView {
     let review = crate::answers::ask(move || id.get(), review_page);
     let form = Form::new(move || format!("/shares/{}/review", id.get()), live);
     view! {
-        <Suspense>
+        <Suspense fallback=|| view! { <SkeletonPage title="Review" /> }>
             {move || Suspend::new(async move {
                 let form = form.state().await;
                 match review.await {
@@ -482,11 +483,13 @@ fn table_row(link: &Link, share: &ShareView, destination: &Destination) -> AnyVi
     let required = destination.fields.iter().any(|field| field.name == link.target && field.required);
     view! {
         <tr>
-            <td>{source}</td>
-            <td>{done}</td>
-            <td>
-                {display_name(&destination.fields, &link.target)}
-                {required.then(|| view! { <span class="tag">"required"</span> })}
+            <td data-label="From">{source}</td>
+            <td data-label="What is done"><span>{done}</span></td>
+            <td data-label="To">
+                <span>
+                    {display_name(&destination.fields, &link.target)}
+                    {required.then(|| view! { <span class="tag">"required"</span> })}
+                </span>
             </td>
         </tr>
     }

@@ -72,9 +72,17 @@ impl Line {
     }
 }
 
+/// What shows the steps of the link of one destination field: of the page, the field's place, the field, its link.
+pub type ShowSteps = fn(Work, usize, Field, Memo<Option<Link>>) -> AnyView;
+
+/// Shows them.
+pub fn show_steps(work: Work, index: usize, field: Field, link: Memo<Option<Link>>) -> AnyView {
+    view! { <ChainEditor work index field link /> }.into_any()
+}
+
 /// The steps of the link of one destination field.
 #[component]
-pub fn ChainEditor(
+fn ChainEditor(
     /// The page's state.
     work: Work,
     /// The place of the destination's field.

@@ -4,7 +4,7 @@
 pub const PREVIEW: &str = "preview-rows";
 
 #[cfg(feature = "hydrate")]
-pub use browser::{chosen_early, focus_soon, focus_source_select, start};
+pub use browser::{chosen_early, focus_soon, focus_source_select, is_rendered, rendered_preview, start};
 
 /// In the browser: watches pointer, keys, size and scrolling, for as long as the page is there.
 #[cfg(not(feature = "hydrate"))]
@@ -14,6 +14,12 @@ pub fn start(_work: super::work::Work, _curves: leptos::prelude::RwSignal<Vec<su
 #[cfg(not(feature = "hydrate"))]
 pub fn chosen_early() -> Vec<super::form::FormLink> {
     Vec::new()
+}
+
+/// In the browser: the live table as the server rendered it.
+#[cfg(not(feature = "hydrate"))]
+pub fn rendered_preview() -> Option<String> {
+    None
 }
 
 /// In the browser: shows a destination field, and puts the focus on what says what feeds it.
@@ -65,9 +71,23 @@ mod browser {
         document().get_element_by_id(id)?.dyn_into().ok()
     }
 
+    /// The form as the server rendered it. One that stands there from another page is not meant, and was taken over already.
+    fn rendered() -> Option<Element> {
+        document().query_selector(&format!("form.mapping:not([{TAKEN_OVER}])")).ok().flatten()
+    }
+
+    /// Whether the page was rendered by the server, and is about to be taken over.
+    pub fn is_rendered() -> bool {
+        rendered().is_some()
+    }
+
+    pub fn rendered_preview() -> Option<String> {
+        let table = rendered()?.query_selector(&format!("#{}", super::PREVIEW)).ok()??;
+        Some(table.inner_html()).filter(|html| !html.is_empty())
+    }
+
     pub fn chosen_early() -> Vec<FormLink> {
-        // A form that stands there from another page is not meant, and was taken over already.
-        let form = document().query_selector(&format!("form.mapping:not([{TAKEN_OVER}])")).ok().flatten();
+        let form = rendered();
         let Some(rows) = form.and_then(|form| form.query_selector_all("[data-target]").ok()) else { return Vec::new() };
         (0..rows.length()).filter_map(|index| changed_line(&rows.item(index)?.dyn_into().ok()?)).collect()
     }

@@ -14,6 +14,7 @@ use model::{
     lab::{Examination, Examined, examine},
     mapping::Mapping,
     preset::Preset,
+    profile::Profile,
     suggestion::{Meaning, meaning},
     transform::Transform,
 };
@@ -42,7 +43,7 @@ fn tried(work: Work) -> Vec<(Field, Meaning)> {
 }
 
 fn meaning_by_values(work: Work, name: &str) -> Option<Meaning> {
-    let profile = work.profile(name)?;
+    let profile = work.sample.with_value(|sample| Profile::of_sample(sample, [name]).pop())?;
     let looks_like = |field_type| profile.percent(field_type).is_some_and(|percent| percent >= 80);
     if looks_like(FieldType::Email) {
         return Some(Meaning::Email);
@@ -93,12 +94,21 @@ pub fn Lab(
             is_open.set(details.open());
         }
     });
-    let bench = move || is_open.get().then(|| view! { <Bench work wanted=wanted.clone() /> });
+    let bench = move || is_open.get().then(|| work.show_lab.show(|show| show(work, wanted.clone())));
+    // It finds telephone numbers in any field.
+    Effect::new(move |_| {
+        if is_open.get() {
+            work.read_numbers();
+        }
+    });
     view! {
         <details
             class="lab"
             node_ref=details
             open=first_open
+            // Whoever points at it is likely to open it.
+            on:pointerenter=move |_| work.show_lab.load()
+            on:focusin=move |_| work.show_lab.load()
             on:toggle=move |event| {
                 let details: leptos::web_sys::HtmlDetailsElement = event_target(&event);
                 is_open.set(details.open());
@@ -118,6 +128,14 @@ pub fn Lab(
         </details>
     }
     .into_any()
+}
+
+/// What shows the inside of the lab: of the page, and what the address asks for.
+pub type ShowLab = fn(Work, Wanted) -> AnyView;
+
+/// Shows it.
+pub fn show_lab(work: Work, wanted: Wanted) -> AnyView {
+    view! { <Bench work wanted /> }.into_any()
 }
 
 #[component]

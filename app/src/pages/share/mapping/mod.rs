@@ -1,7 +1,8 @@
 //! The mapping: which field of the audience feeds which of the destination, drawn by hand or chosen from lists, with what is sent beside it.
 //!
-//! `editor`, `carry`, `form`, `steps`, `mask` and `curve` are plain: they know nothing of the page. The rest shows them. `dom` is the only one that
-//! touches the browser. What links do to values is `model::mapping`'s matter.
+//! `editor`, `carry`, `form`, `steps`, `trying`, `mask` and `curve` are plain: they know nothing of the page. The rest shows them. `dom` is the only one
+//! that touches the browser. What links do to values is `model::mapping`'s matter. What is needed only later comes in pieces (`pieces`): what tries the
+//! mapping, the steps of a link, the lab.
 
 mod carry;
 mod chain;
@@ -21,9 +22,13 @@ mod save;
 mod source_list;
 mod steps;
 mod target_list;
+mod trying;
 mod work;
 
+pub(crate) use chain::{ShowSteps, show_steps};
+pub(crate) use lab::{ShowLab, show_lab};
 pub use steps::sentence as steps_sentence;
+pub(crate) use trying::{TRYING, Trying};
 
 use leptos::prelude::*;
 use leptos_router::{
@@ -49,7 +54,8 @@ use self::{
     save::Saver,
     source_list::SourceList,
     target_list::TargetList,
-    work::Work,
+    trying::Tried,
+    work::{Beginning, Work},
 };
 use super::{
     above,
@@ -61,6 +67,7 @@ use crate::{
         field::ErrorSummary,
         notice::{Done, Trouble},
         page::PageHead,
+        skeleton::SkeletonPage,
         stale::{Seen, SeenVersion},
     },
     error::AppError,
@@ -78,18 +85,8 @@ const UNSAVED: &str = "mapping";
 pub struct MappingData {
     share: ShareView,
     sample: Sample,
+    tried: Tried,
     values_shown: bool,
-}
-
-impl MappingData {
-    /// Whether telephone numbers are read on the page from the start. The lab finds them in any field.
-    fn concerns_phones(&self, wanted: &Wanted) -> bool {
-        if wanted.is_open {
-            return true;
-        }
-        let destination = self.share.destination.as_ref().map(|destination| destination.fields.as_slice());
-        crate::phones::concern(&[&self.share.fields, destination.unwrap_or_default()], &self.share.mapping)
-    }
 }
 
 /// All of the mapping's page. With `values_shown` the values of the sample are to be seen as they are, which is noted.
@@ -101,7 +98,7 @@ pub async fn mapping_page(share_id: String, values_shown: bool) -> Result<Mappin
     if share.destination.is_none() {
         // Without a destination there is nothing to map to; that is no mistake of the person's.
         leptos_axum::redirect(&format!("/shares/{id}/destination"));
-        return Ok(MappingData { share, sample: Sample::default(), values_shown: false });
+        return Ok(MappingData { share, sample: Sample::default(), tried: Tried::default(), values_shown: false });
     }
     // Fields can be mapped without a look at values: what is wrong with the sample is said on the page, not instead of it.
     let sample = hub
@@ -112,7 +109,15 @@ pub async fn mapping_page(share_id: String, values_shown: bool) -> Result<Mappin
     if values_shown {
         crate::session::answer(hub.note_values_shown(&actor, &share.audience.id).await).await?;
     }
-    Ok(MappingData { share, sample, values_shown })
+    let board = board_of(&share);
+    let tried = Tried::of(&share.mapping, &board, &sample);
+    Ok(MappingData { share, sample, tried, values_shown })
+}
+
+/// The fields on both sides.
+fn board_of(share: &ShareView) -> Board {
+    let destination = share.destination.as_ref().map(|destination| destination.fields.clone()).unwrap_or_default();
+    Board { source: share.fields.clone(), destination }
 }
 
 /// Notes that the person asks to see the values of the audience as they are; the page shows them when this went well.
@@ -159,8 +164,7 @@ pub async fn save_mapping_form(
     let saved = async {
         let id = crate::pages::parse_id(&share_id, "share")?;
         let share = hub.share(&actor, &id).await?;
-        let destination = share.destination.map(|destination| destination.fields).unwrap_or_default();
-        let board = Board { source: share.fields, destination };
+        let board = board_of(&share);
         said = posted::decoded(&links, &board, &share.mapping);
         if !accept.is_empty() {
             // The same rows that the page was made of, so that what it offered is what is accepted.
@@ -205,7 +209,7 @@ pub fn MappingPage() -> impl IntoView {
     let data = crate::answers::ask(move || (id.get(), values_shown()), |(id, shown)| mapping_page(id, shown));
     let form = Form::new(move || format!("/shares/{}/mapping", id.get()), Signal::stored(None));
     view! {
-        <Suspense>
+        <Suspense fallback=|| view! { <SkeletonPage title="Mapping" /> }>
             {move || Suspend::new(async move {
                 let form = form.state().await;
                 let opened = query.with_untracked(|query| query.get("open").and_then(|open| open.parse().ok()));
@@ -220,8 +224,14 @@ pub fn MappingPage() -> impl IntoView {
                 });
                 match data.await {
                     Ok(data) => {
-                        if data.concerns_phones(&wanted) {
-                            crate::phones::ready().await;
+                        // What the server has rendered is taken over as it is; what is made here is made with all that it needs.
+                        #[cfg(feature = "hydrate")]
+                        if !dom::is_rendered() {
+                            crate::pieces::mapping_trying::load().await;
+                            let board = board_of(&data.share);
+                            if crate::phones::concern(&[&board.source, &board.destination], &data.share.mapping) {
+                                crate::phones::ready().await;
+                            }
                         }
                         view! { <Loaded data form opened wanted /> }.into_any()
                     }
@@ -234,19 +244,30 @@ pub fn MappingPage() -> impl IntoView {
 
 #[component]
 fn Loaded(data: MappingData, form: FormState, opened: Option<usize>, wanted: Wanted) -> impl IntoView {
-    let concerns_phones = data.concerns_phones(&wanted);
-    let MappingData { share, sample, values_shown } = data;
+    let MappingData { share, sample, tried, values_shown } = data;
     let Some(destination) = share.destination.clone() else {
         // The server leads away before this; in a race it is said here.
         let href = format!("/shares/{}/destination", share.id);
         return view! { <p class="lead"><a href=href>"Choose a destination first."</a></p> }.into_any();
     };
     let may_edit = crate::pages::may_share();
-    let board = Board { source: share.fields.clone(), destination: destination.fields.clone() };
     // What was posted and could not be saved is still there.
     let unsaved: Option<Mapping> = serde_json::from_str(&form.value(UNSAVED)).ok();
-    let first = unsaved.unwrap_or_else(|| share.mapping.clone());
-    let work = Work::new(board, sample, first, values_shown, opened, may_edit);
+    let mapping = unsaved.unwrap_or_else(|| share.mapping.clone());
+    let is_tried_anew = mapping != share.mapping;
+    let work = Work::new(Beginning {
+        board: board_of(&share),
+        sample,
+        mapping,
+        on_server: share.mapping.clone(),
+        tried,
+        show_values: values_shown,
+        opened,
+        lab_is_open: wanted.is_open,
+        may_edit,
+    });
+    // The lab finds numbers in any field.
+    let is_rendered_with_plans = wanted.is_open || (is_tried_anew && work.numbers_are_wanted.get_untracked());
     let saver = Saver::new(share.id.to_string(), work.mapping, share.mapping.clone(), share.mapping_version);
     let curves = RwSignal::new(Vec::new());
     // What was chosen while the program was on its way is looked at here, before the lists are given their values, and taken over once the page is
@@ -258,11 +279,12 @@ fn Loaded(data: MappingData, form: FormState, opened: Option<usize>, wanted: Wan
                 work.take_over(saver.kept(), &chosen_early);
             }
             dom::start(work, curves);
-            // Whoever gives a text the transform of a number finds the plans here.
-            leptos::task::spawn_local(async move {
-                crate::phones::ready().await;
-                work.numbers_are_read.try_set(true);
-            });
+            work.piece.load();
+        }
+    });
+    Effect::new(move |_| {
+        if work.numbers_are_wanted.get() && !work.numbers_are_read.get_untracked() {
+            work.read_numbers();
         }
     });
 
@@ -306,7 +328,7 @@ fn Loaded(data: MappingData, form: FormState, opened: Option<usize>, wanted: Wan
         <form id="lab" method="get" action=page_path></form>
         <form
             class="mapping"
-            data-phones=concerns_phones.then_some("")
+            data-phones=is_rendered_with_plans.then_some("")
             method="post"
             action=action
             autocomplete="off"

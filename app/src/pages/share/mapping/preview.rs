@@ -1,27 +1,19 @@
 //! The live table: rows of the sample, before and after, as the mapping stands; and the way through those that would be left out.
 //!
-//! The rows in sight follow each change at once; the whole sample is tried a moment later, so that typing never waits for it. The table is made as
-//! HTML, because it is made anew with each change and can have hundreds of columns.
+//! The rows in sight follow each change at once; the whole sample is tried a moment later, so that typing never waits for it. What the table says is
+//! `trying`'s matter. Until that is there, what the server has rendered stays.
 
 use std::time::Duration;
 
-use html_escape::{encode_double_quoted_attribute as attribute, encode_text as text};
 use leptos::{prelude::*, task::spawn_local};
-use model::{
-    mapping::{Link, Mapping, Plan, Preview as RowPreview, PreviewCell},
-    transform::Transform,
+use model::{mapping::Mapping, view::Sample};
+
+use super::{dom, editor::Board, show_values, trying::IN_SIGHT, work::Work};
+use crate::{
+    components::icon::{Icon, IconName},
+    pieces::not_loaded,
 };
 
-use super::{
-    dom,
-    mask::{masked, shortened},
-    show_values,
-    work::Work,
-};
-use crate::components::icon::{Icon, IconName};
-
-/// Rows in sight at once.
-const IN_SIGHT: usize = 5;
 /// The whole sample is tried so long after the last change.
 const PAUSE: Duration = Duration::from_millis(120);
 
@@ -39,12 +31,15 @@ pub fn Preview(
     let at = RwSignal::new(0_usize);
     let in_sight = Memo::new(move |_| at.get() / IN_SIGHT);
     let failing = failing(work);
-    let table = move || {
-        let first = in_sight.get() * IN_SIGHT;
-        let is_masked = !work.show_values.get();
-        tried(work, |plan, mapping, sample| table_html(plan, mapping, sample, first, is_masked))
-    };
-    let html = Memo::new(move |_| table());
+    let html = Memo::new(move |before: Option<&Option<String>>| {
+        let (first, is_masked) = (in_sight.get() * IN_SIGHT, !work.show_values.get());
+        match work.trying() {
+            Some(trying) => {
+                with_sample(work, |mapping, board, sample| (trying.table)(mapping, board, sample, first, is_masked))
+            }
+            None => before.cloned().unwrap_or_else(dom::rendered_preview),
+        }
+    });
     // Marked apart from the table, which does not change when a person steps from row to row.
     let current = Memo::new(move |_| (at.get() % IN_SIGHT) + 1);
     let go = move |to: usize| {
@@ -77,8 +72,10 @@ pub fn Preview(
                 .then_some("There are no sample rows to try the mapping on."),
             _ => Some("Map a field, and you see here what is sent."),
         };
-        (is_empty()).then(|| text.map(|text| view! { <p class="help">{text}</p> }))
+        let is_loaded = !work.piece.has_failed();
+        (is_loaded && is_empty()).then(|| text.map(|text| view! { <p class="help">{text}</p> }))
     };
+    let failed = move || work.piece.has_failed().then(|| not_loaded(Callback::new(move |()| work.piece.load())));
     view! {
         <section class="preview" aria-labelledby="preview-heading">
             <header class="section-head">
@@ -86,6 +83,7 @@ pub fn Preview(
                 {(rows > 0).then(|| view! { <ShowValues work share_id /> })}
             </header>
             {problem.map(|problem| view! { <p class="help">{problem}</p> })}
+            {failed}
             {hint}
             <div hidden=is_empty>
                 <div class="preview-tools">
@@ -163,28 +161,10 @@ fn ShowValues(work: Work, share_id: String) -> impl IntoView {
     }
 }
 
-/// Looks at the sample through the mapping; none when nothing can be tried.
-fn tried<T>(work: Work, look: impl FnOnce(&Plan, &Mapping, &[Vec<String>]) -> T) -> Option<T> {
-    work.numbers_are_read.track();
-    work.mapping.with(|mapping| {
-        work.board.with_value(|board| {
-            work.sample.with_value(|sample| {
-                // A link that can't be used is told at its row; the others are tried all the same.
-                let usable = Mapping {
-                    links: mapping.links.iter().filter(|link| is_usable(link, &sample.columns)).cloned().collect(),
-                };
-                if sample.rows.is_empty() || usable.links.is_empty() {
-                    return None;
-                }
-                let plan = Plan::new(&usable, &sample.columns, &board.destination).ok()?;
-                Some(look(&plan, &usable, &sample.rows))
-            })
-        })
-    })
-}
-
-fn is_usable(link: &Link, columns: &[String]) -> bool {
-    link.source.fields().all(|name| columns.iter().any(|column| column == name))
+/// Looks at the mapping, the fields and the sample.
+fn with_sample<T>(work: Work, look: impl FnOnce(&Mapping, &Board, &Sample) -> T) -> T {
+    work.mapping
+        .with(|mapping| work.board.with_value(|board| work.sample.with_value(|sample| look(mapping, board, sample))))
 }
 
 /// The rows of the whole sample that would be left out, a moment after the last change.
@@ -204,17 +184,20 @@ fn failing(work: Work) -> Memo<Vec<usize>> {
         };
         waiting.set_value(set_timeout_with_handle(settle, PAUSE).ok());
     });
-    Memo::new(move |_| {
+    Memo::new(move |before: Option<&Vec<usize>>| {
         settled.track();
-        work.numbers_are_read.track();
-        untrack(|| {
-            tried(work, |plan, _, rows| {
-                let fails = |(_, row): &(usize, &Vec<String>)| plan.preview(row).reject.is_some();
-                rows.iter().enumerate().filter(fails).map(|(index, _)| index).collect()
-            })
-            .unwrap_or_default()
+        let trying = work.trying();
+        untrack(|| match trying {
+            Some(trying) => {
+                places(&with_sample(work, |mapping, board, sample| (trying.failing)(mapping, board, sample)))
+            }
+            None => before.cloned().unwrap_or_else(|| work.tried.with_value(|tried| places(&tried.failing))),
         })
     })
+}
+
+fn places(rows: &[u32]) -> Vec<usize> {
+    rows.iter().map(|row| *row as usize).collect()
 }
 
 fn said_of_all(rows: usize, failing: usize) -> String {
@@ -229,127 +212,20 @@ fn said_of_all(rows: usize, failing: usize) -> String {
 
 /// What is said aloud of a row.
 fn said_of_row(work: Work, index: usize) -> String {
-    untrack(|| {
-        let reject = tried(work, |plan, _, rows| plan.preview(&rows[index]).reject).flatten();
-        match reject {
-            Some(reject) => format!("Row {} would be left out. {}", index + 1, reject.reason),
-            None => format!("Row {} would be sent.", index + 1),
+    untrack(|| match work.trying() {
+        Some(trying) => {
+            match with_sample(work, |mapping, board, sample| (trying.reason)(mapping, board, sample, index)) {
+                Some(reason) => format!("Row {} would be left out. {reason}", index + 1),
+                None => format!("Row {} would be sent.", index + 1),
+            }
         }
+        None => format!("Row {}.", index + 1),
     })
-}
-
-/// Whether a value that does not fit is left empty, instead of its row being left out.
-fn leaves_empty(plan: &Plan, mapping: &Mapping, target: &str) -> bool {
-    let is_required = plan.targets().iter().any(|field| field.name == target && field.required);
-    !is_required && mapping.link(target).is_some_and(|link| link.transforms.contains(&Transform::EmptyWhenInvalid))
-}
-
-/// The rows in sight as a table.
-fn table_html(plan: &Plan, mapping: &Mapping, rows: &[Vec<String>], first: usize, is_masked: bool) -> String {
-    let mut html = String::from(r#"<table class="preview-table"><thead><tr><th scope="col">Row</th>"#);
-    for field in plan.targets() {
-        let (name, label) = (attribute(&field.name), text(field.display_name()));
-        html.push_str(&format!(r#"<th scope="col" data-column="{name}">{label}</th>"#));
-    }
-    html.push_str("</tr></thead><tbody>");
-    let lenient: Vec<bool> = plan.targets().iter().map(|field| leaves_empty(plan, mapping, &field.name)).collect();
-    let labels: Vec<&str> = plan.targets().iter().map(model::field::Field::display_name).collect();
-    for (index, row) in rows.iter().enumerate().skip(first).take(IN_SIGHT) {
-        row_html(&mut html, index + 1, &plan.preview(row), &labels, &lenient, is_masked);
-    }
-    html.push_str("</tbody></table>");
-    html
-}
-
-fn row_html(html: &mut String, number: usize, row: &RowPreview, labels: &[&str], lenient: &[bool], is_masked: bool) {
-    let class = if row.reject.is_some() { "of-row left-out" } else { "of-row" };
-    html.push_str(&format!(r#"<tr class="{class}"><th scope="row"><span class="row-word">Row </span>{number}</th>"#));
-    for ((cell, label), lenient) in row.cells.iter().zip(labels).zip(lenient) {
-        cell_html(html, cell, label, *lenient, is_masked);
-    }
-    html.push_str("</tr>");
-    if let Some(reject) = &row.reject {
-        let (columns, reason) = (labels.len() + 1, text(&reject.reason));
-        html.push_str(&format!(
-            r#"<tr class="left-out-why"><td colspan="{columns}"><span class="why">Row {number} would be left out. {reason}</span></td></tr>"#
-        ));
-    }
-}
-
-fn cell_html(html: &mut String, cell: &PreviewCell, label: &str, lenient: bool, is_masked: bool) {
-    let shown = |value: &str| match (value.is_empty(), is_masked) {
-        (true, _) => "empty".to_owned(),
-        (false, true) => masked(value),
-        (false, false) => shortened(value),
-    };
-    let nothing = |value: &str| if value.is_empty() { " nothing" } else { "" };
-    let (class, title, after) = match &cell.problem {
-        Some(problem) if lenient => (" left-empty", Some(problem), "left empty".to_owned()),
-        Some(problem) => (" problem", Some(problem), "can't be sent".to_owned()),
-        None if cell.raw == cell.sent => (" same", None, "as it is".to_owned()),
-        None => (nothing(&cell.sent), (!is_masked).then_some(&cell.sent), shown(&cell.sent)),
-    };
-    let title = title.map(|title| format!(r#" title="{}""#, attribute(title))).unwrap_or_default();
-    html.push_str(&format!(
-        r#"<td data-label="{}"><span class="raw{}">{}</span><span class="visually-hidden"> becomes </span><span class="sent{class}"{title}>{}</span></td>"#,
-        attribute(label),
-        nothing(&cell.raw),
-        text(&shown(&cell.raw)),
-        text(&after),
-    ));
 }
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
-
-    use model::{
-        field::{Field, FieldKind, FieldType},
-        mapping::Source,
-    };
-
     use super::*;
-
-    fn html(value: &str, transforms: Vec<Transform>, is_masked: bool) -> String {
-        let mapping = Mapping {
-            links: vec![Link {
-                target: "email".to_owned(),
-                source: Source::Field { name: "mail".to_owned() },
-                transforms,
-            }],
-        };
-        let destination = [Field::new("email", FieldKind::Identifier, FieldType::Email).required()];
-        let plan = Plan::new(&mapping, &["mail".to_owned()], &destination).unwrap();
-        table_html(&plan, &mapping, &[vec![value.to_owned()]], 0, is_masked)
-    }
-
-    #[test]
-    fn a_value_is_shown_before_and_after_and_masked_unless_asked_for() {
-        let shown = html("Anna@Ex.com", vec![Transform::NormaliseEmail], false);
-        assert!(shown.contains(r#"<span class="raw">Anna@Ex.com</span>"#), "{shown}");
-        assert!(shown.contains(r#"title="anna@ex.com">anna@ex.com</span>"#), "{shown}");
-        let hidden = html("Anna@Ex.com", vec![Transform::NormaliseEmail], true);
-        assert!(!hidden.contains("nna") && hidden.contains("A•••@••.•••"), "{hidden}");
-        assert!(html("a@b.com", vec![], true).contains("as it is"));
-    }
-
-    #[test]
-    fn what_people_are_called_never_becomes_markup() {
-        let shown = html("<img src=x onerror=alert(1)>\"&", vec![], false);
-        assert!(!shown.contains("<img"), "{shown}");
-        assert!(shown.contains("&lt;img src=x onerror=alert(1)&gt;\"&amp;"), "{shown}");
-        assert!(html("\"><script>", vec![Transform::Trim, Transform::Lowercase], false).contains("&lt;script&gt;"));
-    }
-
-    #[test]
-    fn a_row_that_would_be_left_out_says_why_in_the_same_table() {
-        let shown = html("", vec![], true);
-        assert!(
-            shown.contains(r#"<tr class="of-row left-out">"#) && shown.contains("Row 1 would be left out. "),
-            "{shown}"
-        );
-        assert!(shown.contains("is required"), "{shown}");
-    }
 
     #[test]
     fn the_sum_is_a_sentence() {

@@ -8,7 +8,6 @@ use model::{
 
 use super::{
     carry::Side,
-    chain::ChainEditor,
     editor::{Edit, Editor},
     filter_box,
     form::{Act, CONSTANT, ChosenSource, JOINED, chosen_source, source_value},
@@ -242,7 +241,7 @@ fn StepsForm(
     let id = format!("constant-{index}");
     let chain = move || {
         let field = target.get_value();
-        is_open.get().then(|| view! { <ChainEditor work index field link /> })
+        is_open.get().then(|| work.show_steps.show(|show| show(work, index, field, link)))
     };
     let remove = link.with_untracked(Option::is_some);
     let open_with_a_form = (remove && !is_open.get_untracked()).then(|| {
@@ -258,6 +257,9 @@ fn StepsForm(
             node_ref=details
             open=is_open.get_untracked()
             prop:open=move || is_open.get()
+            // Whoever points at them is likely to open them.
+            on:pointerenter=move |_| work.show_steps.load()
+            on:focusin=move |_| work.show_steps.load()
             on:toggle=move |event| {
                 let details: leptos::web_sys::HtmlDetailsElement = event_target(&event);
                 is_open.set(details.open());

@@ -3,19 +3,48 @@
 use leptos::prelude::*;
 use model::{
     field::Field,
-    mapping::{Finding, Mapping, Severity, check},
+    mapping::{Finding, Mapping, Severity},
     profile::Profile,
-    suggestion::{Suggestion, suggest},
+    suggestion::Suggestion,
     view::Sample,
 };
 
 use super::{
     carry::{Carry, Dropped, Move, Place, Shown, Side},
+    chain::ShowSteps,
     curve::Point,
     editor::{Board, Edit, Editor, difference},
     form::FormLink,
+    lab::ShowLab,
     posted::with_lines,
+    trying::{Tried, Trying},
 };
+use crate::{
+    phones,
+    pieces::{self, Piece},
+};
+
+/// What the page begins with.
+pub struct Beginning {
+    /// The fields on both sides.
+    pub board: Board,
+    /// The rows to try the mapping on.
+    pub sample: Sample,
+    /// The mapping that is shown first.
+    pub mapping: Mapping,
+    /// The mapping that the server has.
+    pub on_server: Mapping,
+    /// What the server found about that.
+    pub tried: Tried,
+    /// Values are shown as they are.
+    pub show_values: bool,
+    /// The place of the destination field whose steps are shown.
+    pub opened: Option<usize>,
+    /// The lab is open.
+    pub lab_is_open: bool,
+    /// Whether the person may change anything.
+    pub may_edit: bool,
+}
 
 /// The state of the page; cheap to hand on.
 #[derive(Clone, Copy)]
@@ -24,8 +53,14 @@ pub struct Work {
     pub board: StoredValue<Board>,
     /// The rows to try the mapping on.
     pub sample: StoredValue<Sample>,
-    /// What the audience's fields look like in the sample, in their order.
-    profiles: StoredValue<Vec<Profile>>,
+    /// What the server found about the mapping that it has.
+    pub tried: StoredValue<Tried>,
+    /// What tries the mapping.
+    pub piece: Piece<Trying>,
+    /// What shows the steps of a link.
+    pub show_steps: Piece<ShowSteps>,
+    /// What shows the lab.
+    pub show_lab: Piece<ShowLab>,
     /// Whether the person may change anything.
     pub may_edit: bool,
     /// The place of the destination field whose steps are shown from the beginning.
@@ -59,41 +94,72 @@ pub struct Work {
     pub said: RwSignal<String>,
     /// Values are shown as they are.
     pub show_values: RwSignal<bool>,
-    /// The numbering plans of telephones are there.
+    /// The mapping has to do with telephone numbers.
+    pub numbers_are_wanted: Memo<bool>,
+    /// The numbering plans of telephones are there, or can't be had.
     pub numbers_are_read: RwSignal<bool>,
 }
 
 impl Work {
-    /// Begins with a mapping.
-    pub fn new(
-        board: Board,
-        sample: Sample,
-        mapping: Mapping,
-        show_values: bool,
-        opened: Option<usize>,
-        may_edit: bool,
-    ) -> Self {
-        let profiles = Profile::of_sample(&sample, board.source.iter().map(|field| field.name.as_str()));
-        let profiles = StoredValue::new(profiles);
-        let board = StoredValue::new(board);
+    /// Begins.
+    pub fn new(beginning: Beginning) -> Self {
+        let Beginning { board, sample, mapping, on_server, tried, show_values, opened, lab_is_open, may_edit } =
+            beginning;
+        // What the server has tried need not be tried again.
+        let piece = pieces::mapping_trying::piece(mapping != on_server);
+        let (board, sample, tried) = (StoredValue::new(board), StoredValue::new(sample), StoredValue::new(tried));
+        let on_server = StoredValue::new(on_server);
         let editor = RwSignal::new(Editor::new(mapping));
         let mapping = Memo::new(move |_| editor.with(|editor| editor.mapping().clone()));
-        let findings = Memo::new(move |_| {
-            mapping.with(|mapping| board.with_value(|board| check(mapping, &board.source, &board.destination)))
-        });
-        // Suggestions depend on who feeds whom, not on what is done on the way: typing does not ask for them anew.
-        let bare = Memo::new(move |_| {
+        let numbers_are_wanted = Memo::new(move |_| {
             mapping.with(|mapping| {
-                let mut bare = mapping.clone();
-                bare.links.iter_mut().for_each(|link| link.transforms.clear());
-                bare
+                board.with_value(|board| phones::concern(&[&board.source, &board.destination], mapping))
             })
         });
+        let numbers_are_read = RwSignal::new(phones::were_awaited());
+        let trying = move || trying(piece, numbers_are_wanted, numbers_are_read);
+        let findings = Memo::new(move |_| {
+            mapping.with(|mapping| {
+                if on_server.with_value(|on_server| on_server == mapping) {
+                    return tried.with_value(|tried| tried.findings.clone());
+                }
+                match trying() {
+                    Some(trying) => board.with_value(|board| (trying.check)(mapping, board)),
+                    // What was said of links that are as they were still holds.
+                    None => {
+                        let is_as_it_was = |target: &str| {
+                            on_server.with_value(|on_server| on_server.link(target) == mapping.link(target))
+                        };
+                        let of = |finding: &Finding| finding.target.as_deref().is_none_or(is_as_it_was);
+                        tried.with_value(|tried| tried.findings.iter().filter(|finding| of(finding)).cloned().collect())
+                    }
+                }
+            })
+        });
+        // Suggestions depend on who feeds whom, not on what is done on the way: typing does not ask for them anew.
+        let bare = Memo::new(move |_| mapping.with(without_steps));
+        let profiles = StoredValue::new(None::<Vec<Profile>>);
         let suggestions = Memo::new(move |_| {
             bare.with(|mapping| {
-                board.with_value(|board| {
-                    profiles.with_value(|profiles| suggest(&board.source, &board.destination, mapping, profiles))
-                })
+                if on_server.with_value(|on_server| without_steps(on_server) == *mapping) {
+                    return tried.with_value(|tried| tried.suggestions.clone());
+                }
+                match trying() {
+                    Some(trying) => board.with_value(|board| {
+                        profiles.update_value(|profiles| {
+                            if profiles.is_none() {
+                                *profiles = Some(sample.with_value(|sample| (trying.profiles)(board, sample)));
+                            }
+                        });
+                        profiles.with_value(|profiles| {
+                            (trying.suggest)(mapping, board, profiles.as_deref().unwrap_or_default())
+                        })
+                    }),
+                    None => tried.with_value(|tried| {
+                        let is_free = |suggestion: &&Suggestion| mapping.link(&suggestion.link.target).is_none();
+                        tried.suggestions.iter().filter(is_free).cloned().collect()
+                    }),
+                }
             })
         });
         let (source_filter, target_filter) = (RwSignal::new(String::new()), RwSignal::new(String::new()));
@@ -121,8 +187,11 @@ impl Work {
         });
         Self {
             board,
-            sample: StoredValue::new(sample),
-            profiles,
+            sample,
+            tried,
+            piece,
+            show_steps: pieces::mapping_steps::piece(opened.is_some()),
+            show_lab: pieces::mapping_lab::piece(lab_is_open),
             may_edit,
             opened,
             editor,
@@ -140,14 +209,22 @@ impl Work {
             lit,
             said: RwSignal::new(String::new()),
             show_values: RwSignal::new(show_values),
-            numbers_are_read: RwSignal::new(false),
+            numbers_are_wanted,
+            numbers_are_read,
         }
     }
 
-    /// What a field of the audience looks like in the sample.
-    pub fn profile(self, name: &str) -> Option<Profile> {
-        let index = self.board.with_value(|board| board.source.iter().position(|field| field.name == name))?;
-        self.profiles.with_value(|profiles| profiles.get(index).copied())
+    /// What tries the mapping, once it is there with all that it needs. Who asks is told when it comes.
+    pub fn trying(self) -> Option<Trying> {
+        trying(self.piece, self.numbers_are_wanted, self.numbers_are_read)
+    }
+
+    /// Loads the numbering plans of telephones.
+    pub fn read_numbers(self) {
+        leptos::task::spawn_local(async move {
+            phones::ready().await;
+            self.numbers_are_read.try_set(true);
+        });
     }
 
     /// Changes the mapping.
@@ -411,6 +488,18 @@ impl Work {
             self.carry.set(Some(carry));
         }
     }
+}
+
+/// Without the numbering plans numbers would be called wrong, so it waits for them where there are some.
+fn trying(piece: Piece<Trying>, numbers_are_wanted: Memo<bool>, numbers_are_read: RwSignal<bool>) -> Option<Trying> {
+    let has_to_wait = numbers_are_wanted.get() && !numbers_are_read.get();
+    piece.get().filter(|_| !has_to_wait)
+}
+
+fn without_steps(mapping: &Mapping) -> Mapping {
+    let mut bare = mapping.clone();
+    bare.links.iter_mut().for_each(|link| link.transforms.clear());
+    bare
 }
 
 /// Tells only those concerned of a change.

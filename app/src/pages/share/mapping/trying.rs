@@ -1,0 +1,224 @@
+//! Trying a mapping: what speaks against it, what could be linked, and what becomes of the rows of the sample. Nothing here knows of the page.
+//!
+//! With all that is done to values this is large, and a page that was just rendered was tried already, by the server. So it is a piece (`pieces`), which
+//! comes once the page can be used.
+//!
+//! The table is made as HTML, because it is made anew with each change and can have hundreds of columns.
+
+use html_escape::{encode_double_quoted_attribute as attribute, encode_text as text};
+use model::{
+    mapping::{Finding, Link, Mapping, Plan, Preview as RowPreview, PreviewCell, check},
+    profile::Profile,
+    suggestion::{Suggestion, suggest},
+    transform::Transform,
+    view::Sample,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    editor::Board,
+    mask::{masked, shortened},
+};
+
+/// Rows in sight at once.
+pub const IN_SIGHT: usize = 5;
+
+/// The functions.
+#[derive(Clone, Copy)]
+pub struct Trying {
+    /// What speaks against a mapping.
+    pub check: fn(&Mapping, &Board) -> Vec<Finding>,
+    /// What the audience's fields look like in the sample, in their order.
+    pub profiles: fn(&Board, &Sample) -> Vec<Profile>,
+    /// Links that could be accepted.
+    pub suggest: fn(&Mapping, &Board, &[Profile]) -> Vec<Suggestion>,
+    /// `IN_SIGHT` rows from the one at this place, before and after, masked or not; none when nothing can be tried.
+    pub table: fn(&Mapping, &Board, &Sample, usize, bool) -> Option<String>,
+    /// The rows that would be left out.
+    pub failing: fn(&Mapping, &Board, &Sample) -> Vec<u32>,
+    /// Why the row at this place would be left out.
+    pub reason: fn(&Mapping, &Board, &Sample, usize) -> Option<String>,
+}
+
+/// Them.
+pub const TRYING: Trying = Trying {
+    check: |mapping, board| check(mapping, &board.source, &board.destination),
+    profiles: |board, sample| Profile::of_sample(sample, board.source.iter().map(|field| field.name.as_str())),
+    suggest: |mapping, board, profiles| suggest(&board.source, &board.destination, mapping, profiles),
+    table: |mapping, board, sample, first, is_masked| {
+        tried(mapping, board, sample, |plan, mapping, rows| table_html(plan, mapping, rows, first, is_masked))
+    },
+    failing: |mapping, board, sample| {
+        tried(mapping, board, sample, |plan, _, rows| failing(plan, rows)).unwrap_or_default()
+    },
+    reason: |mapping, board, sample, row| {
+        let reject = tried(mapping, board, sample, |plan, _, rows| plan.preview(rows.get(row)?).reject);
+        Some(reject??.reason)
+    },
+};
+
+/// What the server found when it rendered the page.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Tried {
+    /// What speaks against the mapping.
+    pub findings: Vec<Finding>,
+    /// Links that could be accepted.
+    pub suggestions: Vec<Suggestion>,
+    /// The rows of the sample that would be left out.
+    pub failing: Vec<u32>,
+    /// There is something to be tried.
+    pub has_rows: bool,
+}
+
+impl Tried {
+    /// What is found.
+    #[cfg(feature = "ssr")]
+    pub fn of(mapping: &Mapping, board: &Board, sample: &Sample) -> Self {
+        let profiles = (TRYING.profiles)(board, sample);
+        Self {
+            findings: (TRYING.check)(mapping, board),
+            suggestions: (TRYING.suggest)(mapping, board, &profiles),
+            failing: (TRYING.failing)(mapping, board, sample),
+            has_rows: tried(mapping, board, sample, |_, _, _| ()).is_some(),
+        }
+    }
+}
+
+/// Looks at the sample through the mapping; none when nothing can be tried.
+fn tried<T>(
+    mapping: &Mapping,
+    board: &Board,
+    sample: &Sample,
+    look: impl FnOnce(&Plan, &Mapping, &[Vec<String>]) -> T,
+) -> Option<T> {
+    // A link that can't be used is told at its row; the others are tried all the same.
+    let usable =
+        Mapping { links: mapping.links.iter().filter(|link| is_usable(link, &sample.columns)).cloned().collect() };
+    if sample.rows.is_empty() || usable.links.is_empty() {
+        return None;
+    }
+    let plan = Plan::new(&usable, &sample.columns, &board.destination).ok()?;
+    Some(look(&plan, &usable, &sample.rows))
+}
+
+fn is_usable(link: &Link, columns: &[String]) -> bool {
+    link.source.fields().all(|name| columns.iter().any(|column| column == name))
+}
+
+fn failing(plan: &Plan, rows: &[Vec<String>]) -> Vec<u32> {
+    (0_u32..).zip(rows).filter(|(_, row)| plan.preview(row).reject.is_some()).map(|(index, _)| index).collect()
+}
+
+/// Whether a value that does not fit is left empty, instead of its row being left out.
+fn leaves_empty(plan: &Plan, mapping: &Mapping, target: &str) -> bool {
+    let is_required = plan.targets().iter().any(|field| field.name == target && field.required);
+    !is_required && mapping.link(target).is_some_and(|link| link.transforms.contains(&Transform::EmptyWhenInvalid))
+}
+
+/// The rows in sight as a table.
+fn table_html(plan: &Plan, mapping: &Mapping, rows: &[Vec<String>], first: usize, is_masked: bool) -> String {
+    let mut html = String::from(r#"<table class="preview-table"><thead><tr><th scope="col">Row</th>"#);
+    for field in plan.targets() {
+        let (name, label) = (attribute(&field.name), text(field.display_name()));
+        html.push_str(&format!(r#"<th scope="col" data-column="{name}">{label}</th>"#));
+    }
+    html.push_str("</tr></thead><tbody>");
+    let lenient: Vec<bool> = plan.targets().iter().map(|field| leaves_empty(plan, mapping, &field.name)).collect();
+    let labels: Vec<&str> = plan.targets().iter().map(model::field::Field::display_name).collect();
+    for (index, row) in rows.iter().enumerate().skip(first).take(IN_SIGHT) {
+        row_html(&mut html, index + 1, &plan.preview(row), &labels, &lenient, is_masked);
+    }
+    html.push_str("</tbody></table>");
+    html
+}
+
+fn row_html(html: &mut String, number: usize, row: &RowPreview, labels: &[&str], lenient: &[bool], is_masked: bool) {
+    let class = if row.reject.is_some() { "of-row left-out" } else { "of-row" };
+    html.push_str(&format!(r#"<tr class="{class}"><th scope="row"><span class="row-word">Row </span>{number}</th>"#));
+    for ((cell, label), lenient) in row.cells.iter().zip(labels).zip(lenient) {
+        cell_html(html, cell, label, *lenient, is_masked);
+    }
+    html.push_str("</tr>");
+    if let Some(reject) = &row.reject {
+        let (columns, reason) = (labels.len() + 1, text(&reject.reason));
+        html.push_str(&format!(
+            r#"<tr class="left-out-why"><td colspan="{columns}"><span class="why">Row {number} would be left out. {reason}</span></td></tr>"#
+        ));
+    }
+}
+
+fn cell_html(html: &mut String, cell: &PreviewCell, label: &str, lenient: bool, is_masked: bool) {
+    let shown = |value: &str| match (value.is_empty(), is_masked) {
+        (true, _) => "empty".to_owned(),
+        (false, true) => masked(value),
+        (false, false) => shortened(value),
+    };
+    let nothing = |value: &str| if value.is_empty() { " nothing" } else { "" };
+    let (class, title, after) = match &cell.problem {
+        Some(problem) if lenient => (" left-empty", Some(problem), "left empty".to_owned()),
+        Some(problem) => (" problem", Some(problem), "can't be sent".to_owned()),
+        None if cell.raw == cell.sent => (" same", None, "as it is".to_owned()),
+        None => (nothing(&cell.sent), (!is_masked).then_some(&cell.sent), shown(&cell.sent)),
+    };
+    let title = title.map(|title| format!(r#" title="{}""#, attribute(title))).unwrap_or_default();
+    html.push_str(&format!(
+        r#"<td data-label="{}"><span class="raw{}">{}</span><span class="visually-hidden"> becomes </span><span class="sent{class}"{title}>{}</span></td>"#,
+        attribute(label),
+        nothing(&cell.raw),
+        text(&shown(&cell.raw)),
+        text(&after),
+    ));
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a panic is a failed test")]
+
+    use model::{
+        field::{Field, FieldKind, FieldType},
+        mapping::Source,
+    };
+
+    use super::*;
+
+    fn html(value: &str, transforms: Vec<Transform>, is_masked: bool) -> String {
+        let mapping = Mapping {
+            links: vec![Link {
+                target: "email".to_owned(),
+                source: Source::Field { name: "mail".to_owned() },
+                transforms,
+            }],
+        };
+        let destination = [Field::new("email", FieldKind::Identifier, FieldType::Email).required()];
+        let plan = Plan::new(&mapping, &["mail".to_owned()], &destination).unwrap();
+        table_html(&plan, &mapping, &[vec![value.to_owned()]], 0, is_masked)
+    }
+
+    #[test]
+    fn a_value_is_shown_before_and_after_and_masked_unless_asked_for() {
+        let shown = html("Anna@Ex.com", vec![Transform::NormaliseEmail], false);
+        assert!(shown.contains(r#"<span class="raw">Anna@Ex.com</span>"#), "{shown}");
+        assert!(shown.contains(r#"title="anna@ex.com">anna@ex.com</span>"#), "{shown}");
+        let hidden = html("Anna@Ex.com", vec![Transform::NormaliseEmail], true);
+        assert!(!hidden.contains("nna") && hidden.contains("A•••@••.•••"), "{hidden}");
+        assert!(html("a@b.com", vec![], true).contains("as it is"));
+    }
+
+    #[test]
+    fn what_people_are_called_never_becomes_markup() {
+        let shown = html("<img src=x onerror=alert(1)>\"&", vec![], false);
+        assert!(!shown.contains("<img"), "{shown}");
+        assert!(shown.contains("&lt;img src=x onerror=alert(1)&gt;\"&amp;"), "{shown}");
+        assert!(html("\"><script>", vec![Transform::Trim, Transform::Lowercase], false).contains("&lt;script&gt;"));
+    }
+
+    #[test]
+    fn a_row_that_would_be_left_out_says_why_in_the_same_table() {
+        let shown = html("", vec![], true);
+        assert!(
+            shown.contains(r#"<tr class="of-row left-out">"#) && shown.contains("Row 1 would be left out. "),
+            "{shown}"
+        );
+        assert!(shown.contains("is required"), "{shown}");
+    }
+}
