@@ -2,8 +2,6 @@
 
 use leptos::prelude::*;
 
-use super::page::PageHead;
-
 /// That many rows of a list.
 #[component]
 pub fn Skeleton(
@@ -18,18 +16,4 @@ pub fn Skeleton(
             {rows}
         </div>
     }
-}
-
-/// A page that is on its way: its heading, and rows.
-#[component]
-pub fn SkeletonPage(
-    /// The heading.
-    #[prop(into)]
-    title: String,
-) -> impl IntoView {
-    view! {
-        <PageHead title />
-        <Skeleton rows=8 />
-    }
-    .into_any()
 }

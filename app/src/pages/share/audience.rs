@@ -21,7 +21,7 @@ use crate::{
         notice::Trouble,
         page::PageHead,
         search_box::escaped,
-        skeleton::SkeletonPage,
+        skeleton::Skeleton,
     },
     error::AppError,
     flash::{Form, FormState},
@@ -125,7 +125,7 @@ fn Choosing(share: Signal<String>, endpoint: Signal<String>) -> impl IntoView {
     );
     let form = Form::new(move || path(&share.get(), &endpoint.get()), live);
     view! {
-        <Transition fallback=|| view! { <SkeletonPage title="Choose an audience" /> }>
+        <Transition fallback=|| view! { <Skeleton /> }>
             {move || Suspend::new(async move {
                 let form = form.state().await;
                 match data.await {

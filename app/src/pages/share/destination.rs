@@ -20,7 +20,7 @@ use crate::{
         icon::{Icon, IconName},
         notice::Trouble,
         page::PageHead,
-        skeleton::SkeletonPage,
+        skeleton::Skeleton,
         stale::{Seen, SeenVersion},
     },
     error::AppError,
@@ -184,7 +184,7 @@ pub fn DestinationPage() -> impl IntoView {
     let data = crate::answers::ask(move || (id.get(), endpoint.get()), |(id, endpoint)| destination_page(id, endpoint));
     let form = Form::new(move || path(&id.get(), &endpoint.get()), live);
     view! {
-        <Transition fallback=|| view! { <SkeletonPage title="Destination" /> }>
+        <Transition fallback=|| view! { <Skeleton /> }>
             {move || Suspend::new(async move {
                 let form = form.state().await;
                 match data.await {

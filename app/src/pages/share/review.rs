@@ -24,7 +24,7 @@ use crate::{
         notice::Trouble,
         page::PageHead,
         search_box::escaped,
-        skeleton::SkeletonPage,
+        skeleton::Skeleton,
         time::Time,
     },
     error::AppError,
@@ -138,7 +138,7 @@ pub fn ReviewPage() -> impl IntoView {
     let review = crate::answers::ask(move || id.get(), review_page);
     let form = Form::new(move || format!("/shares/{}/review", id.get()), live);
     view! {
-        <Suspense fallback=|| view! { <SkeletonPage title="Review" /> }>
+        <Suspense fallback=|| view! { <Skeleton /> }>
             {move || Suspend::new(async move {
                 let form = form.state().await;
                 match review.await {

@@ -22,7 +22,7 @@ use crate::{
         field::ErrorSummary,
         notice::Trouble,
         page::PageHead,
-        skeleton::SkeletonPage,
+        skeleton::Skeleton,
         stale::{Seen, SeenVersion},
     },
     error::AppError,
@@ -173,7 +173,7 @@ pub fn WhenPage() -> impl IntoView {
     let data = crate::answers::ask(move || id.get(), when_page);
     let form = Form::new(move || format!("/shares/{}/when", id.get()), live);
     view! {
-        <Suspense fallback=|| view! { <SkeletonPage title="When and how" /> }>
+        <Suspense fallback=|| view! { <Skeleton /> }>
             {move || Suspend::new(async move {
                 let form = form.state().await;
                 match data.await {

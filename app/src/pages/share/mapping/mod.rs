@@ -67,7 +67,7 @@ use crate::{
         field::ErrorSummary,
         notice::{Done, Trouble},
         page::PageHead,
-        skeleton::SkeletonPage,
+        skeleton::Skeleton,
         stale::{Seen, SeenVersion},
     },
     error::AppError,
@@ -209,7 +209,7 @@ pub fn MappingPage() -> impl IntoView {
     let data = crate::answers::ask(move || (id.get(), values_shown()), |(id, shown)| mapping_page(id, shown));
     let form = Form::new(move || format!("/shares/{}/mapping", id.get()), Signal::stored(None));
     view! {
-        <Suspense fallback=|| view! { <SkeletonPage title="Mapping" /> }>
+        <Suspense fallback=|| view! { <Skeleton /> }>
             {move || Suspend::new(async move {
                 let form = form.state().await;
                 let opened = query.with_untracked(|query| query.get("open").and_then(|open| open.parse().ok()));
