@@ -52,7 +52,7 @@ fn compare(source: &Bytes, chunks: &[Bytes], rows: u64, mapping: &Mapping, what:
 
         let begun = processor_time("self")?;
         let reading =
-            hub::exchange::measure::read(mapping.clone(), destination(), chunks).map_err(anyhow::Error::msg)?;
+            hub::exchange::measure::read(mapping.clone(), destination(), chunks, 0).map_err(anyhow::Error::msg)?;
         best = best.min((processor_time("self")? - begun).as_secs_f64());
         anyhow::ensure!(reading.valid == rows, "the pipeline made {reading:?}");
     }

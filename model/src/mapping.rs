@@ -15,7 +15,7 @@ pub(crate) use check::{converts, in_the_targets_form, may_link, transforms_by_ty
 pub use difference::differences;
 pub use drift::{BothFields, Break, Drift, Proposal, drift, mended};
 pub use plan::{Plan, Preview, PreviewCell, leaves_empty};
-pub use row::{Row, RowBuffer, RowNotUtf8, TextRow, TextRows};
+pub use row::{Row, RowBuffer, RowNotUtf8, Rows, TextRow, TextRows};
 pub use value::is_date;
 pub(crate) use value::{is_decimal, is_integer, is_timestamp};
 

@@ -92,7 +92,7 @@ enum Command {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    memory::give_back_at_once();
+    memory::keep_small();
     let line = CommandLine::parse_from(with_default_subcommand(std::env::args_os()));
     match run(line).await {
         Ok(()) => ExitCode::SUCCESS,

@@ -21,6 +21,7 @@ use super::{
     jobs::{self, JobRow},
     payload_folder,
     runs::{self, Claim, Held, RunRow, bounded_text},
+    spare::Spare,
     stop::{Stop, internal_failure},
 };
 use crate::{
@@ -50,6 +51,8 @@ pub(super) struct Carrier {
     pub(super) held: Held,
     pub(super) run: RunRow,
     pub(super) key: PayloadKey,
+    /// Buffers for its parts.
+    pub(super) spare: Spare,
     /// Since when this worker carries the run out.
     begun: Instant,
     /// How often the call had failed by which the run was put aside; taken by the first such call.
@@ -100,6 +103,7 @@ impl Carrier {
             held: claim.held,
             run: claim.run,
             key: PayloadKey::generate(),
+            spare: Spare::default(),
             begun: Instant::now(),
             carried_retries,
         }
@@ -479,7 +483,8 @@ impl Carrier {
                 return Err(Stop::PutAside(until));
             }
             tokio::time::sleep(interval).await;
-            interval *= 2;
+            // So it is known soon after it is so, however long it takes.
+            interval += interval / 4;
         }
     }
 

@@ -10,7 +10,10 @@ use model::{
     run::RejectGroup,
 };
 
-use super::rejects::{append_rejected, append_source_row};
+use super::{
+    rejects::{append_rejected, append_source_row},
+    spare::Spare,
+};
 
 /// How large a part gets at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,11 +63,12 @@ pub(super) struct Cutter {
     rejected: u64,
     rejects: Vec<u8>,
     groups: BTreeMap<(RejectCode, Option<String>), (String, u64)>,
+    spare: Spare,
 }
 
 impl Cutter {
-    /// From a source with so many columns, to a destination that takes these.
-    pub(super) fn new(limits: Limits, columns: usize, targets: &[&str]) -> Self {
+    /// From a source with so many columns, to a destination that takes these. Parts are filled in buffers of `spare`.
+    pub(super) fn new(limits: Limits, columns: usize, targets: &[&str], spare: Spare) -> Self {
         let mut header = Vec::new();
         append_row(&mut header, targets);
         Self {
@@ -79,13 +83,23 @@ impl Cutter {
             rejected: 0,
             rejects: Vec::new(),
             groups: BTreeMap::new(),
+            spare,
         }
     }
 
     /// Adds a row that is fit to be sent. Gives what was full before it.
     pub(super) fn send(&mut self, line: u64, source: Row<'_>, values: Row<'_>) -> Option<Cut> {
+        self.add(|csv| append_values(csv, values), |file| append_source_row(file, line, source))
+    }
+
+    /// The same for a row that was written already: as a part has it, and as it came.
+    pub(super) fn send_written(&mut self, values: &[u8], source: &[u8]) -> Option<Cut> {
+        self.add(|csv| csv.extend_from_slice(values), |file| file.extend_from_slice(source))
+    }
+
+    fn add(&mut self, write: impl FnOnce(&mut Vec<u8>), write_source: impl FnOnce(&mut Vec<u8>)) -> Option<Cut> {
         let before = self.csv.len();
-        append_values(&mut self.csv, values);
+        write(&mut self.csv);
         let full = self.rows >= self.limits.rows
             || self.csv.len() > self.limits.bytes
             || self.source.len() > self.limits.bytes;
@@ -97,7 +111,7 @@ impl Cutter {
         } else {
             None
         };
-        append_source_row(&mut self.source, line, source);
+        write_source(&mut self.source);
         self.rows += 1;
         cut
     }
@@ -113,7 +127,7 @@ impl Cutter {
     }
 
     /// What is left at the end.
-    pub(super) fn finish(mut self) -> Option<Cut> {
+    pub(super) fn finish(&mut self) -> Option<Cut> {
         self.cut()
     }
 
@@ -124,9 +138,11 @@ impl Cutter {
         self.cuts += 1;
         let part = (self.rows > 0).then(|| {
             self.parts += 1;
-            let mut next = Vec::with_capacity(room_after(self.csv.len()));
+            let mut next = self.spare.take();
+            next.reserve_exact(room_after(self.csv.len()));
             next.extend_from_slice(&self.header);
-            let next_source = Vec::with_capacity(room_after(self.source.len()));
+            let mut next_source = self.spare.take();
+            next_source.reserve_exact(room_after(self.source.len()));
             CutPart {
                 number: self.parts,
                 rows: std::mem::take(&mut self.rows),
@@ -163,7 +179,7 @@ mod tests {
 
     /// Reads in pieces of the given sizes, rejects rows whose first value is empty, and cuts.
     fn cut(csv: &[u8], pieces: &[usize], limits: Limits) -> Vec<Cut> {
-        let mut cutter = Cutter::new(limits, 2, &["email", "name"]);
+        let mut cutter = Cutter::new(limits, 2, &["email", "name"], Spare::default());
         let mut reader = RowReader::new();
         let mut cuts = Vec::new();
         let reject =
@@ -234,7 +250,7 @@ mod tests {
 
     #[test]
     fn a_row_that_is_too_large_for_a_part_makes_a_part_of_its_own() {
-        let mut cutter = Cutter::new(Limits { rows: 10, bytes: 100 }, 2, &["email", "name"]);
+        let mut cutter = Cutter::new(Limits { rows: 10, bytes: 100 }, 2, &["email", "name"], Spare::default());
         let small: RowBuffer = ["a", "b"].iter().collect();
         let large: RowBuffer = ["c", &"x".repeat(300)].iter().collect();
         assert!(cutter.send(2, small.row(), small.row()).is_none());

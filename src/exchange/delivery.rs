@@ -342,7 +342,8 @@ impl Carrier {
 
     async fn send_part(&self, consumer: &EndpointClient, job_id: &JobId, part: PartRow) -> Result<(), Stop> {
         let folder = payload_folder(&self.run.id);
-        let stored = self.hub.payloads().get(&self.key, &super::part_path(&folder, part.number)).await;
+        let path = super::part_path(&folder, part.number);
+        let stored = self.hub.payloads().get_into(&self.key, &path, self.spare.take()).await;
         let bytes = Bytes::from(stored.map_err(|error| self.payload_failed(error))?);
         let destination = &self.run.plan.destination;
         if let Some(rate) = destination.delivery.rows_per_second {
@@ -357,6 +358,7 @@ impl Carrier {
                 consumer.put_part(job_id, part.job_number, bytes.clone(), &part.sha256)
             })
             .await?;
+        self.spare.give_bytes(bytes);
         self.take_result(&folder, &part, &answer).await
     }
 

@@ -22,12 +22,14 @@ use model::{
     transform::Transform,
 };
 use sha2::{Digest, Sha256};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use super::{
+    crew::Hands,
     cutting::Limits,
     hosted::{Coding, HostedError, unpack},
     pipeline::{Expectation, Feed, Made, Pipeline, PipelineError, Progress},
+    spare::Spare,
 };
 use crate::store::{PayloadKey, identity::new_id};
 
@@ -58,8 +60,8 @@ fn mapping() -> &'static (Mapping, Vec<Field>) {
     })
 }
 
-/// Puts the bytes through the pipeline in slices of `slice` bytes.
-fn read(data: &[u8], slice: usize, limits: Limits) -> Outcome {
+/// Puts the bytes through the pipeline in slices of `slice` bytes, mapped in batches of so many bytes by so many threads.
+fn read(data: &[u8], slice: usize, limits: Limits, (threads, batch_bytes): (usize, usize)) -> Outcome {
     let progress = Arc::new(Progress::default());
     let (mapping, destination_fields) = mapping().clone();
     let pipeline = Pipeline {
@@ -70,6 +72,8 @@ fn read(data: &[u8], slice: usize, limits: Limits) -> Outcome {
         run_id: new_id("run_"),
         progress: progress.clone(),
         telling: None,
+        hands: Hands { threads: Arc::new(Semaphore::new(threads)), batch_bytes },
+        spare: Spare::default(),
     };
     let chunks = data.chunks(slice.max(1)).map(|chunk| Feed::Bytes(Bytes::copy_from_slice(chunk)));
     let steps: Vec<Feed> =
@@ -78,8 +82,8 @@ fn read(data: &[u8], slice: usize, limits: Limits) -> Outcome {
     for step in steps {
         feed.try_send(step).expect("there is room for all");
     }
-    // A row has at least a byte and a line break, and makes one cut at most.
-    let (made_in, mut made) = mpsc::channel::<Made>(data.len() + 2);
+    // A row has at least a byte and a line break, and makes one cut with its pause at most.
+    let (made_in, mut made) = mpsc::channel::<Made>(data.len() + 4);
     let (run_id, key) = (pipeline.run_id.clone(), pipeline.key.clone());
     let end = pipeline.run(fed, made_in);
     let (mut parts, mut rejected) = (Vec::new(), BTreeMap::new());
@@ -109,13 +113,13 @@ fn read(data: &[u8], slice: usize, limits: Limits) -> Outcome {
     Outcome { counts: (counts.read, counts.valid, counts.rejected), parts, rejected, end }
 }
 
-/// Whatever comes from a producer ends in rows that are all accounted for, or in an error that says where; and how it is sliced on its way changes
-/// nothing. The first two bytes choose the slices and the limits of parts.
+/// Whatever comes from a producer ends in rows that are all accounted for, or in an error that says where; and how it is sliced on its way, and
+/// who maps it, changes nothing. The first two bytes choose the slices and the limits of parts.
 pub fn csv_intake(data: &[u8]) {
     let [slices, limit, data @ ..] = data else { return };
     let limits = Limits { rows: u64::from(*limit % 16) + 1, bytes: 64 + usize::from(*limit) * 8 };
-    let whole = read(data, data.len(), limits);
-    let sliced = read(data, usize::from(*slices % 64) + 1, limits);
+    let whole = read(data, data.len(), limits, (0, usize::MAX));
+    let sliced = read(data, usize::from(*slices % 64) + 1, limits, (usize::from(*slices % 3), usize::from(*slices)));
     match (&whole.end, &sliced.end) {
         // Of what ends in an error nothing is used; where it stopped must be the same.
         (Err(whole), Err(sliced)) => assert_eq!(whole, sliced),
@@ -123,7 +127,7 @@ pub fn csv_intake(data: &[u8]) {
     }
     if whole.end.is_ok() {
         // A second reading of the same makes the same parts, as after a crash.
-        assert_eq!(whole, read(data, 7, limits));
+        assert_eq!(whole, read(data, 7, limits, (2, 1)));
     }
 }
 

@@ -20,6 +20,7 @@ use tokio::sync::mpsc;
 
 use super::{
     carrier::{Carrier, Side, Step, counted},
+    crew::Hands,
     cutting::Limits,
     hosted::upload_path,
     jobs,
@@ -348,6 +349,8 @@ impl Carrier {
             run_id: self.run.id.clone(),
             progress: progress.clone(),
             telling,
+            hands: Hands::new(self.hub.exchange().mapping.clone()),
+            spare: self.spare.clone(),
         };
         let (feed, feed_out) = mpsc::channel(CHUNKS_IN_FLIGHT);
         let (cuts_in, cuts) = mpsc::channel(CUTS_IN_FLIGHT);
@@ -583,7 +586,7 @@ impl Carrier {
     ) -> Result<(), Stop> {
         for object in cut.objects {
             let put = self.hub.payloads().put_soon(object, underway).await;
-            put.map_err(|error| self.payload_failed(error))?;
+            self.spare.give(put.map_err(|error| self.payload_failed(error))?);
         }
         if cut.part.is_none() && cut.rejected.is_none() && cut.header.is_none() {
             return Ok(());

@@ -10,9 +10,13 @@ use model::{
     mapping::{Mapping, Row},
     run::{Changes, Duplicates},
 };
-use tokio::{runtime::Handle, sync::mpsc};
+use tokio::{
+    runtime::Handle,
+    sync::{Semaphore, mpsc},
+};
 
 use super::{
+    crew::Hands,
     cutting::Limits,
     ledger::{
         blocks::{Series, Shelf},
@@ -22,8 +26,9 @@ use super::{
         sort::{Collector, Identification},
     },
     pipeline::{Expectation, Feed, Made, Pipeline, Progress},
+    spare::Spare,
 };
-use crate::store::{PayloadError, PayloadKey, PayloadStore, SealedObject, identity::new_id};
+use crate::store::{PayloadError, PayloadKey, PayloadStore, identity::new_id};
 
 /// What one reading made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,12 +42,18 @@ pub struct Reading {
 }
 
 /// Puts `chunks` of CSV through the pipeline of a run that adds: read, mapped, checked, cut into parts of 8 MiB, hashed and sealed. The parts are
-/// dropped. The work is that of a run, and so is the number of threads that share it: one reads and maps, another hashes and seals.
+/// dropped. The work is that of a run, and so are the threads that share it: one reads, so many others map (it does so itself when there is none), and
+/// one hashes and seals.
 ///
 /// # Errors
 /// Why the pipeline stopped, for a developer.
-pub fn read(mapping: Mapping, destination_fields: Vec<Field>, chunks: &[Bytes]) -> Result<Reading, String> {
-    let progress = Arc::new(Progress::default());
+pub fn read(
+    mapping: Mapping,
+    destination_fields: Vec<Field>,
+    chunks: &[Bytes],
+    threads: usize,
+) -> Result<Reading, String> {
+    let (progress, spare) = (Arc::new(Progress::default()), Spare::default());
     let pipeline = Pipeline {
         mapping,
         destination_fields,
@@ -51,6 +62,8 @@ pub fn read(mapping: Mapping, destination_fields: Vec<Field>, chunks: &[Bytes]) 
         run_id: new_id("run_"),
         progress: progress.clone(),
         telling: None,
+        hands: Hands::new(Arc::new(Semaphore::new(threads))),
+        spare: spare.clone(),
     };
     let (feed, fed) = mpsc::channel(chunks.len() + 3);
     let begin = [Feed::Begin(Expectation::default())].into_iter();
@@ -64,7 +77,10 @@ pub fn read(mapping: Mapping, destination_fields: Vec<Field>, chunks: &[Bytes]) 
         let mut sealed_bytes = 0;
         while let Some(made) = made.blocking_recv() {
             let sealed = made.seal(&run_id, &key, JobMode::Add).map_err(told)?;
-            sealed_bytes += sealed.objects.iter().map(SealedObject::length).sum::<u64>();
+            for object in sealed.objects {
+                sealed_bytes += object.length();
+                spare.give(object.into_bytes());
+            }
         }
         Ok::<u64, String>(sealed_bytes)
     });
@@ -82,6 +98,8 @@ pub struct Mirror {
     run_key: PayloadKey,
     members: Series,
     reading: u32,
+    how: Identification,
+    identifiers: Vec<u8>,
     collector: Option<Collector>,
     found: Option<Comparison>,
 }
@@ -92,9 +110,17 @@ impl Mirror {
     /// # Errors
     /// When the folder can't be used.
     pub fn new(folder: &Path, runtime: Handle) -> Result<Self, String> {
+        let ledger_key = PayloadKey::generate();
         Ok(Self {
             shelf: Shelf { payloads: PayloadStore::open(folder).map_err(told)?, runtime },
-            ledger_key: PayloadKey::generate(),
+            how: Identification {
+                key: IdentityKey::derive(ledger_key.as_bytes()),
+                identity: vec![0],
+                identifiers: vec![Some(0)],
+                with_fingerprints: true,
+            },
+            identifiers: Vec::new(),
+            ledger_key,
             run_key: PayloadKey::generate(),
             members: Series { folder: String::new(), blocks: 0 },
             reading: 0,
@@ -108,16 +134,13 @@ impl Mirror {
     /// # Errors
     /// When what was sorted can't be put aside.
     pub fn add(&mut self, row: Row<'_>) -> Result<(), String> {
-        let collector = self.collector.get_or_insert_with(|| {
-            let how = Identification {
-                key: IdentityKey::derive(self.ledger_key.as_bytes()),
-                identity: vec![0],
-                identifiers: vec![Some(0)],
-                with_fingerprints: true,
-            };
-            Collector::new(how, self.run_key.clone(), format!("run/{}/sorted", self.reading))
-        });
-        collector.add::<PayloadError>(row, &mut |object| self.shelf.put(object)).map_err(told)
+        let collector = self
+            .collector
+            .get_or_insert_with(|| Collector::new(self.run_key.clone(), format!("run/{}/sorted", self.reading)));
+        self.identifiers.clear();
+        let person = self.how.tell(row, &mut self.identifiers);
+        let mut put = |object| self.shelf.put(object);
+        collector.add::<PayloadError>(person, &self.identifiers, &mut put).map_err(told)
     }
 
     /// Compares what was taken in with the members.

@@ -294,6 +294,7 @@ impl Carrier {
                 identity: self.identity_names(),
                 duplicates,
                 cuts: whole.cuts,
+                spare: self.spare.clone(),
             };
             self.make_parts_anew(sifter, comparison, ledger.as_ref(), &counts).await?;
         }

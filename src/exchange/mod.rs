@@ -6,6 +6,7 @@
 
 mod carrier;
 mod circuit;
+mod crew;
 mod cutting;
 mod delivery;
 mod desk;
@@ -28,6 +29,7 @@ pub mod retention;
 mod runs;
 pub mod settings;
 mod sifting;
+mod spare;
 pub(crate) mod standing;
 mod stop;
 pub mod views;

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -21,6 +21,8 @@ use crate::outbound::RetryPolicy;
 
 /// Parts that endpoints send to this process at once; others wait with theirs.
 const UPLOADS_AT_ONCE: usize = 3;
+/// More of them would wait for the thread that reads.
+const MOST_MAPPING_THREADS: usize = 4;
 
 /// How this process carries out runs.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,12 +55,22 @@ pub struct ExchangeSettings {
     pub part_rows: u64,
     /// Bytes of a part at most.
     pub part_bytes: u64,
+    /// Threads that map rows, for all runs together, beside the one on which each run reads them.
+    pub mapping_threads: usize,
     /// How often counts are written while rows move.
     pub progress: Duration,
     /// How long a job waits for an endpoint that sends or fetches by itself.
     pub job_expiry: Duration,
     /// How long what is left of an ended run's rows is kept: the rejects of any, the parts of a failed one. Then its key is destroyed.
     pub retention: Duration,
+}
+
+/// One for each processor. With a single one, others would only take turns with the thread that reads.
+fn mapping_threads() -> usize {
+    match std::thread::available_parallelism().map_or(1, usize::from) {
+        1 => 0,
+        processors => processors.min(MOST_MAPPING_THREADS),
+    }
 }
 
 impl Default for ExchangeSettings {
@@ -78,6 +90,7 @@ impl Default for ExchangeSettings {
             parts_in_flight: 2,
             part_rows: PART_ROWS,
             part_bytes: PART_BYTES,
+            mapping_threads: mapping_threads(),
             progress: Duration::from_millis(250),
             job_expiry: Duration::from_secs(7 * 24 * 3600),
             retention: Duration::from_secs(7 * 24 * 3600),
@@ -108,6 +121,8 @@ pub struct Workshop {
     pub(crate) jobs_changed: Notify,
     /// Turns to send a part: its body is in memory, packed and unpacked.
     pub(crate) uploads: Semaphore,
+    /// Threads that map rows, for all runs together.
+    pub(crate) mapping: Arc<Semaphore>,
     /// When the next rows may go to an endpoint that declares how many it takes in a second.
     paces: Mutex<HashMap<EndpointId, Instant>>,
     /// How to interrupt a run that is carried out in this process.
@@ -118,6 +133,7 @@ impl Workshop {
     /// With nothing under way.
     pub fn new(settings: ExchangeSettings) -> Self {
         Self {
+            mapping: Arc::new(Semaphore::new(settings.mapping_threads)),
             settings,
             wake: Notify::new(),
             jobs_changed: Notify::new(),

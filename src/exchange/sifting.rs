@@ -23,6 +23,7 @@ use super::{
     pipeline::{SealedCut, seal_cut},
     records::PartRow,
     rejects::SourceRows,
+    spare::Spare,
 };
 use crate::store::{PayloadError, PayloadKey};
 
@@ -61,6 +62,8 @@ pub(super) struct Sifter {
     pub(super) duplicates: Duplicates,
     /// The number of the last cut of the reading.
     pub(super) cuts: u32,
+    /// Where parts are filled.
+    pub(super) spare: Spare,
 }
 
 impl Sifter {
@@ -83,14 +86,15 @@ impl Sifter {
             field: Some(self.identity.clone()),
             reason: format!("Another row has the same {}; the {which} one is sent.", self.identity),
         };
-        let mut cutter = Cutter::new(self.limits, self.header.len(), targets);
+        let mut cutter = Cutter::new(self.limits, self.header.len(), targets, self.spare.clone());
         let mut ordinal = 0;
         let mut written = 0;
         for part in parts {
             let job_mode = part.job_mode;
             // A part is read before one of the same number is written: there are never more rows than there were.
-            let csv = self.shelf.get(&self.key, &super::part_path(&folder, part.number))?;
-            let source = self.shelf.get(&self.key, &super::source_path(&folder, part.number))?;
+            let get = |path: &str| self.shelf.get_into(&self.key, path, self.spare.take());
+            let csv = get(&super::part_path(&folder, part.number))?;
+            let source = get(&super::source_path(&folder, part.number))?;
             let mut sources = SourceRows::new(&source);
             let mut reader = RowReader::new();
             let mut on_row = |row: RawRow<'_>| {
@@ -110,6 +114,8 @@ impl Sifter {
             };
             reader.feed(&csv, &mut on_row)?;
             reader.finish(&mut on_row)?;
+            self.spare.give(csv);
+            self.spare.give(source);
         }
         let job_mode = parts.first().map_or(JobMode::Add, |part| part.job_mode);
         if let Some(cut) = cutter.finish() {
@@ -157,7 +163,7 @@ impl Sifter {
                 wanted.iter().position(feeds)
             })
             .collect();
-        let mut cutter = Cutter::new(self.limits, self.header.len(), &targets);
+        let mut cutter = Cutter::new(self.limits, self.header.len(), &targets, self.spare.clone());
         let seal = |cut: Cut| {
             let Some(part) = cut.part else { return Ok(()) };
             let job_number = part.number;

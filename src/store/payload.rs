@@ -8,7 +8,7 @@
 use std::{
     collections::BTreeSet,
     fs::File,
-    io,
+    io::{self, Read},
     path::{Path as FilePath, PathBuf},
     sync::Arc,
 };
@@ -17,6 +17,7 @@ use aws_lc_rs::{
     aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey},
     error::Unspecified,
 };
+use bytes::Bytes;
 use chacha20poly1305::aead::Generate;
 use futures::TryStreamExt;
 use object_store::{ObjectStore, ObjectStoreExt, PutPayload, local::LocalFileSystem, path::Path};
@@ -33,9 +34,12 @@ pub enum PayloadError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// The store of objects failed, or an object is not there.
+    /// The store of objects failed.
     #[error("the payload store failed: {0}")]
     Store(#[from] object_store::Error),
+    /// An object is not there, or can't be read.
+    #[error("an object can't be read: {0}")]
+    Read(#[source] io::Error),
     /// What was put can't be brought to the disk.
     #[error("what was put can't be brought to the disk: {0}")]
     Sync(#[from] io::Error),
@@ -112,6 +116,11 @@ impl SealedObject {
         Ok(Self { path, bytes: plain })
     }
 
+    /// Its bytes, as they are put.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+
     /// How many bytes it takes in the store.
     pub fn length(&self) -> u64 {
         u64::try_from(self.bytes.len()).unwrap_or(u64::MAX)
@@ -186,27 +195,37 @@ impl PayloadStore {
     }
 
     /// The same, but it is certain to be on the disk only when `underway` has been settled: whoever reads a source again after a crash need not
-    /// wait for the disk after each part.
-    pub async fn put_soon(&self, object: SealedObject, underway: &mut Underway) -> Result<(), PayloadError> {
+    /// wait for the disk after each part. Gives the buffer back, for another object.
+    pub async fn put_soon(&self, object: SealedObject, underway: &mut Underway) -> Result<Vec<u8>, PayloadError> {
         let path = Path::from(object.path);
         let file = self.hasty.path_to_filesystem(&path)?;
-        self.hasty.put(&path, PutPayload::from(object.bytes)).await?;
+        let bytes = Bytes::from(object.bytes);
+        self.hasty.put(&path, PutPayload::from(bytes.clone())).await?;
         let above = file.ancestors().skip(1).take_while(|folder| folder.starts_with(&self.folder));
         underway.folders.extend(above.map(FilePath::to_owned));
         while underway.files.len() >= SYNCED_AT_ONCE {
             underway.next().await?;
         }
         underway.files.spawn_blocking(move || File::open(file)?.sync_all());
-        Ok(())
+        // What was put is not held by anybody any more.
+        Ok(bytes.try_into_mut().map(Vec::from).unwrap_or_default())
     }
 
     /// Gets an object and opens it, on a thread for blocking work.
     pub async fn get(&self, key: &PayloadKey, path: &str) -> Result<Vec<u8>, PayloadError> {
-        let bytes = self.objects.get(&Path::from(path)).await?.bytes().await?;
+        self.get_into(key, path, Vec::new()).await
+    }
+
+    /// The same in a buffer that is there already. What is in it is lost.
+    pub async fn get_into(&self, key: &PayloadKey, path: &str, mut buffer: Vec<u8>) -> Result<Vec<u8>, PayloadError> {
+        let file = self.objects.path_to_filesystem(&Path::from(path))?;
         let (key, owned) = (key.clone(), path.to_owned());
-        // `Vec::from` takes over the buffer when nobody else holds it, which is so here.
-        let opened = tokio::task::spawn_blocking(move || open(&key, &owned, Vec::from(bytes))).await;
-        opened.unwrap_or_else(|_| Err(PayloadError::Unopenable { path: path.to_owned() }))
+        let opened = tokio::task::spawn_blocking(move || {
+            buffer.clear();
+            File::open(file).and_then(|mut file| file.read_to_end(&mut buffer)).map_err(PayloadError::Read)?;
+            open(&key, &owned, buffer)
+        });
+        opened.await.unwrap_or_else(|_| Err(PayloadError::Unopenable { path: path.to_owned() }))
     }
 
     /// Removes every object below a prefix (`runs/run_1`). That there is none is no error.

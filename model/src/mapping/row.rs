@@ -24,6 +24,7 @@ impl<'a> Row<'a> {
     }
 
     /// How many values.
+    #[inline]
     pub fn columns(self) -> usize {
         self.ends.len()
     }
@@ -34,11 +35,13 @@ impl<'a> Row<'a> {
     }
 
     /// The value at `index`, from 0; none behind the last.
+    #[inline]
     pub fn value(self, index: usize) -> Option<&'a [u8]> {
         self.bytes.get(start_and_end(self.ends, self.between, index)?)
     }
 
     /// All values with a comma between each and the next, when they lie so: what a line of CSV is, if no value needs quotes.
+    #[inline]
     pub fn as_line(self) -> Option<&'a [u8]> {
         (self.between == 1 && self.ends.last() == Some(&self.bytes.len())).then_some(self.bytes)
     }
@@ -79,35 +82,29 @@ pub struct TextRow<'a> {
 
 impl<'a> TextRow<'a> {
     /// How many values.
+    #[inline]
     pub fn columns(self) -> usize {
         self.ends.len()
     }
 
     /// The same row, not known to be text.
+    #[inline]
     pub fn row(self) -> Row<'a> {
         Row { bytes: self.text.as_bytes(), ends: self.ends, between: self.between }
     }
 
     /// The value at `index`, from 0; none behind the last.
+    #[inline]
     pub fn value(self, index: usize) -> Option<&'a str> {
         self.text.get(start_and_end(self.ends, self.between, index)?)
     }
 }
 
-/// Many rows of text, one behind the other: two allocations for all of them.
+/// Many rows of text, one behind the other: few allocations for all of them.
 #[derive(Debug, Clone, Default)]
 pub struct TextRows {
     text: String,
-    ends: Vec<usize>,
-    rows: Vec<Place>,
-}
-
-/// Where one of them is.
-#[derive(Debug, Clone, Copy)]
-struct Place {
-    text: (usize, usize),
-    ends: (usize, usize),
-    between: usize,
+    places: Places,
 }
 
 impl TextRows {
@@ -118,30 +115,94 @@ impl TextRows {
 
     /// Adds a row at the end.
     pub fn push(&mut self, row: TextRow<'_>) {
-        let starts = (self.text.len(), self.ends.len());
+        self.places.push(self.text.len(), row.row());
         self.text.push_str(row.text);
-        self.ends.extend_from_slice(row.ends);
-        let (text, ends) = ((starts.0, self.text.len()), (starts.1, self.ends.len()));
-        self.rows.push(Place { text, ends, between: row.between });
     }
 
     /// How many rows.
     pub fn len(&self) -> usize {
-        self.rows.len()
+        self.places.rows.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+        self.places.rows.is_empty()
     }
 
     /// The row at `index`, from 0; none behind the last.
+    #[inline]
     pub fn get(&self, index: usize) -> Option<TextRow<'_>> {
-        let Place { text, ends, between } = *self.rows.get(index)?;
-        Some(TextRow { text: self.text.get(text.0..text.1)?, ends: self.ends.get(ends.0..ends.1)?, between })
+        let (place, ends) = self.places.get(index)?;
+        Some(TextRow { text: self.text.get(place.start..place.end)?, ends, between: place.between })
     }
 }
 
+/// The same for rows that are not yet known to be text.
+#[derive(Debug, Clone, Default)]
+pub struct Rows {
+    bytes: Vec<u8>,
+    places: Places,
+}
+
+impl Rows {
+    /// Forgets all rows; keeps the memory.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.places.ends.clear();
+        self.places.rows.clear();
+    }
+
+    /// Adds a row at the end.
+    pub fn push(&mut self, row: Row<'_>) {
+        self.places.push(self.bytes.len(), row);
+        self.bytes.extend_from_slice(row.bytes);
+    }
+
+    /// How many bytes all of them have.
+    pub fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The row at `index`, from 0; none behind the last.
+    #[inline]
+    pub fn get(&self, index: usize) -> Option<Row<'_>> {
+        let (place, ends) = self.places.get(index)?;
+        Some(Row { bytes: self.bytes.get(place.start..place.end)?, ends, between: place.between })
+    }
+}
+
+/// Where each of many rows is, and the ends of its values.
+#[derive(Debug, Clone, Default)]
+struct Places {
+    ends: Vec<usize>,
+    rows: Vec<Place>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    start: usize,
+    end: usize,
+    ends: (usize, usize),
+    between: usize,
+}
+
+impl Places {
+    /// Adds a row whose bytes come to stand at `start`.
+    fn push(&mut self, start: usize, row: Row<'_>) {
+        let first = self.ends.len();
+        self.ends.extend_from_slice(row.ends);
+        let ends = (first, self.ends.len());
+        self.rows.push(Place { start, end: start + row.bytes.len(), ends, between: row.between });
+    }
+
+    #[inline]
+    fn get(&self, index: usize) -> Option<(Place, &[usize])> {
+        let place = *self.rows.get(index)?;
+        Some((place, self.ends.get(place.ends.0..place.ends.1)?))
+    }
+}
+
+#[inline]
 fn start_and_end(ends: &[usize], between: usize, index: usize) -> Option<Range<usize>> {
     let end = *ends.get(index)?;
     let start = if index == 0 { 0 } else { ends[index - 1] + between };
@@ -168,6 +229,7 @@ impl RowBuffer {
     }
 
     /// Adds a value at the end.
+    #[inline]
     pub fn push(&mut self, value: &[u8]) {
         if !self.ends.is_empty() {
             self.bytes.push(b',');
@@ -177,6 +239,7 @@ impl RowBuffer {
     }
 
     /// What is in it.
+    #[inline]
     pub fn row(&self) -> Row<'_> {
         Row::separated(&self.bytes, &self.ends)
     }

@@ -36,8 +36,13 @@ impl Shelf {
         self.runtime.block_on(self.payloads.put(object))
     }
 
-    pub(in crate::exchange) fn get(&self, key: &PayloadKey, path: &str) -> Result<Vec<u8>, PayloadError> {
-        self.runtime.block_on(self.payloads.get(key, path))
+    pub(in crate::exchange) fn get_into(
+        &self,
+        key: &PayloadKey,
+        path: &str,
+        buffer: Vec<u8>,
+    ) -> Result<Vec<u8>, PayloadError> {
+        self.runtime.block_on(self.payloads.get_into(key, path, buffer))
     }
 }
 
@@ -98,7 +103,8 @@ impl<R: Record> BlockReader<R> {
             if self.next == self.series.blocks {
                 return Ok(None);
             }
-            self.block = self.shelf.get(&self.key, &Series::path(&self.series.folder, self.next))?;
+            let path = Series::path(&self.series.folder, self.next);
+            self.block = self.shelf.get_into(&self.key, &path, std::mem::take(&mut self.block))?;
             self.at = 0;
             self.next += 1;
         }

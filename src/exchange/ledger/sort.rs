@@ -28,6 +28,27 @@ pub(in crate::exchange) struct Identification {
     pub(in crate::exchange) with_fingerprints: bool,
 }
 
+/// Whom a row is about, and what is sent of them; its identifiers are kept beside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::exchange) struct Told {
+    identity: u128,
+    fingerprint: u64,
+}
+
+impl Identification {
+    /// Tells whom a row is about, as it will be sent, and appends its identifiers.
+    pub(in crate::exchange) fn tell(&self, row: Row<'_>, identifiers: &mut Vec<u8>) -> Told {
+        if !self.identifiers.is_empty() {
+            let value = |place: &Option<usize>| place.and_then(|place| row.value(place)).unwrap_or_default();
+            append_row(identifiers, self.identifiers.iter().map(value));
+        }
+        Told {
+            identity: self.key.identity(row, &self.identity),
+            fingerprint: if self.with_fingerprints { self.key.fingerprint(row) } else { 0 },
+        }
+    }
+}
+
 struct Entry {
     identity: u128,
     ordinal: u64,
@@ -38,7 +59,6 @@ struct Entry {
 
 /// Takes in the rows of one reading.
 pub(in crate::exchange) struct Collector {
-    how: Identification,
     key: PayloadKey,
     folder: String,
     rows: u64,
@@ -49,25 +69,23 @@ pub(in crate::exchange) struct Collector {
 
 impl Collector {
     /// Puts its runs below `folder`, sealed with `key`.
-    pub(in crate::exchange) fn new(how: Identification, key: PayloadKey, folder: String) -> Self {
-        Self { how, key, folder, rows: 0, entries: Vec::new(), identifiers: Vec::new(), sorted: Vec::new() }
+    pub(in crate::exchange) fn new(key: PayloadKey, folder: String) -> Self {
+        Self { key, folder, rows: 0, entries: Vec::new(), identifiers: Vec::new(), sorted: Vec::new() }
     }
 
-    /// Adds the next row as it will be sent; hands over what is put aside.
+    /// Adds the next row that is fit to be sent, with its identifiers; hands over what is put aside.
     pub(in crate::exchange) fn add<E: From<PayloadError>>(
         &mut self,
-        row: Row<'_>,
+        told: Told,
+        identifiers: &[u8],
         hand_over: &mut impl FnMut(SealedObject) -> Result<(), E>,
     ) -> Result<(), E> {
         let start = self.identifiers.len();
-        if !self.how.identifiers.is_empty() {
-            let value = |place: &Option<usize>| place.and_then(|place| row.value(place)).unwrap_or_default();
-            append_row(&mut self.identifiers, self.how.identifiers.iter().map(value));
-        }
+        self.identifiers.extend_from_slice(identifiers);
         self.entries.push(Entry {
-            identity: self.how.key.identity(row, &self.how.identity),
+            identity: told.identity,
             ordinal: self.rows,
-            fingerprint: if self.how.with_fingerprints { self.how.key.fingerprint(row) } else { 0 },
+            fingerprint: told.fingerprint,
             start,
             end: self.identifiers.len(),
         });

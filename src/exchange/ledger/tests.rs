@@ -98,10 +98,12 @@ impl Bench {
             with_fingerprints: true,
         };
         let mut put = |object| self.shelf.put(object);
-        let mut collector = Collector::new(how, self.key.clone(), format!("run/{number}/sorted"));
+        let mut collector = Collector::new(self.key.clone(), format!("run/{number}/sorted"));
         for (who, what) in &run.audience {
             let row: RowBuffer = [who.to_string(), what.to_string()].iter().collect();
-            collector.add::<PayloadError>(row.row(), &mut put).expect("puts");
+            let mut identifiers = Vec::new();
+            let told = how.tell(row.row(), &mut identifiers);
+            collector.add::<PayloadError>(told, &identifiers, &mut put).expect("puts");
         }
         let sorted = collector.finish::<PayloadError>(&mut put).expect("puts");
         let base = Base { key: &self.ledger_key, members: members.clone(), notes: format!("run/{number}/notes") };
