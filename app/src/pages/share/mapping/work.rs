@@ -1,5 +1,7 @@
 //! What the parts of the mapping's page share: the mapping, what follows from it, and what is under way. All changes go through here.
 
+use std::time::Duration;
+
 use leptos::prelude::*;
 use model::{
     field::Field,
@@ -139,6 +141,23 @@ impl Work {
         // Suggestions depend on who feeds whom, not on what is done on the way: typing does not ask for them anew.
         let bare = Memo::new(move |_| mapping.with(without_steps));
         let profiles = StoredValue::new(None::<Vec<Profile>>);
+        let look_at_sample = move |trying: Trying| {
+            let looked = move |profiles: &mut Option<Vec<Profile>>| {
+                if profiles.is_none() {
+                    *profiles = board
+                        .try_with_value(|board| sample.try_with_value(|sample| (trying.profiles)(board, sample)))
+                        .flatten();
+                }
+            };
+            // Whoever has left the page needs none.
+            profiles.try_update_value(looked);
+        };
+        // As soon as it can be, so that the first change does not wait for it; and after the page was drawn.
+        Effect::new(move |_| {
+            if let Some(trying) = trying() {
+                set_timeout(move || look_at_sample(trying), Duration::ZERO);
+            }
+        });
         let suggestions = Memo::new(move |_| {
             bare.with(|mapping| {
                 if on_server.with_value(|on_server| without_steps(on_server) == *mapping) {
@@ -146,11 +165,7 @@ impl Work {
                 }
                 match trying() {
                     Some(trying) => board.with_value(|board| {
-                        profiles.update_value(|profiles| {
-                            if profiles.is_none() {
-                                *profiles = Some(sample.with_value(|sample| (trying.profiles)(board, sample)));
-                            }
-                        });
+                        look_at_sample(trying);
                         profiles.with_value(|profiles| {
                             (trying.suggest)(mapping, board, profiles.as_deref().unwrap_or_default())
                         })
