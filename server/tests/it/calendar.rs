@@ -1,8 +1,12 @@
 //! Schedules as they are served: runs that come by themselves, and the calendar's feed, read by another program's parser.
 
-use std::{path::PathBuf, process::Stdio, time::Duration};
+use std::{
+    path::PathBuf,
+    process::Stdio,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
-use model::recurrence::ScheduleForm;
+use model::recurrence::{ScheduleForm, slots};
 use reqwest::StatusCode;
 use serde::Deserialize;
 use sqlx::{Connection, SqliteConnection};
@@ -61,11 +65,16 @@ async fn a_run_comes_by_itself_and_another_programs_parser_reads_the_calendar() 
     let hub = installation.hub().await;
     let actor = demo_actor(&hub).await;
     let share = demo_share(&hub, &actor).await;
+    // An hour lies between now and the slots before and after.
+    let berlin = slots::zone("Europe/Berlin").expect("a zone");
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis();
+    let begins = slots::civil(berlin, i64::try_from(now).expect("a moment") - 3_600_000);
     let form = ScheduleForm {
         kind: "repeats".to_owned(),
         every: "2".to_owned(),
         unit: "hours".to_owned(),
-        starts_day: "2026-01-01".to_owned(),
+        starts_day: begins.date().to_string(),
+        starts_time: begins.format("%H:%M").to_string(),
         ..ScheduleForm::fresh("Europe/Berlin")
     };
     hub.save_schedule(&actor, &share, &form).await.unwrap();
