@@ -44,7 +44,7 @@ test("every kind of schedule is said back with its next runs while it is filled 
   await page.getByLabel("Which", { exact: true }).selectOption("second");
   await page.getByLabel("Day of the week").selectOption("Tuesday");
   await says(/Every 2 months on the second Tuesday at 09:00/);
-  await page.getByLabel("Ends").selectOption("After a number of runs");
+  await page.getByLabel("Ends", { exact: true }).selectOption("After a number of runs");
   await page.getByLabel("Number of runs").fill("3");
   await says(/3 times/);
   await expect(rows).toHaveCount(4);
@@ -52,13 +52,13 @@ test("every kind of schedule is said back with its next runs while it is filled 
   await page.getByLabel("Of what").selectOption("days");
   await page.getByLabel("Every", { exact: true }).fill("1");
   await page.getByLabel("From", { exact: true }).fill("2031-07-01");
-  await page.getByLabel("Ends").selectOption("After a day");
+  await page.getByLabel("Ends", { exact: true }).selectOption("After a day");
   await page.getByLabel("Last day").fill("2031-07-02");
   await page.getByLabel("Times of day").fill("08:00, 12:30, 20:15");
   await says(/Every day at 08:00, 12:30 and 20:15, from Tuesday 1 July 2031, until Wednesday 2 July 2031 inclusive/);
   await expect(rows, "the last day belongs to it").toHaveCount(7);
   await page.getByLabel("From", { exact: true }).fill("");
-  await page.getByLabel("Ends").selectOption("Never");
+  await page.getByLabel("Ends", { exact: true }).selectOption("Never");
   await page.getByLabel("Times of day").fill("02:30");
   await page.getByLabel("Time zone").fill("Europe/Berlin");
   await says(/02:30 does not exist on Sunday \d+ March \d+, when the clocks go forward: it runs at 03:00\./);
