@@ -181,7 +181,9 @@ impl Mirror {
             folder: format!("ledger/{}", self.reading),
         };
         let (members, count) = settle(settlement, &self.shelf).map_err(told)?;
-        for folder in [format!("run/{}", self.reading), self.members.folder.clone()] {
+        // The first time there are no members whose folder could go: without a name it would be all.
+        let before = (self.members.blocks > 0).then(|| self.members.folder.clone());
+        for folder in std::iter::once(format!("run/{}", self.reading)).chain(before) {
             self.shelf.runtime.block_on(self.shelf.payloads.remove_below(&folder)).map_err(told)?;
         }
         self.members = members;
