@@ -1,8 +1,9 @@
 //! Consents that are renewed before they end, whether anybody shares meanwhile or not. With many authorisation servers the end moves with each renewal: such
 //! a consent goes on for as long as Usher does this, and nobody has to be told of its end. How a token is renewed stands in `credentials`.
 
+use futures::{StreamExt, stream};
 use model::id::{AccountId, ApplicationId, EndpointId};
-use sqlx::Row;
+use sqlx::{Row, any::AnyRow};
 
 use super::parsed_id;
 use crate::{
@@ -16,7 +17,9 @@ const SOON_MS: i64 = 14 * DAY_MS;
 /// An end that was told anew and differs by less has not moved: servers count in seconds, and answers take some.
 const MOVED_MS: i64 = 60_000;
 /// Consents that are renewed in one look at most; the others come with the next.
-const AT_ONCE: i64 = 200;
+const MOST: i64 = 200;
+/// Of these so many at once: a server that does not answer must not keep the others from being asked.
+const AT_ONCE: usize = 8;
 
 impl Hub {
     /// Renews the consents that end soon: once a day, and more often when less than two days are left.
@@ -31,31 +34,26 @@ impl Hub {
         .bind(now)
         .bind(now + SOON_MS)
         .bind(DAY_MS)
-        .bind(AT_ONCE)
+        .bind(MOST)
         .fetch_all(self.database().reader())
         .await?;
-        for row in &rows {
-            let (account_id, id): (AccountId, EndpointId) = (parsed_id(row, "account_id")?, parsed_id(row, "id")?);
-            let application: (ApplicationId, i64) =
-                (parsed_id(row, "application_id")?, row.try_get("application_version")?);
+        let renewals = stream::iter(rows).map(|row| async move {
             // One that can't be read must not keep the others from being renewed.
-            if let Err(error) =
-                self.renew_consent(&account_id, &id, application, row.try_get("credential_ends_at")?).await
-            {
-                tracing::error!(endpoint.id = %id, %error, "a consent that ends soon could not be renewed");
+            if let Err(error) = self.renew_consent(&row).await {
+                tracing::error!(%error, "a consent that ends soon could not be renewed");
             }
-        }
+        });
+        renewals.buffer_unordered(AT_ONCE).collect::<()>().await;
         Ok(())
     }
 
-    async fn renew_consent(
-        &self,
-        account_id: &AccountId,
-        id: &EndpointId,
-        (application_id, version): (ApplicationId, i64),
-        ends_at: i64,
-    ) -> Result<()> {
-        let kept = self.kept(account_id, id).await.map_err(internal)?;
+    async fn renew_consent(&self, row: &AnyRow) -> Result<()> {
+        let (account_id, id): (AccountId, EndpointId) =
+            (parsed_id(row, "account_id").map_err(internal)?, parsed_id(row, "id").map_err(internal)?);
+        let application_id: ApplicationId = parsed_id(row, "application_id").map_err(internal)?;
+        let version: i64 = row.try_get("application_version").map_err(internal)?;
+        let ends_at: i64 = row.try_get("credential_ends_at").map_err(internal)?;
+        let kept = self.kept(&account_id, &id).await.map_err(internal)?;
         let Some(shown) = kept.as_ref().and_then(super::credentials::Kept::renewable) else { return Ok(()) };
         let version = u32::try_from(version).map_err(internal)?;
         let application = self.application_at(&application_id, version).await?;
@@ -67,7 +65,7 @@ impl Hub {
             .execute(self.database().writer())
             .await
             .map_err(internal)?;
-        if let Err(error) = self.good_token(account_id, id, &application, Some(shown)).await {
+        if let Err(error) = self.good_token(&account_id, &id, &application, Some(shown)).await {
             // That it was refused is noted with the credential, and told; another failure may pass.
             tracing::warn!(endpoint.id = %id, %error, "a consent that ends soon was not renewed");
             return Ok(());

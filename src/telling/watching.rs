@@ -8,7 +8,6 @@ use model::{
     id::{AccountId, AlertId, EndpointId, RunId, ShareId},
 };
 use sqlx::{Any, Row, Transaction};
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -55,23 +54,33 @@ pub(super) struct Open {
 impl Hub {
     /// Looks for what people have to be told, until `stop` is cancelled. Any number of processes may do so.
     pub async fn watch_shares(&self, stop: CancellationToken) {
-        let mut next_sweep = Instant::now();
+        // Apart: consents that end are renewed by other servers, which may take their time, and shares must not wait for them.
+        tokio::join!(self.keep_looking(&stop), self.keep_sweeping(&stop));
+    }
+
+    async fn keep_looking(&self, stop: &CancellationToken) {
         while !stop.is_cancelled() {
             if let Err(error) = self.look_at_due().await {
                 tracing::error!(%error, "shares could not be looked at for what people have to be told");
             }
-            if Instant::now() >= next_sweep {
-                next_sweep = Instant::now() + endings::SWEEP_EVERY;
-                if let Err(error) = self.look_at_endings().await {
-                    tracing::error!(%error, "credentials that end could not be looked at");
-                }
-                if let Err(error) = self.forget_old_alerts().await {
-                    tracing::error!(%error, "what is long over could not be forgotten");
-                }
-            }
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = tokio::time::sleep(LOOK_EVERY) => {}
+            }
+        }
+    }
+
+    async fn keep_sweeping(&self, stop: &CancellationToken) {
+        while !stop.is_cancelled() {
+            if let Err(error) = self.look_at_endings().await {
+                tracing::error!(%error, "credentials that end could not be looked at");
+            }
+            if let Err(error) = self.forget_old_alerts().await {
+                tracing::error!(%error, "what is long over could not be forgotten");
+            }
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = tokio::time::sleep(endings::SWEEP_EVERY) => {}
             }
         }
     }

@@ -401,8 +401,8 @@ async fn is_waiting(
     Ok(row.try_get::<i64, _>("many")? > 0)
 }
 
-/// Where the share is that a schedule depends on, within the transaction that decides by it. What a person has started by hand does not count: the schedule
-/// follows the other share's runs by its own.
+/// Where the share is that a schedule depends on, within the transaction that decides by it. "The run before" is one that this schedule has started: a run of
+/// its share that a person started in between takes no run of the other share away from it.
 async fn dependence(transaction: &mut Transaction<'_, Any>, schedule: &ScheduleRow) -> Result<Dependence, StoreError> {
     let Some(other) = &schedule.rule.depends_on else { return Ok(Dependence::Met { name: None }) };
     let account_id = &schedule.account_id;
