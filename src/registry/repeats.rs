@@ -1,9 +1,10 @@
 //! Writes of endpoints that come twice under one `Idempotency-Key` (contract, "Conventions"): the first answer is kept for a day, bound to
 //! the endpoint, and given again. What a write does, and how an answer travels, is not known here.
 //!
-//! A write that was cut off (its process died) leaves a claim without an answer. It runs out, and the next repeat is carried out anew.
+//! A write that was cut off (its process died) leaves a claim without an answer, which nobody renews any more. It runs out within seconds, and the
+//! next repeat is carried out anew.
 
-use std::time::Duration;
+use std::{convert::Infallible, time::Duration};
 
 use sha2::{Digest, Sha256};
 use sqlx::Row;
@@ -17,8 +18,10 @@ use crate::{
 
 /// How long an answer is given again.
 const KEPT_MS: i64 = 24 * 60 * 60 * 1000;
-/// Longer than any write with a key takes; after it the attempt counts as cut off.
-const ATTEMPT_MS: i64 = 60_000;
+/// An attempt that was not renewed for this long counts as cut off. Callers have less patience than a long write takes, so it is short and renewed.
+const ATTEMPT_MS: i64 = 10_000;
+/// How often an attempt is renewed while it is carried out.
+const RENEW_EVERY: Duration = Duration::from_secs(2);
 /// How often answers whose time is over are removed.
 const SWEEP_EVERY: Duration = Duration::from_secs(300);
 
@@ -165,6 +168,38 @@ impl Hub {
             });
         }
         Ok(Repeat::UnderWay)
+    }
+
+    /// Carries a write out, however long it takes: until `write` is through, its attempt does not count as cut off.
+    pub async fn carry_out_write<T>(&self, attempt: &Attempt, write: impl Future<Output = T>) -> T {
+        tokio::select! {
+            done = write => done,
+            never = self.keep_renewing(attempt) => match never {},
+        }
+    }
+
+    async fn keep_renewing(&self, attempt: &Attempt) -> Infallible {
+        loop {
+            tokio::time::sleep(RENEW_EVERY).await;
+            if let Err(error) = self.renew_write(attempt).await {
+                tracing::warn!(%error, "an attempt at a write could not be renewed; a repeat may be carried out beside it");
+            }
+        }
+    }
+
+    async fn renew_write(&self, attempt: &Attempt) -> std::result::Result<(), StoreError> {
+        sqlx::query(
+            "update endpoint_answer set attempt_until = $1
+             where account_id = $2 and endpoint_id = $3 and key_hash = $4 and attempt_id = $5 and status is null",
+        )
+        .bind(self.now_ms().saturating_add(ATTEMPT_MS))
+        .bind(attempt.endpoint.account_id.as_str())
+        .bind(attempt.endpoint.endpoint_id.as_str())
+        .bind(attempt.key_hash.as_str())
+        .bind(attempt.id.as_str())
+        .execute(self.database().writer())
+        .await?;
+        Ok(())
     }
 
     /// Keeps the answer of a write for its repeats.

@@ -6,6 +6,7 @@ use model::{
     id::EndpointId,
     view::{Actor, Connect},
 };
+use sqlx::Row;
 
 use super::{Stage, admin, stages};
 use crate::registry::{Answer, Attempt, EndpointActor, IdempotencyKey, Repeat};
@@ -98,7 +99,7 @@ async fn what_was_cut_off_or_given_up_is_carried_out_by_the_next_repeat() {
         let given_up = first(&stage, &shop, "a", "request 1").await;
         stage.hub.give_up_write(&given_up).await.expect("gives up");
         let cut_off = first(&stage, &shop, "a", "request 2").await;
-        stage.clock.advance(Duration::from_secs(60));
+        stage.clock.advance(Duration::from_secs(10));
         assert_eq!(stage.hub.begin_write(&shop, &key("a"), "request 1").await, Ok(Repeat::Differs));
         let next = first(&stage, &shop, "a", "request 2").await;
         // The one that was taken for dead comes back: what it says does not count any more.
@@ -107,6 +108,34 @@ async fn what_was_cut_off_or_given_up_is_carried_out_by_the_next_repeat() {
         assert_eq!(stage.hub.begin_write(&shop, &key("a"), "request 2").await, Ok(Repeat::UnderWay));
         stage.hub.keep_answer(&next, &answer("new")).await.expect("keeps");
         assert_eq!(stage.hub.begin_write(&shop, &key("a"), "request 2").await, Ok(Repeat::Answered(answer("new"))));
+    }
+}
+
+#[tokio::test]
+async fn a_write_that_takes_long_is_not_taken_for_cut_off() {
+    for stage in stages().await {
+        let ann = admin(&stage.hub, "ann@example.org").await;
+        let shop = caller(&stage, &ann, "Shop").await;
+        let attempt = first(&stage, &shop, "a", "request").await;
+        let until = async || {
+            let row = sqlx::query("select attempt_until from endpoint_answer").fetch_one(stage.hub.database().reader());
+            row.await.expect("is there").get::<i64, _>(0)
+        };
+        let begun = until().await;
+        let write = async {
+            for ends in [begun + 9_000, begun + 18_000] {
+                stage.clock.advance(Duration::from_secs(9));
+                while until().await < ends {
+                    tokio::task::yield_now().await;
+                }
+                assert_eq!(stage.hub.begin_write(&shop, &key("a"), "request").await, Ok(Repeat::UnderWay));
+            }
+            "written"
+        };
+        assert_eq!(stage.hub.carry_out_write(&attempt, write).await, "written");
+        // Nobody renews it any more.
+        stage.clock.advance(Duration::from_secs(10));
+        first(&stage, &shop, "a", "request").await;
     }
 }
 

@@ -89,7 +89,7 @@ fn fingerprint(parts: &Parts, body: &[u8]) -> String {
 }
 
 async fn carry_out(hub: Hub, attempt: Attempt, request: Request, next: Next) -> Result<Response, ApiError> {
-    let (parts, body) = next.run(request).await.into_parts();
+    let (parts, body) = hub.carry_out_write(&attempt, next.run(request)).await.into_parts();
     if !is_kept(parts.status) {
         hub.give_up_write(&attempt).await?;
         return Ok(Response::from_parts(parts, body));
