@@ -182,10 +182,14 @@ pub(crate) fn name_in_the_head(bundle: &str) {
             let files = needed.get(bundle).into_iter().flatten().filter(|file| !is_of_page(file));
             files.map(|file| format!("{folder}/{file}.wasm")).collect()
         };
-        let links = files.into_iter().map(|href| view! { <Link rel="preload" href as_="fetch" crossorigin="" /> });
+        // As the program itself: after what the page looks like (`shell`).
+        let links = files
+            .into_iter()
+            .map(|href| view! { <Link rel="preload" href as_="fetch" crossorigin="" fetchpriority="low" /> });
         // What stands in the head is noted when it is rendered; in its own place there is nothing.
         links.for_each(|link| drop(link.to_html()));
-        drop(view! { <Link rel="modulepreload" href=format!("{folder}/{loader}") crossorigin="" /> }.to_html());
+        let href = format!("{folder}/{loader}");
+        drop(view! { <Link rel="modulepreload" href crossorigin="" fetchpriority="low" /> }.to_html());
     });
 }
 

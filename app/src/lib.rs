@@ -58,7 +58,8 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                 <link rel="icon" type="image/svg+xml" href="/favicon.svg" />
                 <Stylesheet id="usher" href="/pkg/usher.css" />
                 <AutoReload options=options.clone() />
-                <HydrationScripts options />
+                // The page is read and used before its program has come: what it looks like comes first.
+                <HydrationScripts options defer=true />
                 <MetaTags />
             </head>
             <body>

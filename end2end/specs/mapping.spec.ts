@@ -99,7 +99,8 @@ test("a suggestion has a reason and is accepted; all likely ones at once; undo a
   await expect(row.locator(".suggestion .reason")).not.toBeEmpty();
   await row.getByRole("button", { name: "Accept E-mail for E-mail address" }).click();
   await expect(sourceOf(page, "E-mail address")).toHaveValue("email");
-  await expect(row.locator(".suggestion")).toHaveCount(0);
+  await expect(row.locator(".suggestion")).toBeHidden();
+  await expect(sourceOf(page, "E-mail address"), "whoever accepts by key goes on there").toBeFocused();
 
   // What a person set stays as it is.
   await sourceOf(page, "Given name").selectOption({ label: "Last name" });

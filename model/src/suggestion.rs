@@ -40,68 +40,100 @@ const CONFIRMS: u8 = 80;
 ///
 /// `profiles` says what the source fields' values look like, in their order; without it only names and types count.
 pub fn suggest(source: &[Field], destination: &[Field], mapping: &Mapping, profiles: &[Profile]) -> Vec<Suggestion> {
-    let mut numbers = Words::default();
-    let source_names: Vec<Vec<Name>> = source.iter().map(|field| Name::all_of(field, &mut numbers)).collect();
-    let nothing = Profile::default();
-    let profile_of = |index: usize| profiles.get(index).unwrap_or(&nothing);
-    let mut candidates = Vec::new();
-    for (target_index, target) in destination.iter().enumerate() {
-        if mapping.link(&target.name).is_some() {
-            continue;
-        }
-        let target_names = Name::all_of(target, &mut numbers);
-        for (source_index, (field, names)) in source.iter().zip(&source_names).enumerate() {
-            let profile = profile_of(source_index);
-            let found = likeness(field, names, target, &target_names, profile);
-            // Text whose values look like the identifier may feed it: its steps check each row.
-            if let Some((confidence, reason)) = found
-                && (may_link(field, target) || is_readable_as(field, target, profile))
-            {
-                candidates.push(Candidate { target_index, source_index, confidence, reason });
-            }
-        }
-    }
-    // The likeliest first; of equals the one that comes first in the destination, then in the source.
-    candidates.sort_by_key(|candidate| (Reverse(candidate.confidence), candidate.target_index, candidate.source_index));
-    let mut taken_targets = HashSet::new();
-    let mut taken_sources: HashSet<usize> = identifier_sources(source, destination, mapping).collect();
-    let mut chosen: Vec<Candidate> = Vec::new();
-    for candidate in candidates {
-        let is_identifier = destination[candidate.target_index].kind == FieldKind::Identifier;
-        if taken_targets.contains(&candidate.target_index)
-            || (is_identifier && taken_sources.contains(&candidate.source_index))
-        {
-            continue;
-        }
-        taken_targets.insert(candidate.target_index);
-        if is_identifier {
-            taken_sources.insert(candidate.source_index);
-        }
-        chosen.push(candidate);
-    }
-    chosen.sort_by_key(|candidate| candidate.target_index);
-    chosen
-        .into_iter()
-        .map(|candidate| {
-            let (field, target) = (&source[candidate.source_index], &destination[candidate.target_index]);
-            let link = Link {
-                target: target.name.clone(),
-                source: Source::Field { name: field.name.clone() },
-                transforms: as_the_values_are_written(
-                    default_transforms(field, target),
-                    profile_of(candidate.source_index),
-                ),
-            };
-            Suggestion { link, confidence: candidate.confidence, reason: candidate.reason }
-        })
-        .collect()
+    Likely::new(source, destination, profiles).suggest(source, destination, mapping)
 }
 
+/// All pairs of fields that are likely to mean the same. To find them takes a look at each pair; what of it is suggested beside a mapping is then known
+/// quickly, for any number of mappings.
+#[derive(Debug, Clone)]
+pub struct Likely {
+    /// The likeliest first; of equals the one that comes first in the destination, then in the source.
+    candidates: Vec<Candidate>,
+}
+
+impl Likely {
+    /// Looks at all pairs. `profiles` as for [`suggest`].
+    pub fn new(source: &[Field], destination: &[Field], profiles: &[Profile]) -> Self {
+        let mut numbers = Words::default();
+        let source_names: Vec<Vec<Name>> = source.iter().map(|field| Name::all_of(field, &mut numbers)).collect();
+        let nothing = Profile::default();
+        let mut candidates = Vec::new();
+        for (target_index, target) in destination.iter().enumerate() {
+            let target_names = Name::all_of(target, &mut numbers);
+            for (source_index, (field, names)) in source.iter().zip(&source_names).enumerate() {
+                let profile = profiles.get(source_index).unwrap_or(&nothing);
+                let found = likeness(field, names, target, &target_names, profile);
+                // Text whose values look like the identifier may feed it: its steps check each row.
+                if let Some((confidence, reason)) = found
+                    && (may_link(field, target) || is_readable_as(field, target, profile))
+                {
+                    let written = Written::of(profile);
+                    candidates.push(Candidate { target_index, source_index, confidence, reason, written });
+                }
+            }
+        }
+        candidates
+            .sort_by_key(|candidate| (Reverse(candidate.confidence), candidate.target_index, candidate.source_index));
+        Self { candidates }
+    }
+
+    /// What is suggested beside a mapping of these fields, which have to be those that were looked at.
+    pub fn suggest(&self, source: &[Field], destination: &[Field], mapping: &Mapping) -> Vec<Suggestion> {
+        let mapped: HashSet<&str> = mapping.links.iter().map(|link| link.target.as_str()).collect();
+        let mut taken_targets = HashSet::new();
+        let mut taken_sources: HashSet<usize> = identifier_sources(source, destination, mapping).collect();
+        let mut chosen: Vec<(&Candidate, &Field, &Field)> = Vec::new();
+        for candidate in &self.candidates {
+            let fields = (source.get(candidate.source_index), destination.get(candidate.target_index));
+            let (Some(field), Some(target)) = fields else { continue };
+            let is_identifier = target.kind == FieldKind::Identifier;
+            if mapped.contains(target.name.as_str())
+                || taken_targets.contains(&candidate.target_index)
+                || (is_identifier && taken_sources.contains(&candidate.source_index))
+            {
+                continue;
+            }
+            taken_targets.insert(candidate.target_index);
+            if is_identifier {
+                taken_sources.insert(candidate.source_index);
+            }
+            chosen.push((candidate, field, target));
+        }
+        chosen.sort_by_key(|(candidate, ..)| candidate.target_index);
+        chosen
+            .into_iter()
+            .map(|(candidate, field, target)| {
+                let link = Link {
+                    target: target.name.clone(),
+                    source: Source::Field { name: field.name.clone() },
+                    transforms: as_the_values_are_written(default_transforms(field, target), candidate.written),
+                };
+                Suggestion { link, confidence: candidate.confidence, reason: candidate.reason.clone() }
+            })
+            .collect()
+    }
+}
+
+#[derive(Debug, Clone)]
 struct Candidate {
     target_index: usize,
     source_index: usize,
     confidence: u8,
     reason: String,
+    written: Written,
+}
+
+/// How the values of a field write dates and numbers.
+#[derive(Debug, Clone, Copy)]
+struct Written {
+    day_comes_first: Option<bool>,
+    has_decimal_commas: bool,
+}
+
+impl Written {
+    fn of(profile: &Profile) -> Self {
+        Self { day_comes_first: profile.day_comes_first(), has_decimal_commas: profile.has_decimal_commas() }
+    }
 }
 
 /// The source fields that feed an identifier already.
@@ -128,15 +160,15 @@ fn is_readable_as(field: &Field, target: &Field, profile: &Profile) -> bool {
 }
 
 /// Steps that read dates and numbers, told how the values are written.
-fn as_the_values_are_written(mut transforms: Vec<Transform>, profile: &Profile) -> Vec<Transform> {
+fn as_the_values_are_written(mut transforms: Vec<Transform>, written: Written) -> Vec<Transform> {
     for step in &mut transforms {
         match step {
-            Transform::DateFormat { from: from @ DateInput::YearMonthDay, .. } => match profile.day_comes_first() {
+            Transform::DateFormat { from: from @ DateInput::YearMonthDay, .. } => match written.day_comes_first {
                 Some(true) => *from = DateInput::DayMonthYear,
                 Some(false) => *from = DateInput::MonthDayYear,
                 None => {}
             },
-            Transform::NumberFormat { decimal_mark, .. } if profile.has_decimal_commas() => {
+            Transform::NumberFormat { decimal_mark, .. } if written.has_decimal_commas => {
                 *decimal_mark = DecimalMark::Comma;
             }
             _ => {}

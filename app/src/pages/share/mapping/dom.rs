@@ -4,11 +4,23 @@
 pub const PREVIEW: &str = "preview-rows";
 
 #[cfg(feature = "hydrate")]
-pub use browser::{chosen_early, focus_soon, focus_source_select, is_rendered, rendered_preview, start};
+pub use browser::{
+    after_the_picture, chosen_early, focus_soon, focus_source_select, is_rendered, rendered_preview, start,
+};
 
 /// In the browser: watches pointer, keys, size and scrolling, for as long as the page is there.
 #[cfg(not(feature = "hydrate"))]
 pub fn start(_work: super::work::Work, _curves: leptos::prelude::RwSignal<Vec<super::links::Curve>>) {}
+
+/// Whether the page is one that the server renders: on the server, and in the browser until it was taken over.
+#[cfg(not(feature = "hydrate"))]
+pub fn is_rendered() -> bool {
+    true
+}
+
+/// In the browser: once the next picture is on the screen.
+#[cfg(not(feature = "hydrate"))]
+pub fn after_the_picture(_act: impl FnOnce() + 'static) {}
 
 /// In the browser: the lines of the form in which something was chosen before the page's program had loaded.
 #[cfg(not(feature = "hydrate"))]
@@ -48,11 +60,14 @@ mod browser {
         form::FormLink,
         handle::handle_id,
         links::{Curve, Ends, Shape, reshaped},
+        target_list::{List, source_of},
         work::{Work, source_place, target_place},
     };
 
     /// A press becomes a drag after so many pixels.
     const DRAG_FROM: f64 = 4.0;
+    /// The live table follows a change within this time.
+    const TABLE_IS_MADE: Duration = Duration::from_millis(50);
     const CANVAS: &str = "canvas";
     /// On the form, from when the program runs it.
     const TAKEN_OVER: &str = "data-taken-over";
@@ -147,6 +162,26 @@ mod browser {
         });
         on_cleanup(move || gone_with_the_page.remove());
         redraw.soon();
+        shorten_lists(work);
+    }
+
+    /// Makes long lists short, some at a time, when nothing else is to be done.
+    fn shorten_lists(work: Work) {
+        const AT_ONCE: usize = 5;
+        const PAUSE: Duration = Duration::from_millis(30);
+        let lists = work.board.with_value(|board| board.destination.len());
+        if work.first_list != List::Rendered || work.short_lists.get_untracked() >= lists {
+            return;
+        }
+        set_timeout(
+            move || {
+                // The page may be gone by now.
+                if work.short_lists.try_update(|short| *short += AT_ONCE).is_some() {
+                    shorten_lists(work);
+                }
+            },
+            PAUSE,
+        );
     }
 
     pub fn focus_source_select(work: Work, name: &str) {
@@ -154,11 +189,15 @@ mod browser {
         let Some(index) = index else { return };
         // A filter may just have been taken away: the row is there in the next frame.
         request_animation_frame(move || {
-            if let Some(select) = by_id(&format!("source-of-{index}")) {
+            if let Some(select) = by_id(&source_of(index)) {
                 let _ = select.focus();
                 show(&select);
             }
         });
+    }
+
+    pub fn after_the_picture(act: impl FnOnce() + 'static) {
+        request_animation_frame(move || set_timeout(act, Duration::ZERO));
     }
 
     pub fn focus_soon(id: &str) {
@@ -209,14 +248,24 @@ mod browser {
             let [Some(source_list), Some(target_list)] = sides else { return };
             let work = self.work;
             let end = |place: Place| -> Option<(Point, bool)> {
-                let handle = by_id(&handle_id(place))?.get_bounding_client_rect();
-                if handle.width() < 1.0 {
+                let handle = by_id(&handle_id(place))?;
+                let row = handle.closest(".field-row").ok()??.get_bounding_client_rect();
+                if row.width() < 1.0 {
                     return None;
                 }
-                let list = if place.side == Side::Source { &source_list } else { &target_list };
-                let middle = handle.top() + handle.height() / 2.0;
+                let (list, edge) = match place.side {
+                    Side::Source => (&source_list, row.right()),
+                    Side::Destination => (&target_list, row.left()),
+                };
+                let is_in_sight = row.bottom() > list.top() && row.top() < list.bottom();
+                // What is in rows out of sight was not laid out, and to ask for it would have that done for each of them.
+                let (x, middle) = if is_in_sight {
+                    let handle = handle.get_bounding_client_rect();
+                    (handle.left() + handle.width() / 2.0, handle.top() + handle.height() / 2.0)
+                } else {
+                    (edge, row.top() + row.height() / 2.0)
+                };
                 let y = middle.clamp(list.top(), list.bottom());
-                let x = handle.left() + handle.width() / 2.0;
                 Some((Point { x: x - canvas.left(), y: y - canvas.top() }, (y - middle).abs() > 1.0))
             };
             let mut drawn = Vec::new();
@@ -285,25 +334,32 @@ mod browser {
             if work.dragging.get_untracked() {
                 return;
             }
+            // With the next picture, because it has to be known where everything is: in the middle of a change that would be found out twice.
             if let Some(handle) = over.and_then(|place| by_id(&handle_id(place))) {
-                show(&handle);
+                request_animation_frame(move || show(&handle));
             }
             redraw.soon();
         });
-        // The live table shows the column of the field that a person is at.
+        // The live table shows the column of the field that a person is at. Once it is made: a column may just come.
         Effect::new(move |_| {
-            let (Some(name), Some(table)) = (work.selected.get(), by_id(super::PREVIEW)) else { return };
-            let Ok(heads) = table.query_selector_all("[data-column]") else { return };
-            let head = (0..heads.length())
-                .filter_map(|index| heads.item(index)?.dyn_into::<HtmlElement>().ok())
-                .find(|head| head.get_attribute("data-column").as_deref() == Some(&name));
-            if let Some(head) = head {
-                let (left, right) = (head.offset_left(), head.offset_left() + head.offset_width());
-                if left < table.scroll_left() || right > table.scroll_left() + table.client_width() {
-                    table.set_scroll_left(left - table.client_width() / 3);
-                }
+            if let Some(name) = work.selected.get() {
+                set_timeout(move || show_column(&name), TABLE_IS_MADE);
             }
         });
+    }
+
+    fn show_column(name: &str) {
+        let Some(table) = by_id(super::PREVIEW) else { return };
+        let Ok(heads) = table.query_selector_all("[data-column]") else { return };
+        let head = (0..heads.length())
+            .filter_map(|index| heads.item(index)?.dyn_into::<HtmlElement>().ok())
+            .find(|head| head.get_attribute("data-column").as_deref() == Some(name));
+        if let Some(head) = head {
+            let (left, right) = (head.offset_left(), head.offset_left() + head.offset_width());
+            if left < table.scroll_left() || right > table.scroll_left() + table.client_width() {
+                table.set_scroll_left(left - table.client_width() / 3);
+            }
+        }
     }
 
     /// Stops watching when it is dropped, with the page.

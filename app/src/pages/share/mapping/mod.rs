@@ -38,6 +38,7 @@ use leptos_router::{
 use model::{
     field::{Field, FieldForm},
     mapping::Mapping,
+    suggestion::Suggestion,
     view::{Sample, ShareView},
 };
 use serde::{Deserialize, Serialize};
@@ -339,26 +340,29 @@ fn Loaded(data: MappingData, form: FormState, opened: Option<usize>, wanted: Wan
         >
             <fieldset class="mapping-fields" disabled=!may_edit>
                 <legend class="visually-hidden">"Mapping"</legend>
-                // Enter in a field saves, and does not press the first button that happens to stand in the form.
-                <button type="submit" class="visually-hidden" name="then" value="stay" tabindex="-1" aria-hidden="true">"Save"</button>
-                <input type="hidden" name="share_id" value=share.id.to_string() />
-                <SeenVersion form version=share.mapping_version page=seen_page />
-                <div class="canvas-tools">
-                    <p class="hint" id="carry-help" hidden=!may_edit>
-                        <span class="needs-program by-pointer">
-                            "Draw a line between two fields, or click the one and then the other. By key: Enter picks up, arrows move, Enter links, Escape cancels, F8 goes to what is missing."
-                        </span>
-                        <span class="needs-program by-touch">"Tap a field, then the one on the other side that it belongs to. Or draw a line from dot to dot."</span>
-                        <span class="without-program">" Drawing works as soon as the page has loaded; the lists work already."</span>
-                    </p>
-                    <AcceptAll work />
-                </div>
-                {may_edit.then(|| view! { <PresetForAll work /> })}
-                {whole}
-                <div class="canvas" id="canvas">
-                    <Links work curves />
-                    <SourceList work from=share.audience.endpoint_name.clone() />
-                    <TargetList work to=destination.endpoint_name.clone() />
+                // All in one box: what comes or goes right below a fieldset makes Chromium lay the whole of it out anew, with all options of all lists.
+                <div>
+                    // Enter in a field saves, and does not press the first button that happens to stand in the form.
+                    <button type="submit" class="visually-hidden" name="then" value="stay" tabindex="-1" aria-hidden="true">"Save"</button>
+                    <input type="hidden" name="share_id" value=share.id.to_string() />
+                    <SeenVersion form version=share.mapping_version page=seen_page />
+                    <div class="canvas-tools">
+                        <p class="hint" id="carry-help" hidden=!may_edit>
+                            <span class="needs-program by-pointer">
+                                "Draw a line between two fields, or click the one and then the other. By key: Enter picks up, arrows move, Enter links, Escape cancels, F8 goes to what is missing."
+                            </span>
+                            <span class="needs-program by-touch">"Tap a field, then the one on the other side that it belongs to. Or draw a line from dot to dot."</span>
+                            <span class="without-program">" Drawing works as soon as the page has loaded; the lists work already."</span>
+                        </p>
+                        <AcceptAll work />
+                    </div>
+                    {may_edit.then(|| view! { <PresetForAll work /> })}
+                    {whole}
+                    <div class="canvas" id="canvas">
+                        <Links work curves />
+                        <SourceList work from=share.audience.endpoint_name.clone() />
+                        <TargetList work to=destination.endpoint_name.clone() />
+                    </div>
                 </div>
             </fieldset>
             <p class="visually-hidden" aria-live="polite" id="said">{move || work.said.get()}</p>
@@ -371,34 +375,34 @@ fn Loaded(data: MappingData, form: FormState, opened: Option<usize>, wanted: Wan
     .into_any()
 }
 
-/// Takes all confident suggestions over.
+/// Takes all confident suggestions over. Always there, and hidden while there are none, as the suggestions themselves are.
 #[component]
 fn AcceptAll(work: Work) -> impl IntoView {
-    let confident = move || {
-        work.suggestions.with(|suggestions| {
-            suggestions.iter().filter(|suggestion| suggestion.confidence >= CONFIDENT).cloned().collect::<Vec<_>>()
-        })
+    let is_confident = |suggestion: &&Suggestion| suggestion.confidence >= CONFIDENT;
+    let count =
+        Memo::new(move |_| work.suggestions.with(|suggestions| suggestions.iter().filter(is_confident).count()));
+    let accept = move |event: leptos::ev::MouseEvent| {
+        event.prevent_default();
+        let confident =
+            work.suggestions.with_untracked(|suggestions| suggestions.iter().filter(is_confident).cloned().collect());
+        work.accept(confident);
+        // The button is gone; whoever came by key goes on with what it did.
+        dom::focus_soon("target-list");
     };
-    move || {
-        let suggestions = confident();
-        (work.may_edit && !suggestions.is_empty()).then(|| {
-            let text = format!("Accept all above {CONFIDENT}\u{202f}% ({})", suggestions.len());
-            view! {
-                <button
-                    type="submit"
-                    class="button accept-all"
-                    name="accept"
-                    value=ACCEPT_ALL
-                    on:click=move |event| {
-                        event.prevent_default();
-                        work.accept(suggestions.clone());
-                    }
-                >
-                    {text}
-                </button>
-            }
-        })
-    }
+    work.may_edit.then(|| {
+        view! {
+            <button
+                type="submit"
+                class="button accept-all"
+                name="accept"
+                value=ACCEPT_ALL
+                hidden=move || count.get() == 0
+                on:click=accept
+            >
+                {move || format!("Accept all above {CONFIDENT}\u{202f}% ({})", count.get())}
+            </button>
+        }
+    })
 }
 
 /// A box that filters a side, when it has many fields.

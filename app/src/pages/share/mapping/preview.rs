@@ -1,6 +1,7 @@
 //! The live table: rows of the sample, before and after, as the mapping stands; and the way through those that would be left out.
 //!
-//! The rows in sight follow each change at once; the whole sample is tried a moment later, so that typing never waits for it. What the table says is
+//! The rows in sight follow each change at once, or, where there are very many columns, right after what was done has been seen; the whole sample is tried
+//! a moment later, so that typing never waits for it. What the table says is
 //! `trying`'s matter. Until that is there, what the server has rendered stays.
 
 use std::time::Duration;
@@ -14,6 +15,8 @@ use crate::{
     pieces::not_loaded,
 };
 
+/// With more links than this a table is not made within the time that an answer may take.
+const MANY_COLUMNS: usize = 40;
 /// The whole sample is tried so long after the last change.
 const PAUSE: Duration = Duration::from_millis(120);
 
@@ -31,12 +34,14 @@ pub fn Preview(
     let at = RwSignal::new(0_usize);
     let in_sight = Memo::new(move |_| at.get() / IN_SIGHT);
     let failing = failing(work);
+    let seen = seen(work);
     let html = Memo::new(move |before: Option<&Option<String>>| {
+        seen.track();
         let (first, is_masked) = (in_sight.get() * IN_SIGHT, !work.show_values.get());
         match work.trying() {
-            Some(trying) => {
+            Some(trying) => untrack(|| {
                 with_sample(work, |mapping, board, sample| (trying.table)(mapping, board, sample, first, is_masked))
-            }
+            }),
             None => before.cloned().unwrap_or_else(dom::rendered_preview),
         }
     });
@@ -110,6 +115,26 @@ pub fn Preview(
             </div>
         </section>
     }
+}
+
+/// Changes with the mapping; when it is large, once the change was seen.
+fn seen(work: Work) -> Memo<u32> {
+    let late = RwSignal::new(0_u32);
+    Effect::new(move |before: Option<()>| {
+        if work.mapping.with(|mapping| mapping.links.len()) > MANY_COLUMNS && before.is_some() {
+            dom::after_the_picture(move || {
+                late.try_update(|count| *count += 1);
+            });
+        }
+    });
+    Memo::new(move |before: Option<&u32>| {
+        late.track();
+        if work.mapping.with(|mapping| mapping.links.len()) > MANY_COLUMNS {
+            late.get()
+        } else {
+            before.map_or(0, |count| count.wrapping_add(1))
+        }
+    })
 }
 
 /// Masks values, or shows them; that they are shown is noted first.

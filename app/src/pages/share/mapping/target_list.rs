@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use model::{
     field::{Field, FieldKind},
     mapping::{Finding, Link, Severity, Source, why_not},
+    suggestion::Suggestion,
 };
 
 use super::{
@@ -115,7 +116,7 @@ fn TargetRow(work: Work, index: usize, field: Field) -> impl IntoView {
                     {type_mark(&field)}
                 </div>
                 <SourceSelect work index field=field.clone() link is_open />
-                <SuggestionChip work name label />
+                <SuggestionChip work index name label />
                 <StepsForm work index field=field.clone() link is_open />
             </div>
             <FindingLines findings />
@@ -137,6 +138,11 @@ fn select_value(link: Option<&Link>) -> String {
     }
 }
 
+/// The id of what says which field of the audience feeds the one at this place.
+pub fn source_of(index: usize) -> String {
+    format!("source-of-{index}")
+}
+
 /// The base control: which field of the audience feeds this one.
 #[component]
 fn SourceSelect(
@@ -147,10 +153,32 @@ fn SourceSelect(
     is_open: RwSignal<bool>,
 ) -> impl IntoView {
     let name = StoredValue::new(field.name.clone());
-    let id = format!("source-of-{index}");
+    let id = source_of(index);
     let value = move || link.with(|link| select_value(link.as_ref()));
-    let first = link.with_untracked(|link| select_value(link.as_ref()));
-    let options = work.board.with_value(|board| options(&board.source, &field, &first));
+    let is_wanted = RwSignal::new(false);
+    let list = Memo::new(move |before: Option<&List>| {
+        let before = before.copied().unwrap_or(work.first_list);
+        match (is_wanted.get(), work.short_lists.get() > index) {
+            (true, _) if before == List::Short => List::Whole,
+            (true, _) | (_, false) => before,
+            (false, true) => List::Short,
+        }
+    });
+    let options = {
+        let field = field.clone();
+        move || match list.get() {
+            List::Rendered => String::new(),
+            List::Whole => {
+                let chosen = untrack(value);
+                work.board.with_value(|board| options(&board.source, &field, &chosen))
+            }
+            List::Short => {
+                let chosen = value();
+                let is_chosen = |field: &&Field| source_value(&field.name) == chosen;
+                work.board.with_value(|board| options(board.source.iter().find(is_chosen), &field, &chosen))
+            }
+        }
+    };
     let change = move |event: leptos::ev::Event| {
         let (target, value) = (name.get_value(), event_target_value(&event));
         match chosen_source(&value) {
@@ -181,13 +209,31 @@ fn SourceSelect(
             aria-required=field.required.then_some("true")
             inner_html=options
             prop:value=value
+            on:pointerenter=move |_| is_wanted.set(true)
+            on:pointerdown=move |_| is_wanted.set(true)
+            on:focusin=move |_| is_wanted.set(true)
             on:change=change
         ></select>
     }
 }
 
+/// What stands in a source select. 200 lists of 200 options each would be nine tenths of the page, and each thing that is done in it would cost the browser a
+/// walk through them all. So where there are many (`LONG`), a list has its options while a person is at it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum List {
+    /// All options, as the server has sent them.
+    Rendered,
+    /// All options.
+    Whole,
+    /// The one that is chosen.
+    Short,
+}
+
+/// More fields of the audience than this make lists long.
+pub const LONG: usize = 50;
+
 /// The options of a source select, as HTML: what may be linked, and what is linked already.
-fn options(source: &[Field], target: &Field, chosen: &str) -> String {
+fn options<'a>(source: impl IntoIterator<Item = &'a Field> + Clone, target: &Field, chosen: &str) -> String {
     let mut html = String::new();
     let mut option = |value: &str, text: &str| {
         let selected = if value == chosen { " selected" } else { "" };
@@ -195,7 +241,7 @@ fn options(source: &[Field], target: &Field, chosen: &str) -> String {
         html.push_str(&format!("<option value=\"{value}\"{selected}>{text}</option>"));
     };
     option("", "Not mapped");
-    for field in source {
+    for field in source.clone() {
         let value = source_value(&field.name);
         if value == chosen || why_not(field, target).is_none() {
             option(&value, field.display_name());
@@ -206,7 +252,7 @@ fn options(source: &[Field], target: &Field, chosen: &str) -> String {
     }
     option(CONSTANT, "The same for everyone …");
     if let Some(ChosenSource::Field(name)) = chosen_source(chosen)
-        && !source.iter().any(|field| field.name == name)
+        && !source.into_iter().any(|field| field.name == name)
     {
         option(chosen, &format!("{name} (gone)"));
     }
@@ -320,52 +366,50 @@ fn said(link: Option<&Link>) -> String {
     }
 }
 
-/// A suggestion that was not accepted yet.
+/// A suggestion that was not accepted yet. Its place is always there: with hundreds of fields, to take its button out of the form, or to put one in, costs
+/// the browser a walk through all of the page for each.
 #[component]
-fn SuggestionChip(work: Work, name: StoredValue<String>, label: String) -> impl IntoView {
+fn SuggestionChip(work: Work, index: usize, name: StoredValue<String>, label: String) -> impl IntoView {
     let suggestion = Memo::new(move |_| {
-        work.suggestions.with(|suggestions| {
-            suggestions.iter().find(|suggestion| name.with_value(|name| suggestion.link.target == *name)).cloned()
-        })
+        let is_of_this = |suggestion: &&Suggestion| name.with_value(|name| suggestion.link.target == *name);
+        work.suggestions.with(|suggestions| suggestions.iter().find(is_of_this).cloned())
     });
-    move || {
-        let suggestion = suggestion.get()?;
-        let from = match &suggestion.link.source {
+    let from = Memo::new(move |_| {
+        suggestion.with(|suggestion| match &suggestion.as_ref()?.link.source {
             Source::Field { name } => {
                 work.board.with_value(|board| board.source_field(name).map(|field| field.display_name().to_owned()))
             }
             Source::Constant { .. } | Source::Joined { .. } => None,
-        }?;
-        let said = format!("Accept {from} for {label}");
-        let (confidence, reason) = (suggestion.confidence, suggestion.reason.clone());
-        Some(view! {
-            <p class="suggestion">
-                <span class="suggested">
-                    <span class="suggested-field">{from}</span>
-                    <span class="confidence">{format!("{confidence}\u{202f}%")}</span>
-                    <span class="reason" title=reason.clone()>{reason.clone()}</span>
-                </span>
-                {work
-                    .may_edit
-                    .then(|| {
-                        view! {
-                            <button
-                                type="submit"
-                                class="button quiet"
-                                name="accept"
-                                value=name.get_value()
-                                aria-label=said
-                                on:click=move |event| {
-                                    event.prevent_default();
-                                    work.accept(vec![suggestion.clone()]);
-                                }
-                            >
-                                "Accept"
-                            </button>
-                        }
-                    })}
-            </p>
         })
+    });
+    let of_it = move |say: fn(&Suggestion) -> String| {
+        move || suggestion.with(|suggestion| suggestion.as_ref().map(say).unwrap_or_default())
+    };
+    let reason = of_it(|suggestion| suggestion.reason.clone());
+    let said = move || from.with(|from| format!("Accept {} for {label}", from.as_deref().unwrap_or_default()));
+    let accept = move |event: leptos::ev::MouseEvent| {
+        event.prevent_default();
+        let accepted = suggestion.get_untracked();
+        work.accept(accepted.into_iter().collect());
+        // The button is gone; whoever came by key goes on where the field is now said.
+        super::dom::focus_soon(&source_of(index));
+    };
+    let button = work.may_edit.then(|| {
+        view! {
+            <button type="submit" class="button quiet" name="accept" value=name.get_value() aria-label=said on:click=accept>
+                "Accept"
+            </button>
+        }
+    });
+    view! {
+        <p class="suggestion" hidden=move || from.with(Option::is_none)>
+            <span class="suggested">
+                <span class="suggested-field">{move || from.get()}</span>
+                <span class="confidence">{of_it(|suggestion| format!("{}\u{202f}%", suggestion.confidence))}</span>
+                <span class="reason" title=reason>{reason}</span>
+            </span>
+            {button}
+        </p>
     }
 }
 

@@ -9,7 +9,7 @@ use html_escape::{encode_double_quoted_attribute as attribute, encode_text as te
 use model::{
     mapping::{Finding, Link, Mapping, Plan, Preview as RowPreview, PreviewCell, check},
     profile::Profile,
-    suggestion::{Suggestion, suggest},
+    suggestion::{Likely, Suggestion},
     transform::Transform,
     view::Sample,
 };
@@ -28,10 +28,10 @@ pub const IN_SIGHT: usize = 5;
 pub struct Trying {
     /// What speaks against a mapping.
     pub check: fn(&Mapping, &Board) -> Vec<Finding>,
-    /// What the audience's fields look like in the sample, in their order.
-    pub profiles: fn(&Board, &Sample) -> Vec<Profile>,
+    /// What is likely to mean the same, by names, types, and what the sample looks like.
+    pub likely: fn(&Board, &Sample) -> Likely,
     /// Links that could be accepted.
-    pub suggest: fn(&Mapping, &Board, &[Profile]) -> Vec<Suggestion>,
+    pub suggest: fn(&Mapping, &Board, &Likely) -> Vec<Suggestion>,
     /// `IN_SIGHT` rows from the one at this place, before and after, masked or not; none when nothing can be tried.
     pub table: fn(&Mapping, &Board, &Sample, usize, bool) -> Option<String>,
     /// The rows that would be left out.
@@ -43,8 +43,11 @@ pub struct Trying {
 /// Them.
 pub const TRYING: Trying = Trying {
     check: |mapping, board| check(mapping, &board.source, &board.destination),
-    profiles: |board, sample| Profile::of_sample(sample, board.source.iter().map(|field| field.name.as_str())),
-    suggest: |mapping, board, profiles| suggest(&board.source, &board.destination, mapping, profiles),
+    likely: |board, sample| {
+        let profiles = Profile::of_sample(sample, board.source.iter().map(|field| field.name.as_str()));
+        Likely::new(&board.source, &board.destination, &profiles)
+    },
+    suggest: |mapping, board, likely| likely.suggest(&board.source, &board.destination, mapping),
     table: |mapping, board, sample, first, is_masked| {
         tried(mapping, board, sample, |plan, mapping, rows| table_html(plan, mapping, rows, first, is_masked))
     },
@@ -74,10 +77,10 @@ impl Tried {
     /// What is found.
     #[cfg(feature = "ssr")]
     pub fn of(mapping: &Mapping, board: &Board, sample: &Sample) -> Self {
-        let profiles = (TRYING.profiles)(board, sample);
+        let likely = (TRYING.likely)(board, sample);
         Self {
             findings: (TRYING.check)(mapping, board),
-            suggestions: (TRYING.suggest)(mapping, board, &profiles),
+            suggestions: (TRYING.suggest)(mapping, board, &likely),
             failing: (TRYING.failing)(mapping, board, sample),
             has_rows: tried(mapping, board, sample, |_, _, _| ()).is_some(),
         }

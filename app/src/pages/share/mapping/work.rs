@@ -6,8 +6,7 @@ use leptos::prelude::*;
 use model::{
     field::Field,
     mapping::{Finding, Mapping, Severity},
-    profile::Profile,
-    suggestion::Suggestion,
+    suggestion::{Likely, Suggestion},
     view::Sample,
 };
 
@@ -15,10 +14,12 @@ use super::{
     carry::{Carry, Dropped, Move, Place, Shown, Side},
     chain::ShowSteps,
     curve::Point,
+    dom,
     editor::{Board, Edit, Editor, difference},
     form::FormLink,
     lab::ShowLab,
     posted::with_lines,
+    target_list::{LONG, List},
     trying::{Tried, Trying},
 };
 use crate::{
@@ -81,6 +82,10 @@ pub struct Work {
     pub target_filter: RwSignal<String>,
     /// The fields that are shown, from top to bottom.
     pub shown: Memo<Shown>,
+    /// What the lists of the audience's fields begin with.
+    pub first_list: List,
+    /// So many of them, from the first, are short until a person is at them.
+    pub short_lists: RwSignal<usize>,
     /// What is carried from one side to the other.
     pub carry: RwSignal<Option<Carry>>,
     /// The carrying is done by the pointer, held down.
@@ -109,6 +114,12 @@ impl Work {
             beginning;
         // What the server has tried need not be tried again.
         let piece = pieces::mapping_trying::piece(mapping != on_server);
+        let are_long = board.source.len() > LONG;
+        let (first_list, short_lists) = match (are_long, dom::is_rendered()) {
+            (true, true) => (List::Rendered, 0),
+            (true, false) => (List::Short, usize::MAX),
+            (false, _) => (List::Whole, 0),
+        };
         let (board, sample, tried) = (StoredValue::new(board), StoredValue::new(sample), StoredValue::new(tried));
         let on_server = StoredValue::new(on_server);
         let editor = RwSignal::new(Editor::new(mapping));
@@ -140,17 +151,17 @@ impl Work {
         });
         // Suggestions depend on who feeds whom, not on what is done on the way: typing does not ask for them anew.
         let bare = Memo::new(move |_| mapping.with(without_steps));
-        let profiles = StoredValue::new(None::<Vec<Profile>>);
+        let likely = StoredValue::new(None::<Likely>);
         let look_at_sample = move |trying: Trying| {
-            let looked = move |profiles: &mut Option<Vec<Profile>>| {
-                if profiles.is_none() {
-                    *profiles = board
-                        .try_with_value(|board| sample.try_with_value(|sample| (trying.profiles)(board, sample)))
+            let looked = move |likely: &mut Option<Likely>| {
+                if likely.is_none() {
+                    *likely = board
+                        .try_with_value(|board| sample.try_with_value(|sample| (trying.likely)(board, sample)))
                         .flatten();
                 }
             };
-            // Whoever has left the page needs none.
-            profiles.try_update_value(looked);
+            // Whoever has left the page needs nothing.
+            likely.try_update_value(looked);
         };
         // As soon as it can be, so that the first change does not wait for it; and after the page was drawn.
         Effect::new(move |_| {
@@ -166,8 +177,8 @@ impl Work {
                 match trying() {
                     Some(trying) => board.with_value(|board| {
                         look_at_sample(trying);
-                        profiles.with_value(|profiles| {
-                            (trying.suggest)(mapping, board, profiles.as_deref().unwrap_or_default())
+                        likely.with_value(|likely| {
+                            likely.as_ref().map(|likely| (trying.suggest)(mapping, board, likely)).unwrap_or_default()
                         })
                     }),
                     None => tried.with_value(|tried| {
@@ -216,6 +227,8 @@ impl Work {
             source_filter,
             target_filter,
             shown,
+            first_list,
+            short_lists: RwSignal::new(short_lists),
             carry: RwSignal::new(None),
             dragging: RwSignal::new(false),
             ghost: RwSignal::new(None),
