@@ -3,9 +3,12 @@
 // that is named here; its reports are left in `audit/`. USHER_AUDIT_PAGES keeps it to some pages, e.g. "home mapping".
 
 import { execFile } from "node:child_process";
-import { mkdirSync, readFileSync, rmSync } from "node:fs";
-import { resolve } from "node:path";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 import { promisify } from "node:util";
+import { chromium, type BrowserContext } from "@playwright/test";
 import { expect, test } from "./support/test.ts";
 import { running } from "./support/installation.ts";
 import { everyPage } from "./support/pages.ts";
@@ -25,24 +28,50 @@ test("audit", async ({ member: { page } }) => {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   const pages = [{ name: "sign-in", path: "/sign-in" }, ...(await everyPage(page))];
-  const cookies = (await page.context().cookies()).map(({ name, value }) => `${name}=${value}`).join("; ");
-  for (const { name, path } of pages.filter(({ name }) => wanted.includes(name))) {
-    for (const form of ["mobile", "desktop"] as const) {
-      const report = await audited(name, path, form, name === "sign-in" ? "" : cookies);
-      const scores = categories.map((category) => Math.round((report.categories[category]?.score ?? 0) * 100));
-      const metric = (id: string) => report.audits[id]?.displayValue ?? "";
-      console.log(
-        `${name.padEnd(14)} ${form.padEnd(8)} ${scores.map((score) => String(score).padStart(3)).join(" ")}   ` +
-          `FCP ${metric("first-contentful-paint")}  LCP ${metric("largest-contentful-paint")}  TBT ${metric("total-blocking-time")}  CLS ${metric("cumulative-layout-shift")}`,
-      );
-      const failed = Object.values(report.audits).filter(({ score }) => score !== null && score < 0.9);
-      for (const { id, displayValue } of failed) console.log(`                 ${id} ${displayValue ?? ""}`);
-      categories.forEach((category, index) => expect.soft(scores[index], `${category} of ${name}, ${form}`).toBeGreaterThanOrEqual(least));
+  const cookies = await page.context().cookies();
+  // A browser of its own, in which the member is signed in: cookies that are only sent along with some requests are not what people have.
+  const [port, profile] = [await freePort(), mkdtempSync(join(tmpdir(), "usher-audit-"))];
+  const { executablePath, args = [] } = test.info().project.use.launchOptions ?? {};
+  const options = { ...(executablePath === undefined ? {} : { executablePath }), args: [...args, `--remote-debugging-port=${port}`] };
+  const browser = await chromium.launchPersistentContext(profile, options);
+  try {
+    for (const { name, path } of pages.filter(({ name }) => wanted.includes(name))) {
+      await signedIn(browser, name === "sign-in" ? [] : cookies);
+      for (const form of ["mobile", "desktop"] as const) judge(name, form, await audited(name, path, form, port));
     }
+  } finally {
+    await browser.close();
+    rmSync(profile, { recursive: true, force: true });
   }
 });
 
-async function audited(name: string, path: string, form: "mobile" | "desktop", cookies: string): Promise<Report> {
+async function signedIn(browser: BrowserContext, cookies: Awaited<ReturnType<BrowserContext["cookies"]>>): Promise<void> {
+  await browser.clearCookies();
+  await browser.addCookies(cookies);
+}
+
+function judge(name: string, form: string, report: Report): void {
+  const scores = categories.map((category) => Math.round((report.categories[category]?.score ?? 0) * 100));
+  const metric = (id: string) => report.audits[id]?.displayValue ?? "";
+  console.log(
+    `${name.padEnd(14)} ${form.padEnd(8)} ${scores.map((score) => String(score).padStart(3)).join(" ")}   ` +
+      `FCP ${metric("first-contentful-paint")}  LCP ${metric("largest-contentful-paint")}  TBT ${metric("total-blocking-time")}  CLS ${metric("cumulative-layout-shift")}`,
+  );
+  const failed = Object.values(report.audits).filter(({ score }) => score !== null && score < 0.9);
+  for (const { id, displayValue } of failed) console.log(`                 ${id} ${displayValue ?? ""}`);
+  categories.forEach((category, index) => expect.soft(scores[index], `${category} of ${name}, ${form}`).toBeGreaterThanOrEqual(least));
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  const address = server.address();
+  await new Promise((done) => server.close(done));
+  if (address === null || typeof address === "string") throw new Error("no port");
+  return address.port;
+}
+
+async function audited(name: string, path: string, form: "mobile" | "desktop", port: number): Promise<Report> {
   const file = `${folder}/${name}-${form}.json`;
   await promisify(execFile)(
     "npx",
@@ -54,11 +83,11 @@ async function audited(name: string, path: string, form: "mobile" | "desktop", c
       "--output=json",
       `--output-path=${file}`,
       `--only-categories=${categories.join(",")}`,
-      "--chrome-flags=--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync",
+      `--port=${port}`,
+      "--disable-storage-reset",
       ...(form === "desktop" ? ["--preset=desktop"] : []),
-      ...(cookies === "" ? [] : [`--extra-headers=${JSON.stringify({ Cookie: cookies })}`]),
     ],
-    { env: { ...process.env, CHROME_PATH: process.env.USHER_TEST_CHROMIUM ?? "/usr/bin/chromium" }, timeout: 240_000, maxBuffer: 64 * 1024 * 1024 },
+    { timeout: 240_000, maxBuffer: 64 * 1024 * 1024 },
   );
   return JSON.parse(readFileSync(file, "utf8")) as Report;
 }

@@ -1,5 +1,6 @@
 // What is around and under every page: themes, addresses that lead nowhere, accessibility, width.
 
+import type { Page } from "@playwright/test";
 import { expect, test } from "../support/test.ts";
 import { everyPage } from "../support/pages.ts";
 
@@ -49,7 +50,7 @@ test("what is another account's, or nobody's, is not there", async ({ newcomer: 
   await expect(page.getByRole("alert")).toContainText("There is no such endpoint.");
 });
 
-test("every page is accessible in light and dark and fits its window, wide and narrow", async ({ member: { page }, axe }) => {
+test("every page is accessible in light and dark, fits its window, wide and narrow, and stays where it is when its program has come", async ({ member: { page }, axe }) => {
   test.setTimeout(1_200_000);
   const pages = await everyPage(page);
   for (const width of [1440, 390]) {
@@ -60,11 +61,28 @@ test("every page is accessible in light and dark and fits its window, wide and n
         await expect.soft(page.getByRole("heading", { level: 1 }), `${name} has one heading of the first level`).toHaveCount(1);
         const widest = await page.evaluate(() => document.documentElement.scrollWidth);
         expect.soft(widest, `${name} is no wider than its window`).toBeLessThanOrEqual(width);
+        expect.soft(await shifted(page), `${name} stays where it is`).toBeLessThan(0.05);
         await axe().catch((error: Error) => expect.soft(error.message, name).toBe(""));
       });
     }
   }
 });
+
+/** How much of the page has moved by itself since it was there (cumulative layout shift; 0.1 is what is called good). */
+async function shifted(page: Page): Promise<number> {
+  await expect(page.locator("html[data-hydrated]")).toBeAttached();
+  return page.evaluate(
+    () =>
+      new Promise<number>((done) => {
+        let sum = 0;
+        const observer = new PerformanceObserver((list) => {
+          for (const shift of list.getEntries() as (PerformanceEntry & { value: number; hadRecentInput: boolean })[]) sum += shift.hadRecentInput ? 0 : shift.value;
+        });
+        observer.observe({ type: "layout-shift", buffered: true });
+        requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => done(sum), 50)));
+      }),
+  );
+}
 
 test("pages with nothing on them, and errors, are accessible too and say what to do", async ({ newcomer: { page }, axe, expectComplaint }) => {
   test.setTimeout(300_000);

@@ -1,4 +1,4 @@
-//! Times: relative once the program runs, with the exact time on hover and focus; the server writes the exact time in UTC.
+//! Times: how long ago, with the exact time on hover: in UTC, and in the browser's zone once the program runs.
 
 use leptos::prelude::*;
 
@@ -9,14 +9,13 @@ pub fn Time(
     #[prop(into)]
     at: String,
 ) -> impl IntoView {
-    let exact = exact(&at);
-    let (text, set_text) = signal(exact.clone());
-    let (title, set_title) = signal(exact);
+    // Said by the server as the browser will say it, so that nothing moves when the page is taken over.
+    let text = seconds_since(&at).map_or_else(|| exact(&at), ago);
+    let (title, set_title) = signal(exact(&at));
     let instant = at.clone();
-    // The browser's clock and zone are not the server's: only after the page was taken over.
+    // The browser's zone is not the server's: only after the page was taken over.
     Effect::new(move |_| {
-        if let Some((relative, local)) = relative(&instant) {
-            set_text.set(relative);
+        if let Some(local) = local(&instant) {
             set_title.set(local);
         }
     });
@@ -39,24 +38,33 @@ pub fn clock_time(at: &str) -> String {
     time.split('.').next().unwrap_or(time).trim_end_matches('Z').to_owned()
 }
 
-/// "5 minutes ago", and the exact time in the browser's zone.
+/// The exact time in the browser's zone.
 #[cfg(feature = "hydrate")]
-fn relative(at: &str) -> Option<(String, String)> {
+fn local(at: &str) -> Option<String> {
     let then = js_sys::Date::new(&wasm_bindgen::JsValue::from_str(at));
-    let seconds = (js_sys::Date::now() - then.get_time()) / 1000.0;
-    if !seconds.is_finite() {
-        return None;
-    }
-    let local = String::from(then.to_locale_string("en-GB", &wasm_bindgen::JsValue::UNDEFINED));
-    Some((ago(seconds), local))
+    then.get_time().is_finite().then(|| String::from(then.to_locale_string("en-GB", &wasm_bindgen::JsValue::UNDEFINED)))
 }
 
 #[cfg(not(feature = "hydrate"))]
-fn relative(_: &str) -> Option<(String, String)> {
+fn local(_: &str) -> Option<String> {
     None
 }
 
-#[cfg(any(feature = "hydrate", test))]
+/// How long ago it was; less than nothing when it is still to come.
+#[cfg(feature = "hydrate")]
+fn seconds_since(at: &str) -> Option<f64> {
+    let then = js_sys::Date::new(&wasm_bindgen::JsValue::from_str(at));
+    Some((js_sys::Date::now() - then.get_time()) / 1000.0).filter(|seconds| seconds.is_finite())
+}
+
+#[cfg(not(feature = "hydrate"))]
+fn seconds_since(at: &str) -> Option<f64> {
+    let then = chrono::DateTime::parse_from_rfc3339(at).ok()?.to_utc();
+    let now = chrono::DateTime::<chrono::Utc>::from(std::time::SystemTime::now());
+    Some((now - then).as_seconds_f64())
+}
+
+/// "5 minutes ago".
 fn ago(seconds: f64) -> String {
     let (size, unit) = match seconds.abs() {
         s if s < 45.0 => return "just now".to_owned(),

@@ -271,7 +271,7 @@ fn Loaded(
         })}
         {(!nothing && !has_days).then(|| view! { <EmptyState text="Nothing in these days." /> })}
         {(!nothing && may_share).then(|| view! {
-            <p class="soft needs-program carry-help" id="carry-help">
+            <p class="soft needs-program keeps-place carry-help" id="carry-help">
                 "Drag a planned run to another day. On the keyboard: Space picks it up, the arrow keys choose a day, Enter puts it down, Escape lets it be."
             </p>
         })}

@@ -223,6 +223,7 @@ pub fn difference(before: &Mapping, after: &Mapping, board: &Board) -> (Option<S
 }
 
 fn change(mapping: &mut Mapping, edit: &Edit, board: &Board) {
+    let links_before = mapping.links.len();
     match edit {
         Edit::Link { target, source } => {
             let (Some(from), Some(to)) = (board.source_field(source), board.target_field(target)) else { return };
@@ -230,14 +231,14 @@ fn change(mapping: &mut Mapping, edit: &Edit, board: &Board) {
                 matches!(mapping.link(target), Some(Link { source: Source::Field { name }, .. }) if name == source);
             if !same {
                 let transforms = by_preset(None, Some(from), to, &[]);
-                put(mapping, board, target, Source::Field { name: source.clone() }, Some(transforms));
+                put(mapping, target, Source::Field { name: source.clone() }, Some(transforms));
             }
         }
         Edit::Constant { target, value } => {
             let Some(to) = board.target_field(target) else { return };
             let was_constant = matches!(mapping.link(target), Some(Link { source: Source::Constant { .. }, .. }));
             let transforms = (!was_constant).then(|| by_preset(None, None, to, &[]));
-            put(mapping, board, target, Source::Constant { value: value.clone() }, transforms);
+            put(mapping, target, Source::Constant { value: value.clone() }, transforms);
         }
         Edit::Unlink { target } => mapping.links.retain(|link| link.target != *target),
         Edit::Steps { target, steps } => {
@@ -252,7 +253,7 @@ fn change(mapping: &mut Mapping, edit: &Edit, board: &Board) {
             names.truncate(MOST_JOINED);
             let source = Source::Joined { names, separator: separator.clone() };
             let transforms = (!was_joined).then(|| by_preset(None, board.origin(&source).as_ref(), to, &[]));
-            put(mapping, board, target, source, transforms);
+            put(mapping, target, source, transforms);
         }
         Edit::Preset { target, preset } => {
             let is_meant = |link: &&mut Link| target.as_ref().is_none_or(|target| link.target == *target);
@@ -265,15 +266,21 @@ fn change(mapping: &mut Mapping, edit: &Edit, board: &Board) {
             for suggestion in suggestions {
                 let link = suggestion.link.clone();
                 if mapping.link(&link.target).is_none() && board.target_field(&link.target).is_some() {
-                    put(mapping, board, &link.target, link.source, Some(link.transforms));
+                    put(mapping, &link.target, link.source, Some(link.transforms));
                 }
             }
         }
     }
+    // In the order of the destination's fields.
+    if mapping.links.len() > links_before {
+        let place =
+            |link: &Link| board.destination.iter().position(|field| field.name == link.target).unwrap_or(usize::MAX);
+        mapping.links.sort_by_cached_key(place);
+    }
 }
 
-/// One link for each destination field, in the order of the destination's fields.
-fn put(mapping: &mut Mapping, board: &Board, target: &str, source: Source, transforms: Option<Vec<Transform>>) {
+/// One link for each destination field; a new one is still to be put in its place.
+fn put(mapping: &mut Mapping, target: &str, source: Source, transforms: Option<Vec<Transform>>) {
     if let Some(link) = mapping.links.iter_mut().find(|link| link.target == target) {
         link.source = source;
         if let Some(transforms) = transforms {
@@ -282,9 +289,6 @@ fn put(mapping: &mut Mapping, board: &Board, target: &str, source: Source, trans
         return;
     }
     mapping.links.push(Link { target: target.to_owned(), source, transforms: transforms.unwrap_or_default() });
-    let place =
-        |link: &Link| board.destination.iter().position(|field| field.name == link.target).unwrap_or(usize::MAX);
-    mapping.links.sort_by_key(place);
 }
 
 #[cfg(test)]

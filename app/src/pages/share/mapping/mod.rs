@@ -78,6 +78,8 @@ use crate::{
 
 /// With more fields than this a side can be filtered.
 const MANY: usize = 8;
+/// More fields than this make a side long.
+const LONG: usize = 50;
 /// In what is left for the page: the mapping that could not be saved, as JSON.
 const UNSAVED: &str = "mapping";
 
@@ -348,11 +350,11 @@ fn Loaded(data: MappingData, form: FormState, opened: Option<usize>, wanted: Wan
                     <SeenVersion form version=share.mapping_version page=seen_page />
                     <div class="canvas-tools">
                         <p class="hint" id="carry-help" hidden=!may_edit>
-                            <span class="needs-program by-pointer">
+                            <span class="needs-program keeps-place by-pointer">
                                 "Draw a line between two fields, or click the one and then the other. By key: Enter picks up, arrows move, Enter links, Escape cancels, F8 goes to what is missing."
                             </span>
-                            <span class="needs-program by-touch">"Tap a field, then the one on the other side that it belongs to. Or draw a line from dot to dot."</span>
-                            <span class="without-program">" Drawing works as soon as the page has loaded; the lists work already."</span>
+                            <span class="needs-program keeps-place by-touch">"Tap a field, then the one on the other side that it belongs to. Or draw a line from dot to dot."</span>
+                            <span class="without-program">"Drawing works as soon as the page has loaded; the lists work already."</span>
                         </p>
                         <AcceptAll work />
                     </div>
@@ -403,6 +405,12 @@ fn AcceptAll(work: Work) -> impl IntoView {
             </button>
         }
     })
+}
+
+/// The class of a side's list: with many fields the browser leaves alone what is out of sight.
+fn list_class(work: Work) -> &'static str {
+    let is_long = work.board.with_value(|board| board.source.len().max(board.destination.len()) > LONG);
+    if is_long { "side-list long" } else { "side-list" }
 }
 
 /// A box that filters a side, when it has many fields.

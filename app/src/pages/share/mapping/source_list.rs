@@ -7,6 +7,7 @@ use super::{
     carry::Side,
     filter_box,
     handle::Handle,
+    list_class,
     mask::{outlined, shortened},
     title, type_mark,
     work::{Work, source_place},
@@ -36,7 +37,7 @@ pub fn SourceList(
                 {filter}
             </header>
             // It scrolls, also for those who can't put the focus into it.
-            <ul class="side-list" id="source-list" tabindex="0" aria-labelledby="source-heading">
+            <ul class=list_class(work) id="source-list" tabindex="0" aria-labelledby="source-heading">
                 {rows}
             </ul>
         </section>

@@ -13,6 +13,7 @@ use super::{
     filter_box,
     form::{Act, CONSTANT, ChosenSource, JOINED, chosen_source, source_value},
     handle::Handle,
+    list_class,
     steps::sentence,
     title, type_mark,
     work::{Group, Work, target_place},
@@ -59,7 +60,7 @@ pub fn TargetList(
                 {filter}
             </header>
             // It scrolls, also for those who can't put the focus into it.
-            <div class="side-list" id="target-list" role="group" tabindex="0" aria-labelledby="target-heading">
+            <div class=list_class(work) id="target-list" role="group" tabindex="0" aria-labelledby="target-heading">
                 {groups}
             </div>
         </section>
@@ -218,7 +219,7 @@ fn SourceSelect(
 }
 
 /// What stands in a source select. 200 lists of 200 options each would be nine tenths of the page, and each thing that is done in it would cost the browser a
-/// walk through them all. So where there are many (`LONG`), a list has its options while a person is at it.
+/// walk through them all. So where there are many fields (`LONG`), a list has its options while a person is at it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum List {
     /// All options, as the server has sent them.
@@ -228,9 +229,6 @@ pub enum List {
     /// The one that is chosen.
     Short,
 }
-
-/// More fields of the audience than this make lists long.
-pub const LONG: usize = 50;
 
 /// The options of a source select, as HTML: what may be linked, and what is linked already.
 fn options<'a>(source: impl IntoIterator<Item = &'a Field> + Clone, target: &Field, chosen: &str) -> String {

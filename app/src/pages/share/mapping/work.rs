@@ -11,6 +11,7 @@ use model::{
 };
 
 use super::{
+    LONG,
     carry::{Carry, Dropped, Move, Place, Shown, Side},
     chain::ShowSteps,
     curve::Point,
@@ -19,7 +20,7 @@ use super::{
     form::FormLink,
     lab::ShowLab,
     posted::with_lines,
-    target_list::{LONG, List},
+    target_list::List,
     trying::{Tried, Trying},
 };
 use crate::{
