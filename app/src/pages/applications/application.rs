@@ -165,7 +165,7 @@ fn Loaded(page: Page, form: FormState) -> impl IntoView {
         {rejected}
         {retired}
         {missing}
-        <p class="used">{used}</p>
+        <p class="used-by">{used}</p>
         <WhatItSays page=page.clone() />
         <History history=page.history />
         {discard}
