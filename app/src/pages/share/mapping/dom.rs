@@ -12,10 +12,10 @@ pub use browser::{
 #[cfg(not(feature = "hydrate"))]
 pub fn start(_work: super::work::Work, _curves: leptos::prelude::RwSignal<Vec<super::links::Curve>>) {}
 
-/// Whether the page is one that the server renders: on the server, and in the browser until it was taken over.
+/// In the browser: whether the page is there already, rendered by the server and not yet taken over.
 #[cfg(not(feature = "hydrate"))]
 pub fn is_rendered() -> bool {
-    true
+    false
 }
 
 /// In the browser: once the next picture is on the screen.

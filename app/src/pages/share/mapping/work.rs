@@ -116,10 +116,12 @@ impl Work {
         // What the server has tried need not be tried again.
         let piece = pieces::mapping_trying::piece(mapping != on_server);
         let are_long = board.source.len() > LONG;
-        let (first_list, short_lists) = match (are_long, dom::is_rendered()) {
-            (true, true) => (List::Rendered, 0),
-            (true, false) => (List::Short, usize::MAX),
-            (false, _) => (List::Whole, 0),
+        let (first_list, short_lists) = match are_long {
+            // The server sends all options: the page is used before its program has come.
+            false => (List::Whole, 0),
+            true if cfg!(not(feature = "hydrate")) => (List::Whole, 0),
+            true if dom::is_rendered() => (List::Rendered, 0),
+            true => (List::Short, usize::MAX),
         };
         let (board, sample, tried) = (StoredValue::new(board), StoredValue::new(sample), StoredValue::new(tried));
         let on_server = StoredValue::new(on_server);

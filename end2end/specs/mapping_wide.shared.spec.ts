@@ -1,0 +1,56 @@
+// A mapping with very many fields: the lists have all options without the page's program; with it, while a person is at them.
+
+import type { Page } from "@playwright/test";
+import { expect, test } from "../support/test.ts";
+import { newPerson, signUp } from "../support/people.ts";
+import { beginShare, newSegment, sourceOf } from "../support/sharing.ts";
+import { startWide } from "../support/wide.ts";
+
+const fields = 60;
+const options = (page: Page) => page.locator("select.source-select option");
+
+test("with many fields on both sides each list offers all of them to whoever is at it", async ({ page, javaScriptEnabled }) => {
+  const wide = await startWide(fields);
+  try {
+    await signUp(page, newPerson("Wide Ltd"));
+    await page.goto("/connect/app_toolkit_endpoint");
+    await page.getByLabel("Name").fill("Wide warehouse");
+    await page.getByLabel("Address").fill(wide.url);
+    await page.getByLabel("Authentication key").fill(wide.key);
+    await page.getByRole("button", { name: "Connect", exact: true }).click();
+    await expect(page.getByText("Wide warehouse is connected.")).toBeVisible();
+    await beginShare(page, "Everybody with everything");
+    await page.getByRole("radio", { name: /Wide warehouse/ }).check();
+    await page.getByRole("radio", { name: /A new segment/ }).check();
+    await page.getByLabel("Name of the new segment").fill(newSegment("Wide"));
+    await page.getByRole("button", { name: "Continue to the mapping" }).click();
+    await expect(page.getByRole("heading", { level: 1, name: "Mapping" })).toBeVisible();
+    // As somebody sees it who comes back.
+    await page.reload();
+    const last = sourceOf(page, `Attribute ${fields - 1}`);
+    if (javaScriptEnabled) {
+      await expect.poll(() => options(page).count(), "what nobody is at is short").toBeLessThan(fields * 6);
+      await last.focus();
+    }
+    await expect.poll(() => last.locator("option").count()).toBeGreaterThan(fields - 2);
+    await last.selectOption("attribute_007");
+    if (javaScriptEnabled) {
+      await expect(page.getByRole("status").filter({ hasText: /^Saved$/ })).toBeVisible();
+      await page.getByRole("button", { name: /^Accept all above/ }).click();
+      await expect(page.getByRole("button", { name: /^Accept all above/ })).toBeHidden();
+      await expect(sourceOf(page, "Attribute 30"), "a list that nobody was at says what was accepted").toHaveValue("attribute_030");
+      await expect(last, "what a person set stays").toHaveValue("attribute_007");
+      await page.getByRole("button", { name: "Undo" }).click();
+      await expect(sourceOf(page, "Attribute 30")).toHaveValue("");
+      await page.getByRole("button", { name: "Redo" }).click();
+      await expect(page.locator(".preview-table [data-column]"), "the live table follows").toHaveCount(fields);
+      await expect(page.getByRole("status").filter({ hasText: /^Saved$/ })).toBeVisible();
+    } else {
+      await page.getByRole("button", { name: "Save", exact: true }).last().click();
+    }
+    await page.reload();
+    await expect(sourceOf(page, `Attribute ${fields - 1}`)).toHaveValue("attribute_007");
+  } finally {
+    wide.end();
+  }
+});
