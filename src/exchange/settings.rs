@@ -17,7 +17,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::worker::LOOK_AGAIN_MS;
-use crate::outbound::RetryPolicy;
+use crate::{outbound::RetryPolicy, store::ClockWatch};
 
 /// Parts that endpoints send to this process at once; others wait with theirs.
 const UPLOADS_AT_ONCE: usize = 3;
@@ -117,6 +117,8 @@ pub struct Workshop {
     pub(crate) settings: ExchangeSettings,
     /// Rung when there may be something to do.
     pub(crate) wake: Notify,
+    /// Says whether the clock may be trusted with destroying what is kept for a time.
+    pub(crate) clock_watch: ClockWatch,
     /// Rung when a job was opened or has ended, for endpoints that wait for one.
     pub(crate) jobs_changed: Notify,
     /// Turns to send a part: its body is in memory, packed and unpacked.
@@ -136,6 +138,7 @@ impl Workshop {
             mapping: Arc::new(Semaphore::new(settings.mapping_threads)),
             settings,
             wake: Notify::new(),
+            clock_watch: ClockWatch::default(),
             jobs_changed: Notify::new(),
             uploads: Semaphore::new(UPLOADS_AT_ONCE),
             paces: Mutex::default(),

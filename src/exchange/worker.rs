@@ -86,9 +86,11 @@ impl Hub {
     }
 
     /// Removes what is kept of runs that ended, once their ledgers have heard of it: the parts at once when they ended well or were called off, and everything, with the key,
-    /// after the account's retention.
+    /// after the account's retention. Not while the clock is in doubt: a key that was destroyed too early does not come back.
     pub(super) async fn sweep_payload(&self) -> Result<(), StoreError> {
-        let (retention, now) = (self.exchange().settings.retention_ms(), self.now_ms());
+        let retention = self.exchange().settings.retention_ms();
+        // At the beginning of time nobody's retention is over.
+        let now = if self.exchange().clock_watch.trusts(self.clock().as_ref()) { self.now_ms() } else { 0 };
         // Before their keys go: it takes them to tell the ledger.
         for run_id in records::ended_with_payload(self.database(), retention, now).await? {
             self.remove_payload(&run_id).await;

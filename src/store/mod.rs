@@ -16,6 +16,7 @@ pub mod signing;
 #[cfg(test)]
 pub mod testing;
 
+pub(crate) use clock::ClockWatch;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use database::{Database, StoreError};
 pub use identity::new_id;

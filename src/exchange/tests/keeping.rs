@@ -1,6 +1,6 @@
 //! How long what is left of ended runs is kept: by the account's policy, on both databases.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use model::{
     error::HubError,
@@ -16,7 +16,10 @@ use super::{
 };
 use crate::{
     exchange::ExchangeSettings,
-    store::testing::{ScratchDatabase, scratch_databases},
+    store::{
+        Clock, ManualClock, SystemClock,
+        testing::{ScratchDatabase, scratch_databases},
+    },
 };
 
 /// Two ended runs: one with rejects, one that failed.
@@ -65,6 +68,23 @@ async fn an_account_keeps_rows_for_as_long_as_it_says_and_receipts_for_ever() {
         scene.receipt(&runs[0]).await.check().expect("the receipt stays");
         scene.hub.set_retention(&scene.actor, None).await.expect("may be set");
         assert_eq!(scene.hub.retention(&scene.actor).await.expect("is known").days, 7);
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_ahead_destroys_nothing_before_it_could_be_put_right() {
+    for scratch in scratch_databases().await {
+        let (scene, runs) = ended(&scratch).await;
+        let clock = Arc::new(ManualClock::at(SystemClock.now_ms()));
+        let hub = scene.another_hub_at(settings(Duration::from_secs(10)), clock.clone()).await;
+        hub.sweep_payload().await.expect("sweeps");
+        clock.set(clock.now_ms() + 8 * 24 * 3_600_000);
+        hub.sweep_payload().await.expect("sweeps");
+        assert!(runs.iter().all(|run| scene.has_payload(run)), "it says that the seven days are over");
+        // Nobody has put it right: then it is.
+        clock.advance(Duration::from_secs(3600));
+        hub.sweep_payload().await.expect("sweeps");
+        assert!(runs.iter().all(|run| !scene.has_payload(run)));
     }
 }
 

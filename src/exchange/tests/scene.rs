@@ -24,7 +24,7 @@ use crate::{
     outbound::{RetryPolicy, Timeouts},
     registry::{EndpointActor, SignInSettings},
     sharing::SchedulingSettings,
-    store::{SystemClock, new_id, sealing::MasterKeys},
+    store::{Clock, SystemClock, new_id, sealing::MasterKeys},
 };
 
 /// Longer than anything takes that goes well.
@@ -66,7 +66,7 @@ pub(super) fn settings(lease: Duration) -> ExchangeSettings {
 }
 
 /// A hub on this database and the payload store in this folder.
-async fn open(database_url: &str, folder: &Path, exchange: ExchangeSettings) -> Hub {
+async fn open(database_url: &str, folder: &Path, exchange: ExchangeSettings, clock: Arc<dyn Clock>) -> Hub {
     let settings = HubSettings {
         database_url: database_url.to_owned(),
         payload_folder: folder.join("payload"),
@@ -83,7 +83,7 @@ async fn open(database_url: &str, folder: &Path, exchange: ExchangeSettings) -> 
         mail: None,
         sign_in: SignInSettings::default(),
     };
-    Hub::open(settings, Arc::new(SystemClock)).await.expect("opens")
+    Hub::open(settings, clock).await.expect("opens")
 }
 
 async fn connect(hub: &Hub, actor: &Actor, name: &str, url: &str) -> EndpointId {
@@ -132,7 +132,7 @@ impl Scene {
         temper: Temper,
         settings: ExchangeSettings,
     ) -> Self {
-        let hub = open(&database_url, folder.path(), settings).await;
+        let hub = open(&database_url, folder.path(), settings, Arc::new(SystemClock)).await;
         let form = SignUp {
             account_name: "Example".to_owned(),
             user_name: "Ann".to_owned(),
@@ -208,7 +208,12 @@ impl Scene {
 
     /// What another process would have.
     pub(super) async fn another_hub(&self, settings: ExchangeSettings) -> Hub {
-        open(&self.database_url, self.folder.path(), settings).await
+        self.another_hub_at(settings, Arc::new(SystemClock)).await
+    }
+
+    /// The same, by a clock of its own.
+    pub(super) async fn another_hub_at(&self, settings: ExchangeSettings, clock: Arc<dyn Clock>) -> Hub {
+        open(&self.database_url, self.folder.path(), settings, clock).await
     }
 
     pub(super) fn stop_producer(&mut self) {
