@@ -366,11 +366,11 @@ fn Content(
         .into_iter()
         .map(|field| {
             let need = if field.required {
-                "Required"
+                Some("Required")
             } else if field.recommended {
-                "Recommended"
+                Some("Recommended")
             } else {
-                ""
+                None
             };
             let kind = if field.kind == FieldKind::Identifier { "Identifier" } else { "Attribute" };
             view! {
