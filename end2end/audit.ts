@@ -4,13 +4,12 @@
 
 import { execFile } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { chromium, type BrowserContext } from "@playwright/test";
 import { expect, test } from "./support/test.ts";
-import { running } from "./support/installation.ts";
+import { freePorts, running } from "./support/installation.ts";
 import { everyPage } from "./support/pages.ts";
 
 const lighthouse = "lighthouse@12.8.2";
@@ -30,7 +29,8 @@ test("audit", async ({ member: { page } }) => {
   const pages = [{ name: "sign-in", path: "/sign-in" }, ...(await everyPage(page))];
   const cookies = await page.context().cookies();
   // A browser of its own, in which the member is signed in: cookies that are only sent along with some requests are not what people have.
-  const [port, profile] = [await freePort(), mkdtempSync(join(tmpdir(), "usher-audit-"))];
+  const [port] = (await freePorts(1)) as [number];
+  const profile = mkdtempSync(join(tmpdir(), "usher-audit-"));
   const { executablePath, args = [] } = test.info().project.use.launchOptions ?? {};
   const options = { ...(executablePath === undefined ? {} : { executablePath }), args: [...args, `--remote-debugging-port=${port}`] };
   const browser = await chromium.launchPersistentContext(profile, options);
@@ -60,15 +60,6 @@ function judge(name: string, form: string, report: Report): void {
   const failed = Object.values(report.audits).filter(({ score }) => score !== null && score < 0.9);
   for (const { id, displayValue } of failed) console.log(`                 ${id} ${displayValue ?? ""}`);
   categories.forEach((category, index) => expect.soft(scores[index], `${category} of ${name}, ${form}`).toBeGreaterThanOrEqual(least));
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-  const address = server.address();
-  await new Promise((done) => server.close(done));
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return address.port;
 }
 
 async function audited(name: string, path: string, form: "mobile" | "desktop", port: number): Promise<Report> {

@@ -2,9 +2,8 @@
 // between pictures while lists scroll and a line is drawn. `npm run canvas`, on a release build of the site (`cargo xtask site --release`).
 
 import { expect, type CDPSession, type Page } from "@playwright/test";
-import { startWide } from "./support/wide.ts";
-import { newPerson, signUp } from "./support/people.ts";
-import { beginShare, newSegment, sourceOf } from "./support/sharing.ts";
+import { mapWide, startWide, type WideApplication } from "./support/wide.ts";
+import { sourceOf } from "./support/sharing.ts";
 import { test } from "./support/test.ts";
 
 const slowdown = Number(process.env.USHER_SLOWDOWN ?? 4);
@@ -20,7 +19,7 @@ interface Timing {
 test("the canvas with 200 x 200 fields", async ({ page }) => {
   const wide = await startWide();
   try {
-    const timings = await measured(page, wide.url, wide.key);
+    const timings = await measured(page, wide);
     for (const { what, milliseconds, detail } of timings) console.log(`${milliseconds.toFixed(0).padStart(6)} ms  ${what}${detail === undefined ? "" : `  (${detail})`}`);
     for (const { what, milliseconds } of timings) expect.soft(milliseconds, what).toBeLessThanOrEqual(mostMilliseconds);
   } finally {
@@ -28,7 +27,7 @@ test("the canvas with 200 x 200 fields", async ({ page }) => {
   }
 });
 
-async function measured(page: Page, url: string, key: string): Promise<Timing[]> {
+async function measured(page: Page, wide: WideApplication): Promise<Timing[]> {
   await page.addInitScript(() => {
     const entries: PerformanceEventTiming[] = [];
     new PerformanceObserver((list) => entries.push(...(list.getEntries() as PerformanceEventTiming[]))).observe({
@@ -38,19 +37,7 @@ async function measured(page: Page, url: string, key: string): Promise<Timing[]>
     } as PerformanceObserverInit);
     Object.assign(window, { entries });
   });
-  await signUp(page, newPerson("Wide Ltd"));
-  await page.goto("/connect/app_toolkit_endpoint");
-  await page.getByLabel("Name").fill("Wide warehouse");
-  await page.getByLabel("Address").fill(url);
-  await page.getByLabel("Authentication key").fill(key);
-  await page.getByRole("button", { name: "Connect", exact: true }).click();
-  await expect(page.getByText("Wide warehouse is connected.")).toBeVisible();
-  await beginShare(page, "Everybody with everything");
-  await page.getByRole("radio", { name: /Wide warehouse/ }).check();
-  await page.getByRole("radio", { name: /A new segment/ }).check();
-  await page.getByLabel("Name of the new segment").fill(newSegment("Wide"));
-  await page.getByRole("button", { name: "Continue to the mapping" }).click();
-  await expect(page.getByRole("heading", { level: 1, name: "Mapping" })).toBeVisible();
+  await mapWide(page, wide);
   await page.reload();
   // Once the lists are as short as they are while nobody is at them; that takes a moment after the program has come.
   await expect.poll(() => page.locator("option").count(), { timeout: 60_000 }).toBeLessThan(2_000);

@@ -2,9 +2,8 @@
 
 import type { Page } from "@playwright/test";
 import { expect, test } from "../support/test.ts";
-import { newPerson, signUp } from "../support/people.ts";
-import { beginShare, newSegment, sourceOf } from "../support/sharing.ts";
-import { startWide } from "../support/wide.ts";
+import { sourceOf } from "../support/sharing.ts";
+import { mapWide, startWide } from "../support/wide.ts";
 
 const fields = 60;
 const options = (page: Page) => page.locator("select.source-select option");
@@ -12,19 +11,7 @@ const options = (page: Page) => page.locator("select.source-select option");
 test("with many fields on both sides each list offers all of them to whoever is at it", async ({ page, javaScriptEnabled }) => {
   const wide = await startWide(fields);
   try {
-    await signUp(page, newPerson("Wide Ltd"));
-    await page.goto("/connect/app_toolkit_endpoint");
-    await page.getByLabel("Name").fill("Wide warehouse");
-    await page.getByLabel("Address").fill(wide.url);
-    await page.getByLabel("Authentication key").fill(wide.key);
-    await page.getByRole("button", { name: "Connect", exact: true }).click();
-    await expect(page.getByText("Wide warehouse is connected.")).toBeVisible();
-    await beginShare(page, "Everybody with everything");
-    await page.getByRole("radio", { name: /Wide warehouse/ }).check();
-    await page.getByRole("radio", { name: /A new segment/ }).check();
-    await page.getByLabel("Name of the new segment").fill(newSegment("Wide"));
-    await page.getByRole("button", { name: "Continue to the mapping" }).click();
-    await expect(page.getByRole("heading", { level: 1, name: "Mapping" })).toBeVisible();
+    await mapWide(page, wide);
     // As somebody sees it who comes back.
     await page.reload();
     const last = sourceOf(page, `Attribute ${fields - 1}`);

@@ -247,7 +247,8 @@ function folderOf(service: Service): string {
   return config !== undefined && config.endsWith(".toml") ? join(config, "..") : root;
 }
 
-async function freePorts(count: number): Promise<number[]> {
+/** So many ports of this machine on which nobody listens. */
+export async function freePorts(count: number): Promise<number[]> {
   const servers = await Promise.all(
     Array.from({ length: count }, async () => {
       const server = createServer();

@@ -2,10 +2,12 @@
 
 import { spawn } from "node:child_process";
 import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { until } from "./installation.ts";
+import { expect, type Page } from "@playwright/test";
+import { freePorts, until } from "./installation.ts";
+import { newPerson, signUp } from "./people.ts";
+import { beginShare, newSegment } from "./sharing.ts";
 
 /** The running application. */
 export interface WideApplication {
@@ -39,7 +41,7 @@ export async function startWide(fields = 200, values: string[] = []): Promise<Wi
       `recommended = ${index >= 2 && index < 12}`,
     ].join("\n"),
   );
-  const port = await freePort();
+  const [port] = (await freePorts(1)) as [number];
   writeFileSync(
     join(folder, "wide.toml"),
     `listen = "127.0.0.1:${port}"
@@ -79,11 +81,19 @@ ${declared.join("\n\n")}
   };
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("a server without a port");
-  await new Promise((closed) => server.close(closed));
-  return address.port;
+/** Somebody new connects it and begins a share of all that it has with itself, and is then on the page of its mapping. */
+export async function mapWide(page: Page, wide: WideApplication): Promise<void> {
+  await signUp(page, newPerson("Wide Ltd"));
+  await page.goto("/connect/app_toolkit_endpoint");
+  await page.getByLabel("Name").fill("Wide warehouse");
+  await page.getByLabel("Address").fill(wide.url);
+  await page.getByLabel("Authentication key").fill(wide.key);
+  await page.getByRole("button", { name: "Connect", exact: true }).click();
+  await expect(page.getByText("Wide warehouse is connected.")).toBeVisible();
+  await beginShare(page, "Everybody with everything");
+  await page.getByRole("radio", { name: /Wide warehouse/ }).check();
+  await page.getByRole("radio", { name: /A new segment/ }).check();
+  await page.getByLabel("Name of the new segment").fill(newSegment("Wide"));
+  await page.getByRole("button", { name: "Continue to the mapping" }).click();
+  await expect(page.getByRole("heading", { level: 1, name: "Mapping" })).toBeVisible();
 }

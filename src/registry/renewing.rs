@@ -40,7 +40,8 @@ impl Hub {
         let renewals = stream::iter(rows).map(|row| async move {
             // One that can't be read must not keep the others from being renewed.
             if let Err(error) = self.renew_consent(&row).await {
-                tracing::error!(%error, "a consent that ends soon could not be renewed");
+                let id = row.try_get::<String, _>("id").unwrap_or_default();
+                tracing::error!(endpoint.id = id, %error, "a consent that ends soon could not be renewed");
             }
         });
         renewals.buffer_unordered(AT_ONCE).collect::<()>().await;
