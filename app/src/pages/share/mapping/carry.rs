@@ -9,7 +9,7 @@ use model::{
 use super::editor::Board;
 
 /// A side of the canvas.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Side {
     /// The audience's fields.
     Source,
@@ -28,7 +28,7 @@ impl Side {
 }
 
 /// A field on one of the sides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {
     /// Which side.
     pub side: Side,

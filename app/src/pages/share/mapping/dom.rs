@@ -50,7 +50,7 @@ mod browser {
     use model::mapping::Source;
     use wasm_bindgen::{JsCast, closure::Closure};
     use web_sys::{
-        Element, HtmlElement, HtmlInputElement, HtmlOptionElement, HtmlSelectElement, HtmlTextAreaElement,
+        DomRect, Element, HtmlElement, HtmlInputElement, HtmlOptionElement, HtmlSelectElement, HtmlTextAreaElement,
         KeyboardEvent, PointerEvent, ResizeObserver, ScrollIntoViewOptions, ScrollLogicalPosition,
     };
 
@@ -152,6 +152,7 @@ mod browser {
         }
         let redraw = Redraw::new(work, curves);
         watch_changes(work, redraw.clone());
+        watch_turns(work);
         watch_size(&redraw);
         watch_pointer(work, &redraw);
         watch_keys(work);
@@ -244,29 +245,25 @@ mod browser {
         fn now(&self) {
             let Some(canvas) = by_id(CANVAS) else { return };
             let canvas = canvas.get_bounding_client_rect();
-            let sides = LISTS.map(|id| by_id(id).map(|list| list.get_bounding_client_rect()));
-            let [Some(source_list), Some(target_list)] = sides else { return };
             let work = self.work;
-            let end = |place: Place| -> Option<(Point, bool)> {
-                let handle = by_id(&handle_id(place))?;
-                let row = handle.closest(".field-row").ok()??.get_bounding_client_rect();
-                if row.width() < 1.0 {
-                    return None;
-                }
-                let (list, edge) = match place.side {
-                    Side::Source => (&source_list, row.right()),
-                    Side::Destination => (&target_list, row.left()),
+            let (sides, in_sight) = work.shown.with_untracked(|shown| {
+                let fields = work.board.with_value(|board| (board.source.len(), board.destination.len()));
+                let of = |side, order: &[usize], fields| SideInSight::measured(side, order, fields);
+                let source = of(Side::Source, &shown.source, fields.0);
+                let destination = of(Side::Destination, &shown.destination, fields.1);
+                let in_sight: Vec<Place> =
+                    [&source, &destination].into_iter().flatten().flat_map(SideInSight::places).collect();
+                ((source, destination), in_sight)
+            });
+            work.turns.are_in_sight(in_sight);
+            let (Some(source_side), Some(target_side)) = sides else { return };
+            let end = |place: Place| {
+                let side = match place.side {
+                    Side::Source => &source_side,
+                    Side::Destination => &target_side,
                 };
-                let is_in_sight = row.bottom() > list.top() && row.top() < list.bottom();
-                // What is in rows out of sight was not laid out, and to ask for it would have that done for each of them.
-                let (x, middle) = if is_in_sight {
-                    let handle = handle.get_bounding_client_rect();
-                    (handle.left() + handle.width() / 2.0, handle.top() + handle.height() / 2.0)
-                } else {
-                    (edge, row.top() + row.height() / 2.0)
-                };
-                let y = middle.clamp(list.top(), list.bottom());
-                Some((Point { x: x - canvas.left(), y: y - canvas.top() }, (y - middle).abs() > 1.0))
+                let (at, away) = side.end(place.index)?;
+                Some((Point { x: at.x - canvas.left(), y: at.y - canvas.top() }, away))
             };
             let mut drawn = Vec::new();
             work.board.with_value(|board| {
@@ -318,6 +315,81 @@ mod browser {
         }
     }
 
+    /// Where the rows of a side are, as far as its list shows them. Only those in sight are measured: where the others would be is known by their order, and to
+    /// ask for it would have the browser lay each of them out.
+    struct SideInSight {
+        side: Side,
+        list: DomRect,
+        /// Where curves begin whose row is out of sight.
+        edge: f64,
+        /// By the position of the field; none when a filter has taken it away.
+        rows: Vec<Option<RowAt>>,
+    }
+
+    #[derive(Clone, Copy)]
+    enum RowAt {
+        Above,
+        /// The middle of its handle.
+        InSight(Point),
+        Below,
+    }
+
+    impl SideInSight {
+        /// Of `fields` fields, of which those in `order` are shown, from top to bottom. None when the list is not there.
+        fn measured(side: Side, order: &[usize], fields: usize) -> Option<Self> {
+            let list = by_id(match side {
+                Side::Source => LISTS[0],
+                Side::Destination => LISTS[1],
+            })?;
+            let list = list.get_bounding_client_rect();
+            let handle = |index: usize| by_id(&handle_id(Place { side, index }));
+            let row = |index: usize| Some(handle(index)?.closest(".field-row").ok()??.get_bounding_client_rect());
+            let first =
+                order.partition_point(|index| row(*index).is_some_and(|row| row.bottom() <= list.top()));
+            let mut this = Self { side, list, edge: 0.0, rows: vec![None; fields] };
+            let mut is_below = false;
+            for (position, index) in order.iter().enumerate() {
+                let Some(at) = this.rows.get_mut(*index) else { continue };
+                if position < first || is_below {
+                    *at = Some(if is_below { RowAt::Below } else { RowAt::Above });
+                    continue;
+                }
+                let (Some(row), Some(handle)) = (row(*index), handle(*index)) else { continue };
+                this.edge = if side == Side::Source { row.right() } else { row.left() };
+                is_below = row.top() >= this.list.bottom();
+                *at = Some(if is_below {
+                    RowAt::Below
+                } else {
+                    let handle = handle.get_bounding_client_rect();
+                    RowAt::InSight(Point {
+                        x: handle.left() + handle.width() / 2.0,
+                        y: handle.top() + handle.height() / 2.0,
+                    })
+                });
+            }
+            Some(this)
+        }
+
+        /// The rows in sight.
+        fn places(&self) -> impl Iterator<Item = Place> {
+            let is_in_sight = |(_, row): &(usize, &Option<RowAt>)| matches!(row, Some(RowAt::InSight(_)));
+            self.rows.iter().enumerate().filter(is_in_sight).map(|(index, _)| Place { side: self.side, index })
+        }
+
+        /// Where a curve ends that leads to this field, and whether that is only the edge behind which it is.
+        fn end(&self, index: usize) -> Option<(Point, bool)> {
+            let (top, bottom) = (self.list.top(), self.list.bottom());
+            match self.rows.get(index).copied().flatten()? {
+                RowAt::Above => Some((Point { x: self.edge, y: top }, true)),
+                RowAt::Below => Some((Point { x: self.edge, y: bottom }, true)),
+                RowAt::InSight(middle) => {
+                    let y = middle.y.clamp(top, bottom);
+                    Some((Point { y, ..middle }, (y - middle.y).abs() > 1.0))
+                }
+            }
+        }
+    }
+
     /// What changes the curves: the mapping, what is suggested, what is shown, and where the keys have moved.
     fn watch_changes(work: Work, redraw: Redraw) {
         Effect::new({
@@ -346,6 +418,37 @@ mod browser {
                 set_timeout(move || show_column(&name), TABLE_IS_MADE);
             }
         });
+    }
+
+    /// Rows in sight follow each change at once, the others when it is on the screen.
+    fn watch_turns(work: Work) {
+        if !work.turns.are_taken() {
+            return;
+        }
+        let goes_on = StoredValue::new(false);
+        Effect::new(move |before: Option<()>| {
+            work.mapping.track();
+            work.findings.track();
+            work.suggestions.track();
+            work.carry.track();
+            if before.is_none() {
+                return;
+            }
+            work.turns.all_have_to_follow();
+            if !goes_on.get_value() {
+                goes_on.set_value(true);
+                after_the_picture(move || let_others_follow(work, goes_on));
+            }
+        });
+    }
+
+    /// A few rows at a time, so that whoever does the next thing does not wait.
+    fn let_others_follow(work: Work, goes_on: StoredValue<bool>) {
+        const AT_ONCE: usize = 8;
+        let still_wait = work.turns.next(AT_ONCE);
+        if goes_on.try_update_value(|goes_on| *goes_on = still_wait).is_some() && still_wait {
+            set_timeout(move || let_others_follow(work, goes_on), Duration::ZERO);
+        }
     }
 
     fn show_column(name: &str) {

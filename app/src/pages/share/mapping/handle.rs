@@ -26,7 +26,7 @@ pub fn Handle(
     #[prop(into)]
     label: String,
 ) -> impl IntoView {
-    let standing = Memo::new(move |_| work.standing(place));
+    let standing = work.turns.follow(place, move || work.standing(place));
     let said = move || match (standing.get(), place.side) {
         (Standing::Carried, _) => format!("Put {label} down"),
         (Standing::Allowed | Standing::Over, _) => format!("Link with {label}"),

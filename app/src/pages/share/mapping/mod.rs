@@ -23,6 +23,7 @@ mod source_list;
 mod steps;
 mod target_list;
 mod trying;
+mod turns;
 mod work;
 
 pub(crate) use chain::{ShowSteps, show_steps};
@@ -409,8 +410,7 @@ fn AcceptAll(work: Work) -> impl IntoView {
 
 /// The class of a side's list: with many fields the browser leaves alone what is out of sight.
 fn list_class(work: Work) -> &'static str {
-    let is_long = work.board.with_value(|board| board.source.len().max(board.destination.len()) > LONG);
-    if is_long { "side-list long" } else { "side-list" }
+    if work.turns.are_taken() { "side-list long" } else { "side-list" }
 }
 
 /// A box that filters a side, when it has many fields.

@@ -50,7 +50,7 @@ fn SourceRow(work: Work, index: usize, field: Field) -> impl IntoView {
     let place = source_place(index);
     let fed = {
         let name = name.clone();
-        Memo::new(move |_| {
+        work.turns.follow(place, move || {
             work.mapping.with(|mapping| {
                 mapping
                     .links
@@ -61,7 +61,7 @@ fn SourceRow(work: Work, index: usize, field: Field) -> impl IntoView {
             })
         })
     };
-    let standing = Memo::new(move |_| work.standing(place));
+    let standing = work.turns.follow(place, move || work.standing(place));
     let is_shown = Memo::new(move |_| work.shown.with(|shown| shown.source.contains(&index)));
     let is_lit = Memo::new(move |_| fed.with(|targets| targets.iter().any(|target| work.is_lit(target))));
     // One string: a class that is set apart from it would be lost when it changes.

@@ -71,14 +71,16 @@ pub fn TargetList(
 fn TargetRow(work: Work, index: usize, field: Field) -> impl IntoView {
     let place = target_place(index);
     let name = StoredValue::new(field.name.clone());
-    let link = Memo::new(move |_| work.mapping.with(|mapping| name.with_value(|name| mapping.link(name).cloned())));
-    let findings = Memo::new(move |_| {
+    let link = work
+        .turns
+        .follow(place, move || work.mapping.with(|mapping| name.with_value(|name| mapping.link(name).cloned())));
+    let findings = work.turns.follow(place, move || {
         work.findings.with(|findings| {
             let is_of_this = |finding: &&Finding| name.with_value(|name| finding.target.as_deref() == Some(name));
             findings.iter().filter(is_of_this).cloned().collect::<Vec<_>>()
         })
     });
-    let standing = Memo::new(move |_| work.standing(place));
+    let standing = work.turns.follow(place, move || work.standing(place));
     let is_shown = Memo::new(move |_| work.shown.with(|shown| shown.destination.contains(&index)));
     let is_lit = Memo::new(move |_| name.with_value(|name| work.is_lit(name)));
     // One string: a class that is set apart from it would be lost when it changes.
@@ -368,7 +370,7 @@ fn said(link: Option<&Link>) -> String {
 /// the browser a walk through all of the page for each.
 #[component]
 fn SuggestionChip(work: Work, index: usize, name: StoredValue<String>, label: String) -> impl IntoView {
-    let suggestion = Memo::new(move |_| {
+    let suggestion = work.turns.follow(target_place(index), move || {
         let is_of_this = |suggestion: &&Suggestion| name.with_value(|name| suggestion.link.target == *name);
         work.suggestions.with(|suggestions| suggestions.iter().find(is_of_this).cloned())
     });

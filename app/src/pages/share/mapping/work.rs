@@ -22,6 +22,7 @@ use super::{
     posted::with_lines,
     target_list::List,
     trying::{Tried, Trying},
+    turns::Turns,
 };
 use crate::{
     phones,
@@ -87,6 +88,8 @@ pub struct Work {
     pub first_list: List,
     /// So many of them, from the first, are short until a person is at them.
     pub short_lists: RwSignal<usize>,
+    /// When each row follows a change.
+    pub turns: Turns,
     /// What is carried from one side to the other.
     pub carry: RwSignal<Option<Carry>>,
     /// The carrying is done by the pointer, held down.
@@ -123,6 +126,8 @@ impl Work {
             true if dom::is_rendered() => (List::Rendered, 0),
             true => (List::Short, usize::MAX),
         };
+        let (source, destination) = (board.source.len(), board.destination.len());
+        let turns = Turns::new(source, destination, source.max(destination) > LONG);
         let (board, sample, tried) = (StoredValue::new(board), StoredValue::new(sample), StoredValue::new(tried));
         let on_server = StoredValue::new(on_server);
         let editor = RwSignal::new(Editor::new(mapping));
@@ -232,6 +237,7 @@ impl Work {
             shown,
             first_list,
             short_lists: RwSignal::new(short_lists),
+            turns,
             carry: RwSignal::new(None),
             dragging: RwSignal::new(false),
             ghost: RwSignal::new(None),
