@@ -30,7 +30,18 @@ test("with many fields on both sides each list offers all of them to whoever is 
       await page.getByRole("button", { name: "Undo" }).click();
       await expect(sourceOf(page, "Attribute 30")).toHaveValue("");
       await page.getByRole("button", { name: "Redo" }).click();
-      await expect(page.locator(".preview-table [data-column]"), "the live table follows").toHaveCount(fields);
+      const table = page.locator(".preview-table");
+      await expect(table, "the live table follows").toHaveAttribute("aria-colcount", String(fields + 1));
+      const column = (name: string) => table.locator(`th[data-column="${name}"]`);
+      await expect(column("attribute_001")).toBeAttached();
+      expect(await table.locator("th[data-column]").count(), "what nobody sees is not made").toBeLessThan(fields / 2);
+      await page.locator("#preview-rows").evaluate((rows) => rows.scrollTo(rows.scrollWidth, 0));
+      await expect(column("attribute_059"), "what comes into sight is").toBeInViewport();
+      await expect(column("attribute_001")).not.toBeAttached();
+      await page.setViewportSize({ width: 390, height: 900 });
+      await expect(table.locator("th[data-column]"), "one below the other, all are there").toHaveCount(fields);
+      await page.setViewportSize({ width: 1440, height: 900 });
+      await sourceOf(page, "Attribute 3").focus();
       await expect(page.getByRole("status").filter({ hasText: /^Saved$/ })).toBeVisible();
     } else {
       await page.getByRole("button", { name: "Save", exact: true }).last().click();

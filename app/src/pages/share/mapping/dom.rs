@@ -5,7 +5,8 @@ pub const PREVIEW: &str = "preview-rows";
 
 #[cfg(feature = "hydrate")]
 pub use browser::{
-    after_the_picture, chosen_early, focus_soon, focus_source_select, is_rendered, rendered_preview, start,
+    after_the_picture, chosen_early, columns_in_sight, focus_soon, focus_source_select, is_rendered, rendered_preview,
+    start, when_resized,
 };
 
 /// In the browser: watches pointer, keys, size and scrolling, for as long as the page is there.
@@ -34,6 +35,16 @@ pub fn rendered_preview() -> Option<String> {
     None
 }
 
+/// In the browser: which columns of a live table of very many are in sight, with so many beside them; none where they stand one below the other.
+#[cfg(not(feature = "hydrate"))]
+pub fn columns_in_sight(_beside: usize) -> Option<std::ops::Range<usize>> {
+    None
+}
+
+/// In the browser: whenever the window gets another size, as long as the page is there.
+#[cfg(not(feature = "hydrate"))]
+pub fn when_resized(_act: impl Fn() + 'static) {}
+
 /// In the browser: shows a destination field, and puts the focus on what says what feeds it.
 #[cfg(not(feature = "hydrate"))]
 pub fn focus_source_select(_work: super::work::Work, _name: &str) {}
@@ -44,10 +55,10 @@ pub fn focus_soon(_id: &str) {}
 
 #[cfg(feature = "hydrate")]
 mod browser {
-    use std::time::Duration;
+    use std::{ops::Range, time::Duration};
 
     use leptos::{ev, prelude::*};
-    use model::mapping::Source;
+    use model::mapping::{Mapping, Source};
     use wasm_bindgen::{JsCast, closure::Closure};
     use web_sys::{
         DomRect, Element, HtmlElement, HtmlInputElement, HtmlOptionElement, HtmlSelectElement, HtmlTextAreaElement,
@@ -60,13 +71,15 @@ mod browser {
         form::FormLink,
         handle::handle_id,
         links::{Curve, Ends, Shape, reshaped},
+        preview::PAUSE,
         target_list::{List, source_of},
+        trying::COLUMN_WIDTH,
         work::{Work, source_place, target_place},
     };
 
     /// A press becomes a drag after so many pixels.
     const DRAG_FROM: f64 = 4.0;
-    /// The live table follows a change within this time.
+    /// The live table follows a change within this time, and a pause where there are very many fields.
     const TABLE_IS_MADE: Duration = Duration::from_millis(50);
     const CANVAS: &str = "canvas";
     /// On the form, from when the program runs it.
@@ -157,13 +170,17 @@ mod browser {
         watch_pointer(work, &redraw);
         watch_keys(work);
         watch_links(work);
-        let gone_with_the_page = window_event_listener(ev::resize, {
+        when_resized({
             let redraw = redraw.clone();
-            move |_| redraw.soon()
+            move || redraw.soon()
         });
-        on_cleanup(move || gone_with_the_page.remove());
         redraw.soon();
         shorten_lists(work);
+    }
+
+    pub fn when_resized(act: impl Fn() + 'static) {
+        let resized = window_event_listener(ev::resize, move |_| act());
+        on_cleanup(move || resized.remove());
     }
 
     /// Makes long lists short, some at a time, when nothing else is to be done.
@@ -229,17 +246,31 @@ mod browser {
             Self { work, curves, asked: StoredValue::new(false) }
         }
 
+        /// With the next picture.
         fn soon(&self) {
+            self.ask(request_animation_frame);
+        }
+
+        /// The same; where there are very many fields, right after it.
+        fn after_a_change(&self) {
+            if self.work.turns.are_taken() {
+                self.ask(after_the_picture);
+            } else {
+                self.soon();
+            }
+        }
+
+        fn ask(&self, when: impl FnOnce(Box<dyn FnOnce()>)) {
             if self.asked.try_get_value() != Some(false) {
                 return;
             }
             self.asked.set_value(true);
             let this = self.clone();
-            request_animation_frame(move || {
+            when(Box::new(move || {
                 if this.asked.try_update_value(|asked| *asked = false).is_some() {
                     this.now();
                 }
-            });
+            }));
         }
 
         fn now(&self) {
@@ -344,8 +375,7 @@ mod browser {
             let list = list.get_bounding_client_rect();
             let handle = |index: usize| by_id(&handle_id(Place { side, index }));
             let row = |index: usize| Some(handle(index)?.closest(".field-row").ok()??.get_bounding_client_rect());
-            let first =
-                order.partition_point(|index| row(*index).is_some_and(|row| row.bottom() <= list.top()));
+            let first = order.partition_point(|index| row(*index).is_some_and(|row| row.bottom() <= list.top()));
             let mut this = Self { side, list, edge: 0.0, rows: vec![None; fields] };
             let mut is_below = false;
             for (position, index) in order.iter().enumerate() {
@@ -398,7 +428,7 @@ mod browser {
                 work.mapping.track();
                 work.suggestions.track();
                 work.shown.track();
-                redraw.soon();
+                redraw.after_a_change();
             }
         });
         Effect::new(move |_| {
@@ -410,12 +440,13 @@ mod browser {
             if let Some(handle) = over.and_then(|place| by_id(&handle_id(place))) {
                 request_animation_frame(move || show(&handle));
             }
-            redraw.soon();
+            redraw.after_a_change();
         });
         // The live table shows the column of the field that a person is at. Once it is made: a column may just come.
         Effect::new(move |_| {
             if let Some(name) = work.selected.get() {
-                set_timeout(move || show_column(&name), TABLE_IS_MADE);
+                let waits = if work.turns.are_taken() { PAUSE } else { Duration::ZERO };
+                set_timeout(move || show_column(work, &name), waits + TABLE_IS_MADE);
             }
         });
     }
@@ -451,17 +482,54 @@ mod browser {
         }
     }
 
-    fn show_column(name: &str) {
+    /// How wide a column is of a live table of which only some columns are made, in pixels; none where columns stand one below the other.
+    fn column_width() -> Option<f64> {
+        // As in `preview.css`.
+        if window().match_media("(max-width: 48rem)").ok()??.matches() {
+            return None;
+        }
+        let style = window().get_computed_style(&document().document_element()?).ok()??;
+        let rem: f64 = style.get_property_value("font-size").ok()?.strip_suffix("px")?.parse().ok()?;
+        Some(rem * f64::from(COLUMN_WIDTH)).filter(|width| *width > 0.0)
+    }
+
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a few thousand pixels, none below zero"
+    )]
+    pub fn columns_in_sight(beside: usize) -> Option<Range<usize>> {
+        let width = column_width()?;
+        let table = by_id(super::PREVIEW)?;
+        let first = (f64::from(table.scroll_left()) / width) as usize;
+        let many = (f64::from(table.client_width()) / width) as usize + 2;
+        Some(first.saturating_sub(beside)..first + many + beside)
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "a few thousand pixels")]
+    fn show_column(work: Work, name: &str) {
         let Some(table) = by_id(super::PREVIEW) else { return };
         let Ok(heads) = table.query_selector_all("[data-column]") else { return };
         let head = (0..heads.length())
             .filter_map(|index| heads.item(index)?.dyn_into::<HtmlElement>().ok())
             .find(|head| head.get_attribute("data-column").as_deref() == Some(name));
-        if let Some(head) = head {
-            let (left, right) = (head.offset_left(), head.offset_left() + head.offset_width());
-            if left < table.scroll_left() || right > table.scroll_left() + table.client_width() {
-                table.set_scroll_left(left - table.client_width() / 3);
+        let edges = match head {
+            Some(head) => Some((head.offset_left(), head.offset_left() + head.offset_width())),
+            // It is there, but not made: about here.
+            None if table.query_selector(".of-some").is_ok_and(|table| table.is_some()) => {
+                let of_it = |mapping: &Mapping| mapping.links.iter().position(|link| link.target == name);
+                let place = work.mapping.try_with_untracked(of_it).flatten();
+                place.zip(column_width()).map(|(place, width)| {
+                    let left = (place as f64 * width) as i32;
+                    (left, left + width as i32)
+                })
             }
+            None => None,
+        };
+        if let Some((left, right)) = edges
+            && (left < table.scroll_left() || right > table.scroll_left() + table.client_width())
+        {
+            table.set_scroll_left(left - table.client_width() / 3);
         }
     }
 
@@ -598,10 +666,8 @@ mod browser {
             if !work.dragging.get() {
                 press.set_value(None);
             }
-            let is_carried = work.carry.with(Option::is_some);
             if let Some(root) = document().document_element() {
                 let _ = root.class_list().toggle_with_force("is-linking", work.dragging.get());
-                let _ = root.class_list().toggle_with_force("is-carrying", is_carried);
             }
         });
         on_cleanup(move || {
@@ -611,7 +677,7 @@ mod browser {
             lost.remove();
             click.remove();
             if let Some(root) = document().document_element() {
-                let _ = root.class_list().remove_2("is-linking", "is-carrying");
+                let _ = root.class_list().remove_1("is-linking");
             }
         });
     }

@@ -360,7 +360,8 @@ fn Loaded(data: MappingData, form: FormState, opened: Option<usize>, wanted: Wan
                         <AcceptAll work />
                     </div>
                     {may_edit.then(|| view! { <PresetForAll work /> })}
-                    {whole}
+                    // In a box of its own: what comes or goes beside the canvas has the browser look at the style of all that is in it.
+                    <div>{whole}</div>
                     <div class="canvas" id="canvas">
                         <Links work curves />
                         <SourceList work from=share.audience.endpoint_name.clone() />
@@ -415,10 +416,11 @@ fn list_class(work: Work) -> &'static str {
 
 /// A box that filters a side, when it has many fields.
 fn filter_box(work: Work, side: Side, fields: usize) -> Option<impl IntoView> {
-    let (label, filter) = match side {
-        Side::Source => ("Filter the audience's fields", work.source_filter),
-        Side::Destination => ("Filter the destination's fields", work.target_filter),
+    let label = match side {
+        Side::Source => "Filter the audience's fields",
+        Side::Destination => "Filter the destination's fields",
     };
+    let filter = work.filter(side);
     (fields > MANY).then(|| {
         view! {
             <input
@@ -428,17 +430,17 @@ fn filter_box(work: Work, side: Side, fields: usize) -> Option<impl IntoView> {
                 placeholder="Filter"
                 autocomplete="off"
                 prop:value=move || filter.get()
-                on:input=move |event| {
-                    filter.set(event_target_value(&event));
-                    work.say(work.said_of_filter(side));
-                }
+                on:input=move |event| filter_for(work, side, event_target(&event))
                 on:keydown=move |event| {
                     match event.key().as_str() {
                         "Enter" => event.prevent_default(),
-                        "Escape" if !filter.with_untracked(String::is_empty) => {
-                            event.prevent_default();
-                            filter.set(String::new());
-                            work.say(work.said_of_filter(side));
+                        "Escape" => {
+                            let input: leptos::web_sys::HtmlInputElement = event_target(&event);
+                            if !input.value().is_empty() {
+                                event.prevent_default();
+                                input.set_value("");
+                                filter_for(work, side, input);
+                            }
                         }
                         _ => {}
                     }
@@ -446,6 +448,16 @@ fn filter_box(work: Work, side: Side, fields: usize) -> Option<impl IntoView> {
             />
         }
     })
+}
+
+/// Filters for what stands in the box; with very many fields once it is seen there.
+fn filter_for(work: Work, side: Side, input: leptos::web_sys::HtmlInputElement) {
+    let filter = move || work.filter_by(side, input.value());
+    if work.turns.are_taken() {
+        dom::after_the_picture(filter);
+    } else {
+        filter();
+    }
 }
 
 /// What is said of a field when it is pointed at: its column's name, and what it means.

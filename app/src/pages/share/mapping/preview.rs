@@ -1,24 +1,31 @@
 //! The live table: rows of the sample, before and after, as the mapping stands; and the way through those that would be left out.
 //!
-//! The rows in sight follow each change at once, or, where there are very many columns, right after what was done has been seen; the whole sample is tried
-//! a moment later, so that typing never waits for it. What the table says is
-//! `trying`'s matter. Until that is there, what the server has rendered stays.
+//! The rows in sight follow each change at once; the whole sample, and the rows too where there are very many columns, a moment later, so that typing never waits
+//! for them. What the table says is `trying`'s matter. Until that is there, what the server has rendered stays.
 
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
 use leptos::{prelude::*, task::spawn_local};
 use model::{mapping::Mapping, view::Sample};
 
-use super::{dom, editor::Board, show_values, trying::IN_SIGHT, work::Work};
+use super::{
+    dom,
+    editor::Board,
+    show_values,
+    trying::{IN_SIGHT, Looked},
+    work::Work,
+};
 use crate::{
     components::icon::{Icon, IconName},
     pieces::not_loaded,
 };
 
-/// With more links than this a table is not made within the time that an answer may take.
+/// With more links than this a table is not made within the time that an answer may take, and waits as well.
 const MANY_COLUMNS: usize = 40;
-/// The whole sample is tried so long after the last change.
-const PAUSE: Duration = Duration::from_millis(120);
+/// So many columns are made beside those in sight.
+const BESIDE: usize = 6;
+/// So long after the last change the whole sample is tried.
+pub const PAUSE: Duration = Duration::from_millis(120);
 
 /// The table.
 #[component]
@@ -33,14 +40,33 @@ pub fn Preview(
     // The row at which the person is, from 0; the rows in sight are those around it.
     let at = RwSignal::new(0_usize);
     let in_sight = Memo::new(move |_| at.get() / IN_SIGHT);
-    let failing = failing(work);
+    let settled = settled(work);
+    let failing = failing(work, settled);
     let seen = seen(work);
+    // Of very many columns those are made that are in sight, and made anew when others come into it.
+    let made = StoredValue::new(None::<Range<usize>>);
+    let scrolled = RwSignal::new(0_u32);
+    let look_again = move || {
+        let Some(made) = made.try_get_value().flatten() else { return };
+        let is_made = |seen: &Range<usize>| made.start <= seen.start && seen.end <= made.end;
+        if !dom::columns_in_sight(0).as_ref().is_some_and(is_made) {
+            scrolled.update(|count| *count += 1);
+        }
+    };
+    dom::when_resized(look_again);
     let html = Memo::new(move |before: Option<&Option<String>>| {
         seen.track();
+        settled.track();
+        scrolled.track();
         let (first, is_masked) = (in_sight.get() * IN_SIGHT, !work.show_values.get());
         match work.trying() {
             Some(trying) => untrack(|| {
-                with_sample(work, |mapping, board, sample| (trying.table)(mapping, board, sample, first, is_masked))
+                with_sample(work, |mapping, board, sample| {
+                    let are_many = mapping.links.len() > MANY_COLUMNS;
+                    let columns = are_many.then(|| dom::columns_in_sight(BESIDE)).flatten();
+                    made.set_value(columns.clone());
+                    (trying.table)(mapping, board, sample, Looked { first, is_masked, columns })
+                })
             }),
             None => before.cloned().unwrap_or_else(dom::rendered_preview),
         }
@@ -88,8 +114,7 @@ pub fn Preview(
                 {(rows > 0).then(|| view! { <ShowValues work share_id /> })}
             </header>
             {problem.map(|problem| view! { <p class="help">{problem}</p> })}
-            {failed}
-            {hint}
+            <div>{failed} {hint}</div>
             <div hidden=is_empty>
                 <div class="preview-tools">
                     <p class="preview-sum">{sum}</p>
@@ -104,12 +129,13 @@ pub fn Preview(
                     </div>
                 </div>
                 <div
-                    class="table-scroll"
+                    class=if work.turns.are_taken() { "table-scroll long" } else { "table-scroll" }
                     id=dom::PREVIEW
                     data-current=move || current.get().to_string()
                     role="region"
                     aria-label="Sample rows as they will be sent"
                     tabindex="0"
+                    on:scroll=move |_| look_again()
                     inner_html=move || html.get().unwrap_or_default()
                 ></div>
             </div>
@@ -117,24 +143,37 @@ pub fn Preview(
     }
 }
 
-/// Changes with the mapping; when it is large, once the change was seen.
-fn seen(work: Work) -> Memo<u32> {
-    let late = RwSignal::new(0_u32);
-    Effect::new(move |before: Option<()>| {
-        if work.mapping.with(|mapping| mapping.links.len()) > MANY_COLUMNS && before.is_some() {
-            dom::after_the_picture(move || {
-                late.try_update(|count| *count += 1);
-            });
+/// Changes with the mapping, as long as the table is made at once.
+fn seen(work: Work) -> RwSignal<u32> {
+    let seen = RwSignal::new(0_u32);
+    Effect::new(move |before: Option<usize>| {
+        let links = work.mapping.with(|mapping| mapping.links.len());
+        if before.is_some_and(|before| before.max(links) <= MANY_COLUMNS) {
+            seen.update(|count| *count += 1);
         }
+        links
     });
-    Memo::new(move |before: Option<&u32>| {
-        late.track();
-        if work.mapping.with(|mapping| mapping.links.len()) > MANY_COLUMNS {
-            late.get()
-        } else {
-            before.map_or(0, |count| count.wrapping_add(1))
+    seen
+}
+
+/// Changes a moment after the last change of the mapping.
+fn settled(work: Work) -> RwSignal<u32> {
+    let settled = RwSignal::new(0_u32);
+    let waiting = StoredValue::new(None::<TimeoutHandle>);
+    Effect::new(move |before: Option<()>| {
+        work.mapping.track();
+        if before.is_none() {
+            return;
         }
-    })
+        if let Some(handle) = waiting.try_update_value(Option::take).flatten() {
+            handle.clear();
+        }
+        let settle = move || {
+            settled.try_update(|count| *count += 1);
+        };
+        waiting.set_value(set_timeout_with_handle(settle, PAUSE).ok());
+    });
+    settled
 }
 
 /// Masks values, or shows them; that they are shown is noted first.
@@ -193,22 +232,7 @@ fn with_sample<T>(work: Work, look: impl FnOnce(&Mapping, &Board, &Sample) -> T)
 }
 
 /// The rows of the whole sample that would be left out, a moment after the last change.
-fn failing(work: Work) -> Memo<Vec<usize>> {
-    let settled = RwSignal::new(0_u32);
-    let waiting = StoredValue::new(None::<TimeoutHandle>);
-    Effect::new(move |before: Option<()>| {
-        work.mapping.track();
-        if before.is_none() {
-            return;
-        }
-        if let Some(handle) = waiting.try_update_value(Option::take).flatten() {
-            handle.clear();
-        }
-        let settle = move || {
-            settled.try_update(|count| *count += 1);
-        };
-        waiting.set_value(set_timeout_with_handle(settle, PAUSE).ok());
-    });
+fn failing(work: Work, settled: RwSignal<u32>) -> Memo<Vec<usize>> {
     Memo::new(move |before: Option<&Vec<usize>>| {
         settled.track();
         let trying = work.trying();

@@ -427,8 +427,26 @@ impl Work {
         })
     }
 
+    /// What a side is filtered for.
+    pub fn filter(self, side: Side) -> RwSignal<String> {
+        match side {
+            Side::Source => self.source_filter,
+            Side::Destination => self.target_filter,
+        }
+    }
+
+    /// Filters a side, and says what is left.
+    pub fn filter_by(self, side: Side, wanted: String) {
+        let filter = self.filter(side);
+        // The page may be gone by now.
+        if filter.try_with_untracked(|filter| *filter != wanted) == Some(true) {
+            filter.set(wanted);
+            self.say(self.said_of_filter(side));
+        }
+    }
+
     /// How many fields of a side its filter leaves, as it is said aloud.
-    pub fn said_of_filter(self, side: Side) -> String {
+    fn said_of_filter(self, side: Side) -> String {
         let (shown, all) = self.shown.with_untracked(|shown| {
             self.board.with_value(|board| match side {
                 Side::Source => (shown.source.len(), board.source.len()),
