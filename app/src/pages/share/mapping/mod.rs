@@ -360,13 +360,14 @@ fn Loaded(data: MappingData, form: FormState, opened: Option<usize>, wanted: Wan
                         <AcceptAll work />
                     </div>
                     {may_edit.then(|| view! { <PresetForAll work /> })}
-                    // In a box of its own: what comes or goes beside the canvas has the browser look at the style of all that is in it.
-                    <div>{whole}</div>
                     <div class="canvas" id="canvas">
                         <Links work curves />
                         <SourceList work from=share.audience.endpoint_name.clone() />
                         <TargetList work to=destination.endpoint_name.clone() />
                     </div>
+                    // Below, so that nothing moves while a person links; and in a box of its own: what comes or goes beside the canvas has the browser look at the
+                    // style of all that is in it.
+                    <div>{whole}</div>
                 </div>
             </fieldset>
             <p class="visually-hidden" aria-live="polite" id="said">{move || work.said.get()}</p>
@@ -385,13 +386,25 @@ fn AcceptAll(work: Work) -> impl IntoView {
     let is_confident = |suggestion: &&Suggestion| suggestion.confidence >= CONFIDENT;
     let count =
         Memo::new(move |_| work.suggestions.with(|suggestions| suggestions.iter().filter(is_confident).count()));
-    let accept = move |event: leptos::ev::MouseEvent| {
-        event.prevent_default();
-        let confident =
-            work.suggestions.with_untracked(|suggestions| suggestions.iter().filter(is_confident).cloned().collect());
+    let is_pressed = RwSignal::new(false);
+    let accept_them = move || {
+        // The page may be gone by now.
+        let confident = work.suggestions.try_with_untracked(|all| all.iter().filter(is_confident).cloned().collect());
+        let Some(confident) = confident else { return };
         work.accept(confident);
+        is_pressed.set(false);
         // The button is gone; whoever came by key goes on with what it did.
         dom::focus_soon("target-list");
+    };
+    let accept = move |event: leptos::ev::MouseEvent| {
+        event.prevent_default();
+        if work.turns.are_taken() {
+            // Of very many it is first seen that they are being accepted.
+            is_pressed.set(true);
+            dom::after_the_picture(accept_them);
+        } else {
+            accept_them();
+        }
     };
     work.may_edit.then(|| {
         view! {
@@ -403,7 +416,10 @@ fn AcceptAll(work: Work) -> impl IntoView {
                 hidden=move || count.get() == 0
                 on:click=accept
             >
-                {move || format!("Accept all above {CONFIDENT}\u{202f}% ({})", count.get())}
+                {move || match is_pressed.get() {
+                    true => format!("Accepting {} …", count.get()),
+                    false => format!("Accept all above {CONFIDENT}\u{202f}% ({})", count.get()),
+                }}
             </button>
         }
     })

@@ -119,7 +119,7 @@ fn TargetRow(work: Work, index: usize, field: Field) -> impl IntoView {
                     {type_mark(&field)}
                 </div>
                 <SourceSelect work index field=field.clone() link is_open />
-                <SuggestionChip work index name label />
+                <SuggestionChip work index name link label />
                 <StepsForm work index field=field.clone() link is_open />
             </div>
             <FindingLines findings />
@@ -369,7 +369,13 @@ fn said(link: Option<&Link>) -> String {
 /// A suggestion that was not accepted yet. Its place is always there: with hundreds of fields, to take its button out of the form, or to put one in, costs
 /// the browser a walk through all of the page for each.
 #[component]
-fn SuggestionChip(work: Work, index: usize, name: StoredValue<String>, label: String) -> impl IntoView {
+fn SuggestionChip(
+    work: Work,
+    index: usize,
+    name: StoredValue<String>,
+    link: Memo<Option<Link>>,
+    label: String,
+) -> impl IntoView {
     let suggestion = work.turns.follow(target_place(index), move || {
         let is_of_this = |suggestion: &&Suggestion| name.with_value(|name| suggestion.link.target == *name);
         work.suggestions.with(|suggestions| suggestions.iter().find(is_of_this).cloned())
@@ -402,7 +408,7 @@ fn SuggestionChip(work: Work, index: usize, name: StoredValue<String>, label: St
         }
     });
     view! {
-        <p class="suggestion" hidden=move || from.with(Option::is_none)>
+        <p class="suggestion" hidden=move || from.with(Option::is_none) || link.with(Option::is_some)>
             <span class="suggested">
                 <span class="suggested-field">{move || from.get()}</span>
                 <span class="confidence">{of_it(|suggestion| format!("{}\u{202f}%", suggestion.confidence))}</span>

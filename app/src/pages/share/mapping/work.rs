@@ -158,7 +158,7 @@ impl Work {
             })
         });
         // Suggestions depend on who feeds whom, not on what is done on the way: typing does not ask for them anew.
-        let bare = Memo::new(move |_| mapping.with(without_steps));
+        let bare = bare(mapping, turns);
         let likely = StoredValue::new(None::<Likely>);
         let look_at_sample = move |trying: Trying| {
             let looked = move |likely: &mut Option<Likely>| {
@@ -549,6 +549,26 @@ impl Work {
 fn trying(piece: Piece<Trying>, numbers_are_wanted: Memo<bool>, numbers_are_read: RwSignal<bool>) -> Option<Trying> {
     let has_to_wait = numbers_are_wanted.get() && !numbers_are_read.get();
     piece.get().filter(|_| !has_to_wait)
+}
+
+/// Who feeds whom. Where the fields are very many, as it was until what was changed is seen: what else could be linked is then found.
+fn bare(mapping: Memo<Mapping>, turns: Turns) -> Memo<Mapping> {
+    if !turns.are_taken() {
+        return Memo::new(move |_| mapping.with(without_steps));
+    }
+    let seen = RwSignal::new(mapping.with_untracked(without_steps));
+    Effect::new(move |before: Option<()>| {
+        mapping.track();
+        if before.is_some() {
+            dom::after_the_picture(move || {
+                // The page may be gone by now.
+                if let Some(now) = mapping.try_with_untracked(without_steps) {
+                    seen.try_set(now);
+                }
+            });
+        }
+    });
+    Memo::new(move |_| seen.get())
 }
 
 fn without_steps(mapping: &Mapping) -> Mapping {
