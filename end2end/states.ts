@@ -8,6 +8,7 @@ import type { Page } from "@playwright/test";
 import { expect, test } from "./support/test.ts";
 import { running } from "./support/installation.ts";
 import { everyPage, type NamedPage } from "./support/pages.ts";
+import { newPerson, signUp } from "./support/people.ts";
 
 const folder = resolve(import.meta.dirname, "states");
 const states = process.env.USHER_GALLERY?.split(",") ?? ["empty", "missing", "loading", "failing", "viewer"];
@@ -16,13 +17,19 @@ const forms = [
   { width: 390, colorScheme: "dark" },
 ] as const;
 
-test("states", async ({ newcomer, member: { page } }) => {
+test("states", async ({ member: { page }, browser, baseURL }) => {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   const pages = await everyPage(page);
   const isGeneral = ({ path }: NamedPage) => !/_[0-9A-Za-z]{8,}/.test(path);
   const about = pages.filter((one) => !isGeneral(one));
-  if (states.includes("empty")) for (const one of pages.filter(isGeneral)) await shoot(newcomer.page, "empty", one, () => newcomer.page.goto(one.path));
+  if (states.includes("empty")) {
+    const context = await browser.newContext({ ...(baseURL === undefined ? {} : { baseURL }) });
+    const newcomer = await context.newPage();
+    await signUp(newcomer, newPerson());
+    for (const one of pages.filter(isGeneral)) await shoot(newcomer, "empty", one, () => newcomer.goto(one.path));
+    await context.close();
+  }
   if (states.includes("missing")) {
     const nobody = ({ path }: NamedPage) => path.replace(/_[0-9A-Za-z]{8,}/g, "_00000000000000000000000000");
     for (const one of about) await shoot(page, "missing", one, () => page.goto(nobody(one)));
@@ -30,7 +37,7 @@ test("states", async ({ newcomer, member: { page } }) => {
   for (const state of ["loading", "failing"].filter((state) => states.includes(state))) {
     for (const one of pages) {
       await shoot(page, state, one, async () => {
-        await page.goto("/no/such/page");
+        await page.goto(one.path === "/profile" ? "/account" : "/profile");
         await page.locator("html[data-hydrated]").waitFor({ state: "attached" });
         // What pages ask for; their files are not meant.
         const asked = (url: URL) => !url.pathname.startsWith("/pkg/") && url.pathname !== "/events";

@@ -48,6 +48,8 @@ test("what is another account's, or nobody's, is not there", async ({ newcomer: 
   const answer = await page.goto(demo.harbor);
   expect(answer?.status()).toBe(404);
   await expect(page.getByRole("alert")).toContainText("There is no such endpoint.");
+  await page.getByRole("alert").getByRole("link", { name: "See all endpoints" }).click();
+  await expect(page.getByRole("heading", { level: 1, name: "Endpoints" })).toBeVisible();
 });
 
 test("every page is accessible in light and dark, fits its window, wide and narrow, and stays where it is when its program has come", async ({ member: { page }, axe }) => {

@@ -5,6 +5,7 @@ use leptos_router::{
     NavigateOptions,
     hooks::{use_location, use_navigate},
 };
+use model::error::HubError;
 
 use super::icon::{Icon, IconName};
 use crate::{door, error::AppError};
@@ -24,7 +25,8 @@ pub fn Done(
     }
 }
 
-/// A page, or a part of one, could not be shown. Who is not signed in any more is led to the sign-in page, and from there back.
+/// A page, or a part of one, could not be shown; with the next step where there is one. Who is not signed in any more is led to the sign-in page, and from there
+/// back.
 #[component]
 pub fn Trouble(
     /// Why.
@@ -33,13 +35,47 @@ pub fn Trouble(
     if error.is_signed_out() {
         return view! { <SignedOut /> }.into_any();
     }
+    let next = match &error {
+        AppError::Hub(HubError::NotFound { .. }) => {
+            let (href, words) = list_around(&use_location().pathname.get_untracked());
+            Some(view! { <a href=href>{words}</a> }.into_any())
+        }
+        AppError::Transport(_) | AppError::Hub(HubError::SlowDown { .. } | HubError::Internal { .. }) => {
+            Some(view! { <a href=here() rel="external">"Load the page again"</a> }.into_any())
+        }
+        AppError::Hub(_) => None,
+    };
     view! {
         <div class="notice bad" role="alert">
             <Icon name=IconName::Failed />
-            <p>{error.to_string()}</p>
+            <p>{error.to_string()} " " {next}</p>
         </div>
     }
     .into_any()
+}
+
+/// Where the things are of which one was meant by an address, and how a link there is called.
+fn list_around(path: &str) -> (&'static str, &'static str) {
+    match path.split('/').nth(1).unwrap_or_default() {
+        "audiences" => ("/audiences", "See all audiences"),
+        "shares" => ("/shares", "See all shares"),
+        "runs" => ("/runs", "See all runs"),
+        "endpoints" => ("/endpoints", "See all endpoints"),
+        "connect" => ("/connect", "See all applications"),
+        "schedule" => ("/schedule", "See the schedule"),
+        "applications" => ("/applications", "See your applications"),
+        "review" => ("/review", "See what is to be reviewed"),
+        "people" => ("/people", "See who is in the account"),
+        _ => ("/", "To the start page"),
+    }
+}
+
+/// The present page's address.
+fn here() -> String {
+    let location = use_location();
+    let (path, query) = (location.pathname.get_untracked(), location.search.get_untracked());
+    let query = if query.is_empty() { query } else { format!("?{}", query.trim_start_matches('?')) };
+    format!("{path}{query}")
 }
 
 #[component]
@@ -57,8 +93,5 @@ fn SignedOut() -> impl IntoView {
 
 /// The sign-in page's address, for somebody who was signed out on the present page.
 pub fn way_to_sign_in() -> String {
-    let location = use_location();
-    let (path, query) = (location.pathname.get_untracked(), location.search.get_untracked());
-    let query = if query.is_empty() { query } else { format!("?{}", query.trim_start_matches('?')) };
-    door::sign_in_path(&format!("{path}{query}"), true)
+    door::sign_in_path(&here(), true)
 }
