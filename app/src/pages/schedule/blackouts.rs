@@ -14,6 +14,7 @@ use crate::{
         field::{ErrorSummary, TextField},
         notice::{Done, Trouble},
         page::PageHead,
+        skeleton::Skeleton,
     },
     error::AppError,
     flash::{Form, FormState},
@@ -90,7 +91,7 @@ pub fn BlackoutsPage() -> impl IntoView {
             above=vec![("/schedule".to_owned(), "Schedule".to_owned())]
             lead="Times at which no run begins by itself. Each schedule says whether its run then waits, is skipped, or comes all the same."
         />
-        <Suspense>
+        <Transition fallback=|| view! { <Skeleton /> }>
             {move || Suspend::new(async move {
                 let form = form.state().await;
                 match found.await {
@@ -98,7 +99,7 @@ pub fn BlackoutsPage() -> impl IntoView {
                     Err(error) => view! { <Trouble error /> }.into_any(),
                 }
             })}
-        </Suspense>
+        </Transition>
     }
 }
 

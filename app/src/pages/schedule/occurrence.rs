@@ -12,6 +12,7 @@ use crate::{
         field::{ErrorSummary, TextField},
         notice::Trouble,
         page::PageHead,
+        skeleton::Skeleton,
     },
     error::AppError,
     flash::{Form, FormState},
@@ -42,7 +43,7 @@ pub fn OccurrencePage() -> impl IntoView {
     );
     let form = Form::new(move || format!("/schedule/{}/{}", share.get(), slot.get()), live);
     view! {
-        <Suspense>
+        <Suspense fallback=|| view! { <Skeleton /> }>
             {move || Suspend::new(async move {
                 let form = form.state().await;
                 match found.await {
