@@ -48,6 +48,11 @@ test("a viewer sees everything, can change nothing, and is told who can", async 
       await axe();
     });
   }
+  for (const [path, heading] of [["/", "Home"], ["/shares", "Shares"]] as const) {
+    await page.goto(path);
+    await expect(page.getByRole("heading", { level: 1, name: heading })).toBeVisible();
+    await expect(page.getByRole("link", { name: "Share an audience" })).toHaveCount(0);
+  }
   await page.goto(mapping);
   await expect(sourceOf(page, "E-mail address")).toHaveValue("email");
   await expect(sourceOf(page, "E-mail address")).toBeDisabled();

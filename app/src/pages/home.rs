@@ -35,7 +35,7 @@ pub fn HomePage() -> impl IntoView {
     let may_connect = super::may_connect();
     view! {
         <PageHead title="Home">
-            <ButtonLink href="/audiences" kind=ButtonKind::Primary>"Share an audience"</ButtonLink>
+            {super::may_share().then(|| view! { <ButtonLink href="/audiences" kind=ButtonKind::Primary>"Share an audience"</ButtonLink> })}
         </PageHead>
         <Suspense fallback=|| view! { <Skeleton /> }>
             {move || Suspend::new(async move {

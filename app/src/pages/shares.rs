@@ -30,7 +30,7 @@ pub fn SharesPage() -> impl IntoView {
     view! {
         <PageHead title="Shares" lead="Which audience goes where. Drafts are kept until you finish or discard them.">
             <ButtonLink href="/templates">"Templates"</ButtonLink>
-            <ButtonLink href="/audiences" kind=ButtonKind::Primary>"Share an audience"</ButtonLink>
+            {super::may_share().then(|| view! { <ButtonLink href="/audiences" kind=ButtonKind::Primary>"Share an audience"</ButtonLink> })}
         </PageHead>
         <Suspense fallback=|| view! { <Skeleton /> }>
             {move || Suspend::new(async move {
