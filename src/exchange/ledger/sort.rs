@@ -12,9 +12,9 @@ use super::{
 use crate::store::{PayloadError, PayloadKey, SealedObject};
 
 /// Rows that are sorted at once.
-const ROWS_AT_ONCE: usize = 128 * 1024;
+const ROWS_AT_ONCE: usize = 256 * 1024;
 /// Bytes of their identifiers.
-const IDENTIFIERS_AT_ONCE: usize = 8 * 1024 * 1024;
+const IDENTIFIERS_AT_ONCE: usize = 16 * 1024 * 1024;
 
 /// What of a row goes where.
 #[derive(Clone)]
