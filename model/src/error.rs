@@ -23,7 +23,7 @@ impl FieldProblem {
 
 /// What a caller of the hub can be told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[serde(tag = "code", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum HubError {
     /// Nobody is signed in.
     #[error("Please sign in.")]

@@ -74,8 +74,10 @@ fn ago(seconds: f64) -> String {
         s if s < 365.0 * 86_400.0 => (s / (30.4 * 86_400.0), "month"),
         s => (s / (365.25 * 86_400.0), "year"),
     };
-    let number = size.round().max(1.0);
-    let plural = if (number - 1.0).abs() < f64::EPSILON { "" } else { "s" };
+    // As a whole number also by its type: the browser's half would carry all that writes fractions.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is positive, and said in whole numbers")]
+    let number = (size.round() as u64).max(1);
+    let plural = if number == 1 { "" } else { "s" };
     if seconds >= 0.0 { format!("{number} {unit}{plural} ago") } else { format!("in {number} {unit}{plural}") }
 }
 

@@ -204,7 +204,7 @@ fn ConnectForm(application: ApplicationView, state: FormState, action: ServerAct
         return view! { <CallingForm application state action /> }.into_any();
     }
     let consents = matches!(application.credentials, Credentials::AuthorizationCode { .. });
-    let first: Option<ConnectionReport> = serde_json::from_str(&state.value(REPORT)).ok();
+    let first: Option<ConnectionReport> = crate::reading::read(state.value(REPORT).as_bytes()).ok();
     let first_consent = Some(state.value(CONSENT)).filter(|url| !url.is_empty());
     let live = move || action.value().with(|value| value.as_ref().and_then(|value| value.as_ref().ok().cloned()));
     let report = move || {

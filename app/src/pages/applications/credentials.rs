@@ -97,7 +97,7 @@ fn known(draft: &ApplicationDraft, form: &FormState) -> CredentialsForm {
             client_id: value("client_id"),
             scopes: value("scopes"),
             steps: value("steps"),
-            fields: serde_json::from_str(&value(TYPED_FIELDS)).unwrap_or_default(),
+            fields: crate::reading::read(value(TYPED_FIELDS).as_bytes()).unwrap_or_default(),
             ..CredentialsForm::default()
         };
     }

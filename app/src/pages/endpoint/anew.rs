@@ -248,7 +248,7 @@ fn anew(
             "It stays the same endpoint, with its shares and segments. The old credentials stay until the new ones have passed the test.".to_owned(),
         ),
     };
-    let first: Option<Reconnected> = serde_json::from_str(&state.value(TRIED)).ok();
+    let first: Option<Reconnected> = crate::reading::read(state.value(TRIED).as_bytes()).ok();
     let live = Signal::derive(move || {
         let shown = if cfg!(feature = "ssr") { None } else { action.value().get() };
         shown.and_then(Result::ok)

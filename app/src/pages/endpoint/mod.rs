@@ -136,7 +136,7 @@ pub fn EndpointPage() -> impl IntoView {
                         waiting.set_for(&endpoint);
                         let notice = state.notice().map(|text| view! { <Done text /> });
                         // Who has just connected it sees how the test went that came before.
-                        let report: Option<ConnectionReport> = serde_json::from_str(&state.value(REPORT)).ok();
+                        let report: Option<ConnectionReport> = crate::reading::read(state.value(REPORT).as_bytes()).ok();
                         let report = report.map(|report| {
                             view! {
                                 <details class="report-again" open>

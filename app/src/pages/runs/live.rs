@@ -110,7 +110,7 @@ mod browser {
         let stream = source.clone();
         let on_run = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
             let Some(text) = event.data().as_string() else { return };
-            let Ok(next) = serde_json::from_str::<RunView>(&text) else { return };
+            let Ok(next) = crate::reading::read::<RunView>(text.as_bytes()) else { return };
             if next.summary.state.is_final() {
                 stream.close();
                 ticks.inspect(IntervalHandle::clear);

@@ -75,9 +75,9 @@ pub fn Timing(
     form: FormState,
 ) -> impl IntoView {
     let audience = share.audience.name.clone();
-    let typed: Option<ScheduleForm> = serde_json::from_str(&form.value(TYPED)).ok();
+    let typed: Option<ScheduleForm> = crate::reading::read(form.value(TYPED).as_bytes()).ok();
     let kept = choices.schedule;
-    let looked: Option<SchedulePreview> = serde_json::from_str(&form.value(LOOKED)).ok();
+    let looked: Option<SchedulePreview> = crate::reading::read(form.value(LOOKED).as_bytes()).ok();
     let first = looked.or_else(|| kept.as_ref().filter(|_| typed.is_none()).map(|kept| kept.preview.clone()));
     let values = typed.or_else(|| kept.as_ref().map(|kept| kept.form.clone())).unwrap_or(choices.fresh);
     let preview = RwSignal::new(first.map(Ok));

@@ -42,7 +42,7 @@ mod browser {
     /// What is kept of a share's mapping.
     pub fn kept(share_id: &str) -> Option<Kept> {
         let text = storage()?.get_item(&name(share_id)).ok().flatten()?;
-        serde_json::from_str(&text).ok()
+        crate::reading::read(text.as_bytes()).ok()
     }
 
     /// It need not be kept any more.

@@ -256,7 +256,7 @@ fn Loaded(data: MappingData, form: FormState, opened: Option<usize>, wanted: Wan
     };
     let may_edit = crate::pages::may_share();
     // What was posted and could not be saved is still there.
-    let unsaved: Option<Mapping> = serde_json::from_str(&form.value(UNSAVED)).ok();
+    let unsaved: Option<Mapping> = crate::reading::read(form.value(UNSAVED).as_bytes()).ok();
     let mapping = unsaved.unwrap_or_else(|| share.mapping.clone());
     let is_tried_anew = mapping != share.mapping;
     let work = Work::new(Beginning {
