@@ -143,13 +143,17 @@ pub fn Preview(
     }
 }
 
-/// Changes with the mapping, as long as the table is made at once.
+/// Changes with the mapping, as long as the table is made at once; where the fields are very many, when the change is on the screen.
 fn seen(work: Work) -> RwSignal<u32> {
     let seen = RwSignal::new(0_u32);
+    let again = move || {
+        // The page may be gone by now.
+        seen.try_update(|count| *count += 1);
+    };
     Effect::new(move |before: Option<usize>| {
         let links = work.mapping.with(|mapping| mapping.links.len());
         if before.is_some_and(|before| before.max(links) <= MANY_COLUMNS) {
-            seen.update(|count| *count += 1);
+            if work.turns.are_taken() { dom::after_the_picture(again) } else { again() }
         }
         links
     });
