@@ -75,7 +75,11 @@ fn ago(seconds: f64) -> String {
         s => (s / (365.25 * 86_400.0), "year"),
     };
     // As a whole number also by its type: the browser's half would carry all that writes fractions.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is positive, and said in whole numbers")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it is positive, and said in whole numbers"
+    )]
     let number = (size.round() as u64).max(1);
     let plural = if number == 1 { "" } else { "s" };
     if seconds >= 0.0 { format!("{number} {unit}{plural} ago") } else { format!("in {number} {unit}{plural}") }
