@@ -52,7 +52,7 @@ fn choice(value: Choice) -> AnyView {
     let Choice { label, hits, href, is_chosen } = value;
     view! {
         <li>
-            <a class="choice" href=href aria-current=is_chosen.then_some("true")>
+            <a class="facet-choice" href=href aria-current=is_chosen.then_some("true")>
                 <span class="box" aria-hidden="true"></span>
                 <span class="name">{label}</span>
                 " "

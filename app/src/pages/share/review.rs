@@ -452,7 +452,7 @@ fn MappingTable(share: ShareView, destination: Destination, mapping_path: String
                 <a href=mapping_path>{if crate::pages::may_share() { "Change the mapping" } else { "See the mapping" }}</a>
             </div>
             <div class="table-scroll" role="region" aria-label="Fields of the mapping" tabindex="0">
-                <table class="mapping-table">
+                <table class="list mapping-table">
                     <thead>
                         <tr>
                             <th scope="col">"From the audience"</th>
