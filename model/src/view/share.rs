@@ -1,0 +1,112 @@
+//! Shares: where one is in its life, as lists and its own pages show it, and how its runs treat the segment.
+
+use serde::{Deserialize, Serialize};
+
+use super::{AudienceSummary, Destination, RunSummary};
+use crate::{
+    field::Field,
+    id::{AudienceId, EndpointId, RunId, ShareId},
+    mapping::{BothFields, Drift, Mapping},
+    run::{Duplicates, Mode, RunState, ShrinkLimit},
+};
+
+/// Where a share is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ShareState {
+    /// Being made; kept on the server so that nothing is lost.
+    Draft,
+    /// Has been shared at least once.
+    Active,
+}
+
+/// A share in a list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ShareSummary {
+    /// Its id.
+    pub id: ShareId,
+    /// Draft or active.
+    pub state: ShareState,
+    /// The audience.
+    pub audience_id: AudienceId,
+    /// Its name.
+    pub audience_name: String,
+    /// The endpoint that it comes from.
+    pub source_name: String,
+    /// The endpoint that it goes to, once chosen.
+    pub destination_name: Option<String>,
+    /// The segment there, once chosen.
+    pub destination_segment: Option<String>,
+    /// How it changes that segment, once chosen.
+    pub mode: Option<Mode>,
+    /// Its last run.
+    pub last_run: Option<RunId>,
+    /// That run's state.
+    pub last_run_state: Option<RunState>,
+    /// Why no run of it can start since its fields changed, in one line; none when one can.
+    pub held_because: Option<String>,
+    /// When that run ended; while it has not, when it was asked for.
+    pub last_run_at: Option<String>,
+    /// When it last changed.
+    pub updated_at: String,
+}
+
+/// A share's pages, from draft on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ShareView {
+    /// Its id.
+    pub id: ShareId,
+    /// Draft or active.
+    pub state: ShareState,
+    /// The audience.
+    pub audience: AudienceSummary,
+    /// The audience's fields.
+    pub fields: Vec<Field>,
+    /// The audience's producer no longer offers it.
+    pub is_withdrawn: bool,
+    /// Where it goes, once chosen.
+    pub destination: Option<Destination>,
+    /// The endpoint that it is to go to, when that is known before the segment.
+    pub destination_endpoint: Option<EndpointId>,
+    /// The mapping as it is now.
+    pub mapping: Mapping,
+    /// Counts up with each change of the mapping; 0 before the first.
+    pub mapping_version: u32,
+    /// How much a run may shrink the segment before it is held for approval.
+    pub shrink_limit: ShrinkLimit,
+    /// What is done with rows of the same person.
+    pub duplicates: Duplicates,
+    /// Counts up with each choice of a destination.
+    pub destination_version: u32,
+    /// Counts up with each choice of when and how.
+    pub handling_version: u32,
+    /// What became of it since its fields changed.
+    pub drift: Drift,
+    /// Why no run of it can start, in one line; none when one can.
+    pub held_because: Option<String>,
+    /// Since when.
+    pub held_at: Option<String>,
+    /// How many templates there are for its two applications.
+    pub templates: u32,
+    /// Its runs, newest first, at most 20.
+    pub runs: Vec<RunSummary>,
+}
+
+impl ShareView {
+    /// The fields of both sides as they are now.
+    pub fn both_fields(&self) -> BothFields {
+        let destination = self.destination.as_ref().map(|destination| destination.fields.clone());
+        BothFields { source: self.fields.clone(), destination: destination.unwrap_or_default() }
+    }
+}
+
+/// How a share's runs change the segment, and what keeps them from doing harm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Handling {
+    /// How the segment is changed.
+    pub mode: Mode,
+    /// What is done with rows of the same person.
+    pub duplicates: Duplicates,
+    /// How much a run may shrink the segment before it is held for approval.
+    pub shrink_limit: ShrinkLimit,
+}
