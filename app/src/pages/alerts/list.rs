@@ -101,7 +101,7 @@ fn Loaded(page: AlertPage, read: ServerAction<ReadAlerts>) -> impl IntoView {
                     }
                 })}
         </PageHead>
-        <p role="status">{said}</p>
+        <p class="result-count" role="status">{said}</p>
         {nothing.then(|| view! { <EmptyState text="Nothing was the matter so far." /> })}
         {(open == 0 && !nothing).then(|| view! { <EmptyState text="Nothing is the matter now." /> })}
         {(open > 0)

@@ -95,5 +95,5 @@ pub fn ChangeList(
             }
         })
         .collect();
-    view! { <ul class="plain-list changes">{items}</ul> }
+    view! { <ul class="plain-list audience-changes">{items}</ul> }
 }

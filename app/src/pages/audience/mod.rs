@@ -257,7 +257,7 @@ fn Content(
                 }
             })}
         {(!may_share).then(|| view! { <p class="soft">"To share it, ask an admin of your account to make you a member."</p> })}
-        <ButtonLink href="/audiences">"All audiences"</ButtonLink>
+        <p class="page-end"><ButtonLink href="/audiences">"All audiences"</ButtonLink></p>
     }
 }
 

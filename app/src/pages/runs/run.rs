@@ -447,7 +447,7 @@ fn LeftEmptyValues(view: ReadSignal<RunView>) -> impl IntoView {
         groups.get().into_iter().map(item).collect::<Vec<_>>()
     };
     view! {
-        <div class="left-empty" hidden=move || groups.with(Vec::is_empty)>
+        <div class="values-left-empty" hidden=move || groups.with(Vec::is_empty)>
             <h3>"Values left empty"</h3>
             <p class="soft">"These people were sent, without a value that did not fit. The mapping says so: “Leave empty when invalid”."</p>
             <ul>{listed}</ul>

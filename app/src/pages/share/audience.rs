@@ -232,7 +232,7 @@ fn Loaded(
             <input id="audience-words" name="q" type="search" placeholder="Find an audience" value=text autocomplete="off" />
             <button type="submit" class="button quiet">"Search"</button>
         </form>
-        <p class="soft" role="status">{counted(total, "audience", "audiences")}</p>
+        <p class="result-count" role="status">{counted(total, "audience", "audiences")}</p>
         {list}
         {(!pages.is_empty()).then(|| view! { <nav class="form-actions" aria-label="Pages">{pages}</nav> })}
     }
