@@ -26,11 +26,12 @@ use super::{
     jobs,
     mirror::Sifted,
     payload_folder,
-    pipeline::{Expectation, Feed, Made, Pipeline, PipelineError, Progress, SealedCut, Whole},
+    pipeline::{Expectation, Feed, Made, Pipeline, PipelineError, Progress, Whole},
     plan::RunPlan,
     records::RejectStage,
     repair::{Repairs, repaired_path},
     runs::{Column, ReadingCounts},
+    sealing::SealedCut,
     stop::Stop,
 };
 use crate::{

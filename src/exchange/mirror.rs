@@ -23,9 +23,10 @@ use super::{
         settle::{JobOutcome, Settlement, settle},
     },
     payload_folder,
-    pipeline::{SealedCut, Telling, Whole},
+    pipeline::{Telling, Whole},
     records::{part_outcomes, parts},
     runs::{self, ReadingCounts, RunRow, id_of},
+    sealing::SealedCut,
     sifting::{SiftError, Sifter},
     stop::Stop,
 };

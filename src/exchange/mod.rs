@@ -27,6 +27,7 @@ pub mod repair;
 pub mod requests;
 pub mod retention;
 mod runs;
+mod sealing;
 pub mod settings;
 mod sifting;
 mod spare;

@@ -1,6 +1,6 @@
-//! The pipeline: bytes of the source in, parts and rejects out, which another thread seals. It runs on a thread for blocking work, between two bounded
-//! channels, so that memory depends on the size of a part and never on the audience; others may help it to map ([`super::crew`]). It knows no endpoint,
-//! no run's state, no database.
+//! The pipeline: bytes of the source in, parts and rejects out, which another thread seals ([`super::sealing`]). It runs on a thread for
+//! blocking work, between two bounded channels, so that memory depends on the size of a part and never on the audience; others may help it
+//! to map ([`super::crew`]). It knows no endpoint, no run's state, no database.
 
 use std::{
     cell::Cell,
@@ -14,13 +14,12 @@ use std::{
 
 use bytes::Bytes;
 use model::{
-    contract::JobMode,
     field::Field,
     id::RunId,
     mapping::{Finding, Mapping, Plan},
     reject::RejectCode,
     rows::{RawRow, RowError, RowReader},
-    run::{LeftEmpty, RejectGroup},
+    run::LeftEmpty,
 };
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
@@ -33,7 +32,6 @@ use super::{
         sort::{Collector, Identification, Sorted},
     },
     payload_folder,
-    records::{PartRow, RejectStage},
     runs::ReadingCounts,
     spare::Spare,
 };
@@ -118,34 +116,6 @@ pub(super) enum Made {
     Object(SealedObject),
     /// Nothing. It takes the place behind a cut, so that the next one waits until this one is stored: two parts are in memory, and not three.
     Pause,
-}
-
-impl Made {
-    /// Hashes and seals it. Costs processor time in proportion to its size.
-    pub(super) fn seal(self, run_id: &RunId, key: &PayloadKey, job_mode: JobMode) -> Result<SealedCut, PayloadError> {
-        match self {
-            Self::Cut { cut, left_empty, header } => {
-                let sealed = seal_cut(*cut, run_id, key, job_mode)?;
-                Ok(SealedCut { left_empty, header, ..sealed })
-            }
-            Self::Object(object) => Ok(SealedCut { objects: vec![object], ..SealedCut::default() }),
-            Self::Pause => Ok(SealedCut::default()),
-        }
-    }
-}
-
-/// A cut, sealed: its objects, and what the database records of it.
-#[derive(Default)]
-pub(super) struct SealedCut {
-    pub(super) number: u32,
-    pub(super) objects: Vec<SealedObject>,
-    pub(super) part: Option<PartRow>,
-    pub(super) rejected: Option<u64>,
-    pub(super) groups: Vec<RejectGroup>,
-    /// Values left empty since the last cut.
-    pub(super) left_empty: Vec<LeftEmpty>,
-    /// The source's header, with the first cut.
-    pub(super) header: Option<Vec<String>>,
 }
 
 /// Why the pipeline stopped before the end.
@@ -473,54 +443,6 @@ impl Output {
         let sorted = self.collector.map(|collector| collector.finish(&mut put)).transpose()?;
         Ok(Whole { sorted: sorted.unwrap_or_default(), cuts: self.cuts, header })
     }
-}
-
-/// Hashes and seals what was cut.
-pub(super) fn seal_cut(
-    cut: Cut,
-    run_id: &RunId,
-    key: &PayloadKey,
-    job_mode: JobMode,
-) -> Result<SealedCut, PayloadError> {
-    let folder = payload_folder(run_id);
-    let mut objects = Vec::new();
-    let mut seal = |path: String, bytes: Vec<u8>| {
-        objects.push(SealedObject::seal(key, path, bytes)?);
-        Ok::<(), PayloadError>(())
-    };
-    let part = match cut.part {
-        None => None,
-        Some(part) => {
-            let row = PartRow {
-                number: part.number,
-                job_mode,
-                job_number: part.number,
-                acknowledged: false,
-                rows: part.rows,
-                bytes: u64::try_from(part.csv.len()).unwrap_or(u64::MAX),
-                sha256: hex::encode(Sha256::digest(&part.csv)),
-            };
-            seal(super::part_path(&folder, part.number), part.csv)?;
-            seal(super::source_path(&folder, part.number), part.source)?;
-            Some(row)
-        }
-    };
-    let rejected = match cut.rejects {
-        None => None,
-        Some((rows, bytes)) => {
-            seal(super::reject_path(&folder, RejectStage::Read.ordinal(), cut.number), bytes)?;
-            Some(rows)
-        }
-    };
-    Ok(SealedCut {
-        number: cut.number,
-        objects,
-        part,
-        rejected,
-        groups: cut.groups,
-        left_empty: Vec::new(),
-        header: None,
-    })
 }
 
 /// What is more than was declared ends here, however much more is to come.

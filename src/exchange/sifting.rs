@@ -20,9 +20,9 @@ use super::{
         settle::values_of,
     },
     payload_folder,
-    pipeline::{SealedCut, seal_cut},
     records::PartRow,
     rejects::SourceRows,
+    sealing::{SealedCut, seal_cut},
     spare::Spare,
 };
 use crate::store::{PayloadError, PayloadKey};
