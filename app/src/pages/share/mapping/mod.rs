@@ -441,7 +441,7 @@ fn filter_box(work: Work, side: Side, fields: usize) -> Option<impl IntoView> {
         view! {
             <input
                 type="search"
-                class="filter needs-program"
+                class="filter needs-program keeps-place"
                 aria-label=label
                 placeholder="Filter"
                 autocomplete="off"
