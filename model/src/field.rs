@@ -52,6 +52,23 @@ pub enum FieldType {
 }
 
 impl FieldType {
+    /// Every type that can be chosen, with the word by which JSON and configuration files name it.
+    pub const NAMED: [(&'static str, Self); 13] = [
+        ("email", Self::Email),
+        ("phone", Self::Phone),
+        ("mobile_ad_id", Self::MobileAdId),
+        ("cookie_id", Self::CookieId),
+        ("customer_id", Self::CustomerId),
+        ("string", Self::String),
+        ("integer", Self::Integer),
+        ("decimal", Self::Decimal),
+        ("boolean", Self::Boolean),
+        ("date", Self::Date),
+        ("timestamp", Self::Timestamp),
+        ("country", Self::Country),
+        ("postal_code", Self::PostalCode),
+    ];
+
     /// The word for people.
     pub fn label(self) -> &'static str {
         match self {
@@ -155,5 +172,19 @@ impl Field {
     /// The name for people.
     pub fn display_name(&self) -> &str {
         self.label.as_deref().unwrap_or(&self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_are_named_as_json_writes_them() -> Result<(), serde_json::Error> {
+        for (word, field_type) in FieldType::NAMED {
+            assert_eq!(serde_json::to_string(&field_type)?, format!("\"{word}\""));
+            assert_eq!(serde_json::from_str::<FieldType>(&format!("\"{word}\""))?, field_type);
+        }
+        Ok(())
     }
 }

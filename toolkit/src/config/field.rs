@@ -9,22 +9,6 @@ use super::name::identifier;
 use super::raw::RawField;
 use super::{ConfigError, wrong};
 
-const FIELD_TYPES: [(&str, FieldType); 13] = [
-    ("email", FieldType::Email),
-    ("phone", FieldType::Phone),
-    ("mobile_ad_id", FieldType::MobileAdId),
-    ("cookie_id", FieldType::CookieId),
-    ("customer_id", FieldType::CustomerId),
-    ("string", FieldType::String),
-    ("integer", FieldType::Integer),
-    ("decimal", FieldType::Decimal),
-    ("boolean", FieldType::Boolean),
-    ("date", FieldType::Date),
-    ("timestamp", FieldType::Timestamp),
-    ("country", FieldType::Country),
-    ("postal_code", FieldType::PostalCode),
-];
-
 pub(super) fn fields(key: &str, raw: Vec<RawField>) -> Result<Vec<Field>, ConfigError> {
     let mut names = HashSet::new();
     let mut fields = Vec::new();
@@ -42,7 +26,7 @@ pub(super) fn fields(key: &str, raw: Vec<RawField>) -> Result<Vec<Field>, Config
                 wrong(
                     at("type"),
                     format!("is \"{word}\""),
-                    format!("Use one of {}.", FIELD_TYPES.map(|(word, _)| word).join(", ")),
+                    format!("Use one of {}.", FieldType::NAMED.map(|(word, _)| word).join(", ")),
                 )
             })?,
         };
@@ -90,7 +74,7 @@ pub(super) fn fields(key: &str, raw: Vec<RawField>) -> Result<Vec<Field>, Config
 }
 
 fn field_type(word: &str) -> Option<FieldType> {
-    FIELD_TYPES.iter().find(|(name, _)| *name == word).map(|(_, field_type)| *field_type)
+    FieldType::NAMED.iter().find(|(name, _)| *name == word).map(|(_, field_type)| *field_type)
 }
 
 /// The field that a column probably is, by its name alone: identifiers that are usual, and text for all else.

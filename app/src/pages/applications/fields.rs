@@ -35,23 +35,6 @@ const FIELDS: &[(&str, &str)] = &[
     ("file", "File"),
 ];
 
-/// Types that can be chosen.
-const TYPES: [(&str, FieldType); 13] = [
-    ("email", FieldType::Email),
-    ("phone", FieldType::Phone),
-    ("mobile_ad_id", FieldType::MobileAdId),
-    ("cookie_id", FieldType::CookieId),
-    ("customer_id", FieldType::CustomerId),
-    ("string", FieldType::String),
-    ("integer", FieldType::Integer),
-    ("decimal", FieldType::Decimal),
-    ("boolean", FieldType::Boolean),
-    ("date", FieldType::Date),
-    ("timestamp", FieldType::Timestamp),
-    ("country", FieldType::Country),
-    ("postal_code", FieldType::PostalCode),
-];
-
 /// Adds a field, or changes one.
 #[server(endpoint = "save_application_field", protocol = crate::Called)]
 pub async fn save_application_field(
@@ -225,8 +208,10 @@ fn FieldEditor(id: String, form: FormState, #[prop(optional_no_strip)] known: Op
         ("sha256_hex", "SHA-256, hexadecimal"),
         ("sha256_base64", "SHA-256, Base64"),
     ]);
-    let types =
-        TYPES.iter().map(|(word, field_type)| ((*word).to_owned(), field_type.label().to_owned())).collect::<Vec<_>>();
+    let types = FieldType::NAMED
+        .iter()
+        .map(|(word, field_type)| ((*word).to_owned(), field_type.label().to_owned()))
+        .collect::<Vec<_>>();
     let heading = match &known {
         Some(field) => format!("Edit “{}”", field.name),
         None => "Add a field".to_owned(),
@@ -234,8 +219,10 @@ fn FieldEditor(id: String, form: FormState, #[prop(optional_no_strip)] known: Op
     let cancel = known.is_some().then(|| view! { <ButtonLink href=Step::Fields.path(&id)>"Cancel"</ButtonLink> });
     let is_known = known.is_some();
     let known = known.unwrap_or_else(|| Field::new("", FieldKind::Identifier, FieldType::Email));
-    let type_word =
-        TYPES.iter().find(|(_, known_type)| *known_type == known.field_type).map_or("string", |(word, _)| word);
+    let type_word = FieldType::NAMED
+        .iter()
+        .find(|(_, known_type)| *known_type == known.field_type)
+        .map_or("string", |(word, _)| word);
     let kind = match known.kind {
         FieldKind::Identifier => "identifier",
         FieldKind::Attribute => "attribute",
