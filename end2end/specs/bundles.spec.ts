@@ -37,6 +37,7 @@ test("a bundle that can't be had is said in the page's place, and can be loaded 
   await rooms.getByRole("link", { name: "Shares" }).click();
   await expect(page.getByRole("heading", { level: 1, name: "Shares" }), "the others go on").toBeVisible();
   await rooms.getByRole("link", { name: "Runs" }).click();
+  await expect(page.getByRole("link", { name: "Load it again" }), "it is tried again, and fails again").toBeVisible();
   await page.unroute("**/pkg/split_runs.wasm");
   await page.getByRole("link", { name: "Load it again" }).click();
   await expect(page.getByRole("heading", { level: 1, name: "Runs" })).toBeVisible();
