@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use model::{
-    id::{AccountId, EndpointId, RunId, ShareId},
+    id::{AccountId, AudienceId, EndpointId, RunId, ShareId},
     run::{Failure, Hold, Mode, RunState},
     view::{
         AudienceVolatility, BesideRun, DestinationFreshness, DestinationSegment, PartView, RunPage, RunQuery,
@@ -189,12 +189,14 @@ pub(crate) async fn freshness(
     most: u32,
 ) -> Result<Vec<DestinationFreshness>, StoreError> {
     let rows = sqlx::query(
-        "select id, destination_endpoint_id, destination_name, audience_name, finished_at from (
-            select id, destination_endpoint_id, destination_name, audience_name, finished_at,
-                row_number() over (partition by destination_endpoint_id order by finished_at desc, id desc) as newest
-            from run where account_id = $1 and destination_endpoint_id is not null and is_partial = 0
-                and state in ('complete', 'complete_with_rejects')) as ended
-         where newest = 1 order by finished_at, id limit $2",
+        "select run.id, run.destination_endpoint_id, run.destination_name, run.audience_name, run.finished_at
+         from (select distinct destination_endpoint_id as endpoint_id from run
+                where account_id = $1 and destination_endpoint_id is not null) as reached
+         join run on run.id = (select id from run newest where newest.account_id = $1
+                and newest.destination_endpoint_id = reached.endpoint_id and newest.is_partial = 0
+                and newest.state in ('complete', 'complete_with_rejects')
+                order by newest.finished_at desc, newest.id desc limit 1)
+         order by run.finished_at, run.id limit $2",
     )
     .bind(account_id.as_str())
     .bind(i64::from(most))
@@ -267,15 +269,17 @@ pub(crate) async fn newest(
     kind: Newest,
     most: u32,
 ) -> Result<Vec<RunSummary>, StoreError> {
+    // With a sign before it, the order is no reason to walk through all runs by it: few are in these states.
     let (condition, order) = match kind {
         Newest::FailedAndNotTriedAgain => (
+            // A comparison of pairs, which an index answers; of two parts joined by "or" it does not.
             "state = 'failed' and not exists (select 1 from run later where later.share_id = run.share_id
-                and (later.created_at > run.created_at or (later.created_at = run.created_at and later.id > run.id)))"
+                and (later.created_at, later.id) > (run.created_at, run.id))"
                 .to_owned(),
-            "finished_at",
+            "+finished_at",
         ),
-        Newest::Held => (format!("state = '{}'", RunState::Held.as_str()), "created_at"),
-        Newest::Active => (format!("state in ({})", super::states_sql(RunState::is_workable)), "created_at"),
+        Newest::Held => (format!("state = '{}'", RunState::Held.as_str()), "+created_at"),
+        Newest::Active => (format!("state in ({})", super::states_sql(RunState::is_workable)), "+created_at"),
         Newest::Ended => (format!("state in ({})", super::states_sql(RunState::is_final)), "finished_at"),
     };
     let text = format!(
@@ -374,25 +378,48 @@ pub(crate) async fn last_replaced(
     Ok(if wrote_it { Some(from_integer(row.try_get("rows_acknowledged")?)) } else { None })
 }
 
-/// The newest run of each share of an account that has one, with its state and when it ended, or was asked for.
+/// The newest run of each of these shares that has one, with its state and when it ended, or was asked for.
 pub async fn last_runs(
     database: &Database,
     account_id: &AccountId,
+    shares: &[ShareId],
 ) -> Result<HashMap<ShareId, (RunId, RunState, String)>, StoreError> {
-    let rows = sqlx::query(
-        "select share_id, id, state, coalesce(finished_at, created_at) as at from run where account_id = $1 and not exists (
-            select 1 from run later where later.share_id = run.share_id
-                and (later.created_at > run.created_at or (later.created_at = run.created_at and later.id > run.id)))",
-    )
-    .bind(account_id.as_str())
-    .fetch_all(database.reader())
-    .await?;
-    rows.iter()
-        .map(|row| {
+    let mut found = HashMap::new();
+    for shares in shares.chunks(ASKED_AT_ONCE) {
+        // One look into the index for each share, however many runs it has.
+        let text = format!(
+            "select run.share_id, run.id, run.state, coalesce(run.finished_at, run.created_at) as at from {} join run
+                on run.id = (select id from run newest where newest.share_id = listed.column1
+                    order by newest.created_at desc, newest.id desc limit 1)
+             where run.account_id = $1",
+            listed(shares)
+        );
+        for row in &of_shares(text, account_id, shares).fetch_all(database.reader()).await? {
             let at = rfc3339(row.try_get("at")?);
-            Ok((id_of(row, "share_id")?, (id_of(row, "id")?, state_of(row)?, at)))
-        })
-        .collect()
+            found.insert(id_of(row, "share_id")?, (id_of(row, "id")?, state_of(row)?, at));
+        }
+    }
+    Ok(found)
+}
+
+/// Shares that are asked about in one statement; databases bound how many values one may have.
+const ASKED_AT_ONCE: usize = 500;
+
+/// These shares as a table of one column, from the second value of a statement on.
+fn listed(shares: &[ShareId]) -> String {
+    let places: Vec<String> = (2..shares.len() + 2).map(|place| format!("(${place})")).collect();
+    format!("(values {}) as listed", places.join(", "))
+}
+
+/// A statement about some shares ([`listed`]) of an account.
+fn of_shares<'q>(
+    text: String,
+    account_id: &'q AccountId,
+    shares: &'q [ShareId],
+) -> Query<'q, Any, sqlx::any::AnyArguments> {
+    shares
+        .iter()
+        .fold(sqlx::query(AssertSqlSafe(text)).bind(account_id.as_str()), |query, share| query.bind(share.as_str()))
 }
 
 /// The runs of an account that began, or were asked for, from a moment until before another, each with that moment.
@@ -428,27 +455,35 @@ pub(crate) struct Usual {
     pub(crate) seconds: u64,
 }
 
-/// What is usual, of each share of an account that has run.
-pub(crate) async fn usual(database: &Database, account_id: &AccountId) -> Result<HashMap<ShareId, Usual>, StoreError> {
-    let rows = sqlx::query(
-        "select share_id, cast(avg(rows_read) as bigint) as usual_rows, cast(avg(finished_at - started_at) as bigint) as usual_time
-         from (select share_id, rows_read, started_at, finished_at,
-                row_number() over (partition by share_id order by created_at desc) as newest
-            from run where account_id = $1 and state in ('complete', 'complete_with_rejects') and started_at is not null) as ended
-         where newest <= 5 group by share_id",
-    )
-    .bind(account_id.as_str())
-    .fetch_all(database.reader())
-    .await?;
-    rows.iter()
-        .map(|row| {
+/// What is usual, of each of these shares that has run.
+pub(crate) async fn usual(
+    database: &Database,
+    account_id: &AccountId,
+    shares: &[ShareId],
+) -> Result<HashMap<ShareId, Usual>, StoreError> {
+    let mut found = HashMap::new();
+    for shares in shares.chunks(ASKED_AT_ONCE) {
+        // "is true" keeps SQLite from beginning with all runs of the account.
+        let text = format!(
+            "select run.share_id, cast(avg(run.rows_read) as bigint) as usual_rows,
+                cast(avg(run.finished_at - run.started_at) as bigint) as usual_time
+             from {} join run on run.share_id = listed.column1 and run.created_at >= coalesce((
+                    select created_at from run fifth where fifth.share_id = listed.column1
+                        and fifth.state in ('complete', 'complete_with_rejects') and fifth.started_at is not null
+                    order by fifth.created_at desc, fifth.id desc limit 1 offset 4), 0)
+             where (run.account_id = $1) is true and run.state in ('complete', 'complete_with_rejects')
+                and run.started_at is not null group by run.share_id",
+            listed(shares)
+        );
+        for row in &of_shares(text, account_id, shares).fetch_all(database.reader()).await? {
             let usual = Usual {
                 rows: from_integer(row.try_get("usual_rows")?),
                 seconds: from_integer(row.try_get::<i64, _>("usual_time")? / 1000),
             };
-            Ok((id_of(row, "share_id")?, usual))
-        })
-        .collect()
+            found.insert(id_of(row, "share_id")?, usual);
+        }
+    }
+    Ok(found)
 }
 
 /// A run's page; none when the account has no such run.
@@ -528,6 +563,9 @@ pub(crate) async fn receipt(
 pub(crate) struct RejectFiles {
     pub(crate) wrapped_key: Vec<u8>,
     pub(crate) header: Vec<String>,
+    /// The audience whose rows they are.
+    pub(crate) audience_id: AudienceId,
+    pub(crate) audience_name: String,
     /// Stage (0 read, 1 refused) and number.
     pub(crate) files: Vec<(i64, u32)>,
 }
@@ -538,7 +576,7 @@ pub(crate) async fn reject_files(
     account_id: &AccountId,
     run_id: &RunId,
 ) -> Result<Option<RejectFiles>, StoreError> {
-    let row = sqlx::query("select payload_key, source_header from run where account_id = $1 and id = $2")
+    let row = sqlx::query("select payload_key, source_header, plan from run where account_id = $1 and id = $2")
         .bind(account_id.as_str())
         .bind(run_id.as_str())
         .fetch_optional(database.reader())
@@ -561,5 +599,12 @@ pub(crate) async fn reject_files(
     if files.is_empty() {
         return Ok(None);
     }
-    Ok(Some(RejectFiles { wrapped_key, header: serde_json::from_str(&header).map_err(|_| corrupt("header"))?, files }))
+    let plan: RunPlan = serde_json::from_str(&row.try_get::<String, _>("plan")?).map_err(|_| corrupt("plan"))?;
+    Ok(Some(RejectFiles {
+        wrapped_key,
+        header: serde_json::from_str(&header).map_err(|_| corrupt("header"))?,
+        audience_id: plan.audience_id,
+        audience_name: plan.audience_name,
+        files,
+    }))
 }

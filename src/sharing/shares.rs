@@ -143,16 +143,16 @@ impl Hub {
     }
 
     pub(super) async fn summaries(&self, actor: &Actor, rows: &[AnyRow]) -> Result<Vec<ShareSummary>> {
-        let mut runs = exchange::last_runs(self.database(), &actor.account_id).await.map_err(internal)?;
-        let mut summaries = Vec::new();
-        for row in rows {
-            let mut summary = share_summary(row).map_err(internal)?;
+        let mut summaries =
+            rows.iter().map(share_summary).collect::<std::result::Result<Vec<_>, _>>().map_err(internal)?;
+        let ids: Vec<ShareId> = summaries.iter().map(|summary| summary.id.clone()).collect();
+        let mut runs = exchange::last_runs(self.database(), &actor.account_id, &ids).await.map_err(internal)?;
+        for summary in &mut summaries {
             if let Some((run, state, at)) = runs.remove(&summary.id) {
                 summary.last_run = Some(run);
                 summary.last_run_state = Some(state);
                 summary.last_run_at = Some(at);
             }
-            summaries.push(summary);
         }
         Ok(summaries)
     }

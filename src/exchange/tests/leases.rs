@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use model::{
     contract::JobMode,
+    id::ShareId,
     id::{AccountId, RunId},
     reject::RejectCode,
     run::{Mode, RejectGroup, RunEvent, RunState},
@@ -440,6 +441,22 @@ async fn an_account_finds_its_runs_and_no_others() {
         let active = views::newest(&bench.database, &bench.account_id, views::Newest::Active, 10).await.expect("lists");
         assert_eq!(active.len(), 10);
         assert!(active.iter().all(|run| run.id != foreign));
-        assert_eq!(views::last_runs(&bench.database, &bench.account_id).await.expect("lists").len(), 53);
+        let shares: Vec<_> = first.items.iter().chain(&second.items).map(|run| run.share_id.clone()).collect();
+        let last = async |bench: &Bench, shares: &[ShareId]| {
+            views::last_runs(&bench.database, &bench.account_id, shares).await.expect("lists")
+        };
+        assert_eq!(last(&bench, &shares).await.len(), 53);
+        assert_eq!(last(&bench, &[]).await.len(), 0);
+        assert_eq!(last(&other, &shares).await.len(), 0, "they are another account's");
+        // Asked for in the same moment: the one that is first in the list is the last.
+        sqlx::query("update run set share_id = $1, created_at = 1 where account_id = $2")
+            .bind(shares[0].as_str())
+            .bind(bench.account_id.as_str())
+            .execute(bench.database.writer())
+            .await
+            .expect("sets");
+        let newest = &found(RunQuery { share: Some(shares[0].clone()), ..RunQuery::default() }).await.items[0].id;
+        let of_one = last(&bench, &shares[..2]).await;
+        assert_eq!(of_one.iter().map(|(share, (run, ..))| (share, run)).collect::<Vec<_>>(), [(&shares[0], newest)]);
     }
 }

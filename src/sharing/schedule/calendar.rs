@@ -163,9 +163,10 @@ impl Hub {
         let runs = exchange::runs_between(self.database(), account_id, from, until, MOST_ENTRIES + 1);
         let runs = runs.await.map_err(internal)?;
         let mut is_cut = runs.len() > MOST_ENTRIES;
-        let usual = exchange::usual(self.database(), account_id).await.map_err(internal)?;
         let shares: HashMap<ShareId, ShareSummary> =
             self.shares(actor).await?.into_iter().map(|share| (share.id.clone(), share)).collect();
+        let ids: Vec<ShareId> = shares.keys().cloned().collect();
+        let usual = exchange::usual(self.database(), account_id, &ids).await.map_err(internal)?;
         let changed = rows::occurrences(
             self.database(),
             account_id,
