@@ -1,4 +1,6 @@
-//! Where people reach this Usher: for links that they send to others.
+//! Where people reach this Usher: for links that they send to others. And where they come from.
+
+use std::net::IpAddr;
 
 use http::{HeaderMap, header::HOST, request::Parts};
 use leptos::prelude::use_context;
@@ -15,7 +17,11 @@ impl PublicUrl {
     }
 }
 
-/// The same of the request that is being answered.
+/// From which address a request comes, beside every request; none where a proxy stands between and does not say so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientAddress(pub Option<IpAddr>);
+
+/// Where people reach this Usher, by the request that is being answered.
 pub(crate) fn of_request() -> String {
     let headers = use_context::<Parts>().map(|request| request.headers).unwrap_or_default();
     use_context().unwrap_or(PublicUrl(None)).of(&headers)

@@ -97,6 +97,11 @@ mod server {
     use super::Flash;
     use crate::error::AppError;
 
+    /// Bytes of a typed value that are given back at most: far more than any input takes.
+    const LONGEST_VALUE: usize = 64 * 1024;
+    /// The same where nobody is signed in: whoever likes may post there, and each post without a cookie is a session of its own.
+    const LONGEST_VALUE_AT_THE_DOOR: usize = 1_000;
+
     pub(super) fn key(path: &str) -> String {
         format!("flash {path}")
     }
@@ -119,8 +124,15 @@ mod server {
     pub async fn leave_in(
         session: &tower_sessions::Session,
         path: &str,
-        flash: Flash,
+        mut flash: Flash,
     ) -> Result<(), tower_sessions::session::Error> {
+        let longest = match session.get_value(crate::session::USER_ID).await? {
+            Some(_) => LONGEST_VALUE,
+            None => LONGEST_VALUE_AT_THE_DOOR,
+        };
+        for value in flash.values.values_mut() {
+            value.truncate(value.floor_char_boundary(longest));
+        }
         session.insert(&key(path), flash).await
     }
 

@@ -18,6 +18,7 @@ mod master_key;
 mod memory;
 mod operator;
 mod provider;
+mod proxies;
 mod receipts;
 mod repair;
 mod requests;

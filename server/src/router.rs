@@ -1,10 +1,12 @@
 //! Every route and what lies around it. Pages and server functions come from the app; here they get the hub, sessions and protection.
 
+use std::sync::Arc;
+
 use app::address::PublicUrl;
 use axum::{
     Router,
     extract::{DefaultBodyLimit, FromRef},
-    middleware::from_fn,
+    middleware::{from_fn, from_fn_with_state},
     response::Redirect,
     routing::{get, post},
 };
@@ -33,7 +35,7 @@ use tower_http::{
 use tower_sessions::Session;
 
 use crate::{
-    api, applications, calendar, consent, endpoint_key, events, health, provider, receipts, repair, requests,
+    api, applications, calendar, consent, endpoint_key, events, health, provider, proxies, receipts, repair, requests,
     run_files, security, sessions, settings::ServeOptions,
 };
 
@@ -68,6 +70,7 @@ pub(crate) fn router(state: AppState, options: &ServeOptions) -> anyhow::Result<
         .layer(from_fn(sessions::keep_alive))
         .layer(sessions::layer(state.hub.sessions().clone(), secure))
         .layer(own_posts)
+        .layer(from_fn_with_state(Arc::from(options.trusted_proxies.as_slice()), proxies::note_client))
         // What an account sees is not to be seen again after signing out.
         .layer(SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, HeaderValue::from_static("no-store")))
         .with_state(state.clone());

@@ -90,6 +90,11 @@ pub(crate) async fn serve(options: &ServeOptions, hub: &HubOptions) -> anyhow::R
         out.flush()?;
     }
     tracing::info!(%address, "listening");
+    if options.public_url.is_some() && options.trusted_proxies.is_empty() {
+        tracing::warn!(
+            "USHER_PUBLIC_URL is set, but USHER_TRUSTED_PROXIES is not: if people come through a proxy, all of them count as one when sign-ins fail"
+        );
+    }
     if let Some(provider) = hub.ways_in().await?.provider {
         match &options.public_url {
             Some(url) => {

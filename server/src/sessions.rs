@@ -6,6 +6,7 @@ use hub::{
     registry::{SessionRow, SessionRows},
     store::{Clock, StoreError, SystemClock},
 };
+use model::id::UserId;
 use tower_sessions::{
     Expiry, Session, SessionManagerLayer, SessionStore,
     cookie::{
@@ -20,6 +21,11 @@ use tower_sessions::{
 pub(crate) const COOKIE: &str = "usher_session";
 /// A session that is not used for so long ends.
 const INACTIVITY: Duration = Duration::days(7);
+/// One in which nobody is signed in ends this much after it was written: time enough to fill in a form at the door, or to sign in elsewhere and come back.
+/// Anybody can make any number of them.
+const WITHOUT_PERSON_MS: i64 = 3_600_000;
+/// Bytes that are kept in a session at most: what was typed into a few large forms.
+const LARGEST: usize = 1024 * 1024;
 /// In which hour the session was last used: written at most once an hour, so that using a session does not mean writing it each time.
 const USED_IN_HOUR: &str = "used_in_hour";
 
@@ -86,17 +92,23 @@ impl SessionStore for Sessions {
 
 fn row<'a>(record: &Record, data: &'a [u8]) -> SessionRow<'a> {
     let text = |name| record.data.get(name).and_then(serde_json::Value::as_str);
+    let user_id: Option<UserId> = text(app::session::USER_ID).and_then(|id| id.parse().ok());
+    let longest = if user_id.is_some() { i64::MAX } else { SystemClock.now_ms().saturating_add(WITHOUT_PERSON_MS) };
     SessionRow {
         data,
-        expires_at_ms: expires_at_ms(record),
-        user_id: text(app::session::USER_ID).and_then(|id| id.parse().ok()),
+        expires_at_ms: expires_at_ms(record).min(longest),
+        user_id,
         account_id: text(app::session::ACCOUNT_ID).and_then(|id| id.parse().ok()),
     }
 }
 
 fn encode(record: &Record) -> Result<Vec<u8>> {
-    rmp_serde::to_vec(&(record.expiry_date.unix_timestamp(), &record.data))
-        .map_err(|error| Error::Encode(error.to_string()))
+    let data = rmp_serde::to_vec(&(record.expiry_date.unix_timestamp(), &record.data))
+        .map_err(|error| Error::Encode(error.to_string()))?;
+    if data.len() > LARGEST {
+        return Err(Error::Encode(format!("a session holds at most {LARGEST} bytes")));
+    }
+    Ok(data)
 }
 
 fn decode(id: Id, bytes: &[u8]) -> Result<Record> {

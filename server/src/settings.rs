@@ -3,7 +3,7 @@
 //! Defaults suit one machine: everything in `.usher/`, listening on loopback only.
 
 use std::{
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     num::NonZeroU32,
     path::{Path, PathBuf},
     sync::Arc,
@@ -275,6 +275,9 @@ pub(crate) struct ServeOptions {
     /// Where people reach this Usher, e.g. `https://usher.example.com`, when a proxy stands before it
     #[arg(long, env = "USHER_PUBLIC_URL", value_parser = parse_origin)]
     pub(crate) public_url: Option<Origin>,
+    /// Proxies that stand before this Usher, e.g. `127.0.0.1,10.1.0.0/16`: who asks is read from what they add to `X-Forwarded-For`
+    #[arg(long, env = "USHER_TRUSTED_PROXIES", value_delimiter = ',', value_parser = parse_network)]
+    pub(crate) trusted_proxies: Vec<IpNet>,
     /// Requests that an endpoint key may make in a minute
     #[arg(long, env = "USHER_REQUESTS_PER_MINUTE", default_value = "3000")]
     pub(crate) requests_per_minute: NonZeroU32,
@@ -324,6 +327,13 @@ impl Origin {
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// A network, or a single address.
+fn parse_network(text: &str) -> Result<IpNet, &'static str> {
+    let text = text.trim();
+    let network = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+    network.map_err(|_| "it must be an address like 127.0.0.1, or a network like 10.1.0.0/16")
 }
 
 fn parse_origin(text: &str) -> Result<Origin, &'static str> {

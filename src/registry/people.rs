@@ -93,7 +93,7 @@ impl Hub {
         }
         // A password longer than any that can be set is not hashed, but takes the same way.
         let too_long = form.password.chars().count() > LONGEST_PASSWORD;
-        let attempt = Attempt::new(&email, client);
+        let attempt = Attempt::at_the_door(&email, client);
         if let Some(retry_after_seconds) = self.begin_sign_in(&attempt).await.map_err(internal)? {
             return Err(HubError::SlowDown { retry_after_seconds });
         }
@@ -109,28 +109,47 @@ impl Hub {
         Ok(user_id)
     }
 
-    /// Who a session belongs to; none when the person is no longer in the account.
+    /// A person in an account; none when they are not in it (any more).
     pub async fn actor(&self, user_id: &UserId, account_id: &AccountId) -> Result<Option<Actor>> {
-        self.load_actor(user_id, Some(account_id)).await.map_err(internal)
+        self.load_actor(user_id, Some(account_id), None).await.map_err(internal)
+    }
+
+    /// Who a session belongs to that says so; none when the person is no longer in the account, or has ended their sessions since `epoch`
+    /// ([`Hub::epoch_of`] when they signed in).
+    pub async fn signed_in(&self, user_id: &UserId, account_id: &AccountId, epoch: i64) -> Result<Option<Actor>> {
+        self.load_actor(user_id, Some(account_id), Some(epoch)).await.map_err(internal)
+    }
+
+    /// How often somebody has ended their sessions: what a session of theirs that is made now is known by.
+    pub async fn epoch_of(&self, user_id: &UserId) -> Result<i64> {
+        let row = sqlx::query("select session_epoch from app_user where id = $1")
+            .bind(user_id.as_str())
+            .fetch_optional(self.database().reader())
+            .await
+            .map_err(internal)?;
+        row.ok_or(HubError::SignedOut)?.try_get("session_epoch").map_err(internal)
     }
 
     pub(super) async fn first_actor(&self, user_id: &UserId) -> std::result::Result<Option<Actor>, StoreError> {
-        self.load_actor(user_id, None).await
+        self.load_actor(user_id, None, None).await
     }
 
     async fn load_actor(
         &self,
         user_id: &UserId,
         account_id: Option<&AccountId>,
+        epoch: Option<i64>,
     ) -> std::result::Result<Option<Actor>, StoreError> {
         let sql = "select u.name as user_name, u.email, a.id as account_id, a.name as account_name, m.role,
                 u.operator_since
             from membership m join app_user u on u.id = m.user_id join account a on a.id = m.account_id
-            where m.user_id = $1 and (m.account_id = $2 or $3 = 1) order by m.created_at, a.id limit 1";
+            where m.user_id = $1 and (m.account_id = $2 or $3 = 1) and (u.session_epoch = $4 or $5 = 1) order by m.created_at, a.id limit 1";
         let row = sqlx::query(sql)
             .bind(user_id.as_str())
             .bind(account_id.map_or("", AccountId::as_str))
             .bind(i64::from(account_id.is_none()))
+            .bind(epoch.unwrap_or_default())
+            .bind(i64::from(epoch.is_none()))
             .fetch_optional(self.database().reader())
             .await?;
         let Some(row) = row else { return Ok(None) };

@@ -93,7 +93,7 @@ impl Hub {
         if password.is_empty() {
             return Err(HubError::invalid(field, "Enter your present password."));
         }
-        let attempt = Attempt::new(&actor.email, None);
+        let attempt = Attempt::within_a_session(&actor.user_id);
         if let Some(retry_after_seconds) = self.begin_sign_in(&attempt).await.map_err(internal)? {
             return Err(HubError::SlowDown { retry_after_seconds });
         }

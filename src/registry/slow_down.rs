@@ -1,38 +1,67 @@
-//! Slow-down after failed sign-ins: for an e-mail address and for a client address, the wait doubles with each failure beyond a few.
+//! Slow-down after failed sign-ins: for an e-mail address that is tried from a client address, for all that a client address tries, and for an e-mail
+//! address from wherever it is tried, the wait doubles with each failure beyond some. The last takes many more: whoever knows somebody's address is not
+//! to keep them out by guessing.
 //!
 //! An attempt is noted as failed before it is looked at, and that is taken back when it was right: a burst of guesses at once gets no
 //! further than the same guesses one after the other.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
+use model::id::UserId;
 use sqlx::Row;
 
 use crate::{hub::Hub, store::StoreError};
 
 const WINDOW_MS: i64 = 15 * 60 * 1000;
-const FREE_FAILURES_BY_EMAIL: i64 = 5;
+/// Of one person by one client.
+const FREE_FAILURES: i64 = 5;
 const FREE_FAILURES_BY_CLIENT: i64 = 20;
+const FREE_FAILURES_BY_EMAIL: i64 = 100;
 const LONGEST_WAIT_MS: i64 = 15 * 60 * 1000;
 
-/// An attempt to sign in, and whose failures it counts among.
+/// An attempt to sign in, or to say a password once more, and among what its failure counts.
 pub(super) struct Attempt {
     id: String,
-    email: String,
+    /// What a success forgets the failures of.
+    own: Vec<(String, i64)>,
     client: Option<String>,
 }
 
 impl Attempt {
-    pub(super) fn new(email: &str, client: Option<IpAddr>) -> Self {
+    /// At the door: somebody says who they are. Where they come from may be unknown.
+    pub(super) fn at_the_door(email: &str, client: Option<IpAddr>) -> Self {
+        let client = client.map(|address| format!("client {}", network(address)));
+        let from = client.as_deref().unwrap_or("client unknown");
         Self {
-            id: uuid::Uuid::now_v7().simple().to_string(),
-            email: format!("email {email}"),
-            client: client.map(|address| format!("client {address}")),
+            id: fresh_id(),
+            own: vec![
+                (format!("email {email} {from}"), FREE_FAILURES),
+                (format!("email {email}"), FREE_FAILURES_BY_EMAIL),
+            ],
+            client,
         }
+    }
+
+    /// Within a session: failures at the door keep nobody from it, who is signed in already.
+    pub(super) fn within_a_session(user_id: &UserId) -> Self {
+        Self { id: fresh_id(), own: vec![(format!("user {user_id}"), FREE_FAILURES)], client: None }
     }
 
     fn subjects(&self) -> impl Iterator<Item = (&str, i64)> {
         let client = self.client.as_deref().map(|client| (client, FREE_FAILURES_BY_CLIENT));
-        std::iter::once((self.email.as_str(), FREE_FAILURES_BY_EMAIL)).chain(client)
+        self.own.iter().map(|(subject, free)| (subject.as_str(), *free)).chain(client)
+    }
+}
+
+fn fresh_id() -> String {
+    uuid::Uuid::now_v7().simple().to_string()
+}
+
+/// What one client has for itself: of IPv6, 64 bits are what a single connection is given (RFC 6177), with as many addresses as it likes.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64))),
+        address => address,
     }
 }
 
@@ -43,7 +72,7 @@ impl Hub {
         let mut transaction = self.database().begin().await?;
         for (subject, _) in attempt.subjects() {
             sqlx::query("insert into sign_in_failure (id, attempt_id, subject, at) values ($1, $2, $3, $4)")
-                .bind(uuid::Uuid::now_v7().simple().to_string())
+                .bind(fresh_id())
                 .bind(attempt.id.as_str())
                 .bind(subject)
                 .bind(now)
@@ -92,13 +121,16 @@ impl Hub {
         Ok(())
     }
 
-    /// A success forgets the failures of the e-mail address, not those of the client: one right guess does not excuse the others.
+    /// A success forgets the failures of the person, not those of the client: one right guess does not excuse the others.
     pub(super) async fn sign_in_succeeded(&self, attempt: &Attempt) -> Result<(), StoreError> {
-        sqlx::query("delete from sign_in_failure where attempt_id = $1 or subject = $2")
-            .bind(attempt.id.as_str())
-            .bind(attempt.email.as_str())
-            .execute(self.database().writer())
-            .await?;
-        Ok(())
+        let mut transaction = self.database().begin().await?;
+        for (subject, _) in &attempt.own {
+            sqlx::query("delete from sign_in_failure where attempt_id = $1 or subject = $2")
+                .bind(attempt.id.as_str())
+                .bind(subject.as_str())
+                .execute(&mut *transaction)
+                .await?;
+        }
+        Ok(transaction.commit().await?)
     }
 }

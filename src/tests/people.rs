@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use model::{error::HubError, view::SignIn};
+use model::{error::HubError, people::ChangePassword, view::SignIn};
 
 use super::{admin, sign_up_form, stages};
 use crate::registry::SessionRow;
@@ -77,6 +77,41 @@ async fn guessing_many_names_from_one_address_slows_down_too() {
         let error =
             stage.hub.sign_in(sign_in_form("other@example.org", "guess"), client).await.expect_err("has to wait");
         assert!(matches!(error, HubError::SlowDown { .. }), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn guesses_from_elsewhere_keep_nobody_out() {
+    for stage in stages().await {
+        let ann = admin(&stage.hub, "ann@example.org").await;
+        let guess = async |client: &str| {
+            let client = Some(client.parse().expect("an address"));
+            stage.hub.sign_in(sign_in_form("ann@example.org", "a guess"), client).await.expect_err("is wrong")
+        };
+        let own = Some("198.51.100.7".parse().expect("an address"));
+        let right = || sign_in_form("ann@example.org", "correct horse battery");
+        for _ in 0..8 {
+            guess("203.0.113.9").await;
+        }
+        assert!(matches!(guess("203.0.113.9").await, HubError::SlowDown { .. }));
+        stage.hub.sign_in(right(), own).await.expect("signs in from her own address");
+        let form = ChangePassword {
+            current_password: "correct horse battery".to_owned(),
+            new_password: "another good one".to_owned(),
+        };
+        stage.hub.change_password(&ann, form, None).await.expect("changes it in the session that she has");
+        // Of IPv6 a client has 64 bits for itself.
+        for last in 0..5 {
+            assert!(matches!(guess(&format!("2001:db8::{last:x}")).await, HubError::Invalid { .. }));
+        }
+        assert!(matches!(guess("2001:db8::ffff").await, HubError::SlowDown { .. }));
+        assert!(matches!(guess("2001:db8:0:1::1").await, HubError::Invalid { .. }));
+        // But all of them together do not guess without end.
+        let mut answers = Vec::new();
+        for number in 0..110 {
+            answers.push(guess(&format!("192.0.2.{number}")).await);
+        }
+        assert!(matches!(answers.last(), Some(HubError::SlowDown { .. })));
     }
 }
 

@@ -37,13 +37,13 @@ pub async fn sign_in(email: String, password: String, #[server(default)] next: S
 
 #[cfg(feature = "ssr")]
 pub(in crate::pages) mod server {
-    use std::net::{IpAddr, SocketAddr};
+    use std::net::IpAddr;
 
-    use axum::extract::ConnectInfo;
+    use crate::address::ClientAddress;
 
-    /// Where the request comes from. Behind a proxy it is the proxy's, which then should limit attempts itself.
+    /// Where the request comes from, when that is known.
     pub(crate) async fn client_address() -> Option<IpAddr> {
-        leptos_axum::extract::<ConnectInfo<SocketAddr>>().await.ok().map(|info| info.0.ip())
+        leptos_axum::extract::<axum::Extension<ClientAddress>>().await.ok().and_then(|address| address.0.0)
     }
 }
 

@@ -1,3 +1,7 @@
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use sqlx::{Connection, SqliteConnection};
+
 use crate::installation::{Installation, Process};
 
 async fn cookie_of(usher: &Process) -> String {
@@ -108,4 +112,47 @@ async fn the_database_holds_no_session_id() {
     let holds = |text: &str| database.windows(text.len()).any(|window| window == text.as_bytes());
     assert!(holds("tess@example.org"), "it is the database that was written");
     assert!(!holds(&id), "the id stands in the database");
+}
+
+#[tokio::test]
+async fn what_is_posted_at_the_door_is_not_kept_whole_nor_for_long() {
+    let installation = Installation::new();
+    let usher = installation.serve().await;
+    let typed = format!("tess@example.org{}", "é".repeat(400_000));
+    let plain = [("accept", "text/html")];
+    let answer = usher.browser().post("/api/sign_in", &plain, &[("email", &typed), ("password", "")]).await;
+    let cookie = answer.headers().get("set-cookie").expect("a cookie").to_str().unwrap().to_owned();
+    let cookie = cookie.split(';').next().unwrap();
+    let page = usher.browser().request("/sign-in", &[("cookie", cookie)]).await.text().await.unwrap();
+    assert!(page.contains("tess@example.orgé"), "its beginning is given back");
+    assert!(!page.contains(&"é".repeat(1_000)));
+    usher.browser().post("/api/sign_in", &plain, &[("email", &typed), ("password", "")]).await;
+    let mut database =
+        SqliteConnection::connect(&format!("sqlite:{}", installation.path("usher.db").display())).await.unwrap();
+    let rows: Vec<(i64, i64)> =
+        sqlx::query_as("select length(data), expires_at from user_session").fetch_all(&mut database).await.unwrap();
+    let hour_ahead = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64 + 3_600_000;
+    assert!(!rows.is_empty());
+    for (length, expires_at) in rows {
+        assert!(length < 4_000, "{length} bytes are kept");
+        assert!(expires_at <= hour_ahead, "for longer than an hour");
+    }
+}
+
+#[tokio::test]
+async fn behind_a_trusted_proxy_each_client_has_its_own_failures() {
+    let installation = Installation::new().with("USHER_TRUSTED_PROXIES", "127.0.0.1, 10.0.0.0/8");
+    let usher = installation.serve().await;
+    let browser = usher.browser();
+    let guess = async |client: &str, number: usize| {
+        let form = [("email", format!("person{number}@example.org")), ("password", "a guess".to_owned())];
+        let form: Vec<_> = form.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        browser.post("/api/sign_in", &[("x-forwarded-for", client)], &form).await.status().as_u16()
+    };
+    for number in 0..20 {
+        assert_eq!(guess("198.51.100.1, 203.0.113.9", number).await, 422);
+    }
+    assert_eq!(guess("203.0.113.9", 20).await, 429);
+    assert_eq!(guess("198.51.100.2, 203.0.113.9", 20).await, 429, "what the client says before it does not count");
+    assert_eq!(guess("203.0.113.10", 20).await, 422, "another client is another");
 }
