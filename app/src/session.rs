@@ -10,6 +10,9 @@ pub const USER_ID: &str = "user_id";
 /// The session key of the account in which they act.
 pub const ACCOUNT_ID: &str = "account_id";
 
+/// The session key of the person's epoch when they signed in: it is another once they have ended their sessions.
+pub const EPOCH: &str = "epoch";
+
 /// The session key of what proves that somebody was sent elsewhere from this session: to consent, or to sign in.
 pub const SECRET: &str = "secret";
 
@@ -34,7 +37,7 @@ pub async fn switch_account(account_id: String) -> Result<(), AppError> {
     };
     match switched.await {
         Ok(actor) => {
-            sign_in_as(&actor).await?;
+            go_on_as(&actor).await?;
             leptos_axum::redirect("/");
             Ok(())
         }
@@ -44,7 +47,8 @@ pub async fn switch_account(account_id: String) -> Result<(), AppError> {
 
 #[cfg(feature = "ssr")]
 pub use server::{
-    actor, answer, consent_address, hub, secret, secret_of, session, sign_in_as, sign_in_to, sign_out, whoever,
+    actor, answer, consent_address, go_on_as, hub, secret, secret_of, session, sign_in_as, sign_in_to, sign_out,
+    signed_in, whoever,
 };
 
 #[cfg(feature = "ssr")]
@@ -65,7 +69,7 @@ mod server {
     };
     use tower_sessions::Session;
 
-    use super::{ACCOUNT_ID, SECRET, USER_ID};
+    use super::{ACCOUNT_ID, EPOCH, SECRET, USER_ID};
     use crate::error::AppError;
 
     /// The hub's handle, as the server put it into the context. Once the browser has left, while the page was still being made, the context is gone: what
@@ -79,14 +83,21 @@ mod server {
         leptos_axum::extract::<Session>().await.map_err(|error| AppError::Transport(error.to_string()))
     }
 
-    /// Who is signed in, on pages that are there for others too.
+    /// Who is signed in, on pages that are there for others too. A session that can't be read is nobody's.
     pub async fn whoever() -> Result<Option<Actor>, AppError> {
-        let session = session().await?;
-        let ids = (session.get::<UserId>(USER_ID).await, session.get::<AccountId>(ACCOUNT_ID).await);
-        Ok(match ids {
-            (Ok(Some(user_id)), Ok(Some(account_id))) => hub()?.actor(&user_id, &account_id).await?,
-            _ => None,
-        })
+        match signed_in(&session().await?).await {
+            Ok(Some((user_id, account_id, epoch))) => Ok(hub()?.signed_in(&user_id, &account_id, epoch).await?),
+            Ok(None) | Err(_) => Ok(None),
+        }
+    }
+
+    /// What a session says of who is signed in, for [`Hub::signed_in`]: the person, the account, and the person's epoch.
+    pub async fn signed_in(
+        session: &Session,
+    ) -> Result<Option<(UserId, AccountId, i64)>, tower_sessions::session::Error> {
+        let (user_id, account_id) = (session.get(USER_ID).await?, session.get(ACCOUNT_ID).await?);
+        let epoch = session.get(EPOCH).await?.unwrap_or_default();
+        Ok(user_id.zip(account_id).map(|(user_id, account_id)| (user_id, account_id, epoch)))
     }
 
     /// Who is signed in; leads to the sign-in page when nobody is (any more), also from a page that has long been open.
@@ -119,18 +130,36 @@ mod server {
 
     /// Signs the person in, under a new session id (a stolen old one is of no use).
     pub async fn sign_in_as(actor: &Actor) -> Result<(), AppError> {
-        let done = sign_in_to(&session().await?, actor).await;
+        let epoch = hub()?.epoch_of(&actor.user_id).await?;
+        written(sign_in_to(&session().await?, actor, epoch).await)
+    }
+
+    /// The same, from a route that is no page's own.
+    pub async fn sign_in_to(
+        session: &Session,
+        actor: &Actor,
+        epoch: i64,
+    ) -> Result<(), tower_sessions::session::Error> {
+        session.insert(EPOCH, epoch).await?;
+        put(session, actor).await
+    }
+
+    /// Lets the same person go on in another account. That is no proof of who they are: a session that was ended meanwhile stays ended.
+    pub async fn go_on_as(actor: &Actor) -> Result<(), AppError> {
+        written(put(&session().await?, actor).await)
+    }
+
+    async fn put(session: &Session, actor: &Actor) -> Result<(), tower_sessions::session::Error> {
+        session.cycle_id().await?;
+        session.insert(USER_ID, &actor.user_id).await?;
+        session.insert(ACCOUNT_ID, &actor.account_id).await
+    }
+
+    fn written(done: Result<(), tower_sessions::session::Error>) -> Result<(), AppError> {
         done.map_err(|error| {
             tracing::error!(%error, "a session could not be written");
             AppError::Hub(HubError::Internal { request_id: "session".to_owned() })
         })
-    }
-
-    /// The same, from a route that is no page's own.
-    pub async fn sign_in_to(session: &Session, actor: &Actor) -> Result<(), tower_sessions::session::Error> {
-        session.cycle_id().await?;
-        session.insert(USER_ID, &actor.user_id).await?;
-        session.insert(ACCOUNT_ID, &actor.account_id).await
     }
 
     /// What only this session knows, for people who are sent elsewhere from it and come back.

@@ -105,7 +105,11 @@ pub(crate) async fn come_back(
     let led = async {
         match arrived {
             Ok(Arrival::Known { actor, errand }) => {
-                app::session::sign_in_to(&session, &actor).await?;
+                let epoch = match hub.epoch_of(&actor.user_id).await {
+                    Ok(epoch) => epoch,
+                    Err(error) => return Ok(Refusal::from(error).into_response()),
+                };
+                app::session::sign_in_to(&session, &actor, epoch).await?;
                 if errand.connects {
                     let notice = Some("It is connected already.".to_owned());
                     let path = app::pages::profile::PATH;

@@ -6,11 +6,7 @@ use axum::{
 };
 use http::{HeaderMap, StatusCode, header, request::Parts};
 use hub::Hub;
-use model::{
-    error::HubError,
-    id::{AccountId, UserId},
-    view::Actor,
-};
+use model::{error::HubError, view::Actor};
 use tower_sessions::Session;
 
 /// The person who is signed in.
@@ -54,19 +50,13 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
         let nobody = || if wants_page(&parts.headers) { Refusal::SignIn } else { HubError::SignedOut.into() };
         let Some(session) = parts.extensions.get::<Session>() else { return Err(nobody()) };
-        let read = async {
-            let user_id = session.get::<UserId>(app::session::USER_ID).await?;
-            Ok::<_, tower_sessions::session::Error>(
-                user_id.zip(session.get::<AccountId>(app::session::ACCOUNT_ID).await?),
-            )
-        };
-        let ids = read.await.map_err(|error| {
+        let read = app::session::signed_in(session).await.map_err(|error| {
             let request_id = request_id(&parts.headers);
             tracing::error!(request.id = request_id, %error, "a session could not be read");
             HubError::Internal { request_id }
         })?;
-        let Some((user_id, account_id)) = ids else { return Err(nobody()) };
-        match Hub::from_ref(state).actor(&user_id, &account_id).await? {
+        let Some((user_id, account_id, epoch)) = read else { return Err(nobody()) };
+        match Hub::from_ref(state).signed_in(&user_id, &account_id, epoch).await? {
             Some(actor) => Ok(Self(actor)),
             None => Err(nobody()),
         }

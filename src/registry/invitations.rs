@@ -12,10 +12,10 @@ use model::{
     view::{Actor, Role, SignIn},
 };
 use sha2::{Digest, Sha256};
-use sqlx::{Row, any::AnyRow};
+use sqlx::{Any, Row, Transaction, any::AnyRow};
 
 use super::{
-    members::{StepError, note_step, role_of},
+    members::{StepError, note_step, role_of, still_admin},
     parsed_id,
     people::{
         FirstWay, folded_email, insert_membership, insert_user, problem_of_email, problem_of_name, problem_of_password,
@@ -46,7 +46,7 @@ impl Hub {
             return Err(HubError::invalid("email", problem));
         }
         let id: InvitationId = new_id(InvitationId::PREFIX);
-        self.insert_invitation(actor, &id, &email, role).await.map_err(internal)?;
+        self.insert_invitation(actor, &id, &email, role).await?;
         tracing::info!(invitation.id = %id, "somebody was invited");
         Ok(id)
     }
@@ -85,10 +85,12 @@ impl Hub {
         id: &InvitationId,
         email: &str,
         role: Role,
-    ) -> std::result::Result<(), StoreError> {
+    ) -> std::result::Result<(), StepError> {
         let now = self.now_ms();
         let token = hex::encode(self.sealing().derive(PURPOSE, id.as_str()));
         let mut transaction = self.database().begin().await?;
+        // An admin who is removed in this very moment leaves no link behind.
+        still_admin(&self.locked_admins(&mut transaction, actor).await?, actor)?;
         let sql = "insert into invitation (id, account_id, token_hash, email, role, invited_by, created_at, expires_at)
             values ($1, $2, $3, $4, $5, $6, $7, $8)";
         sqlx::query(sql)
@@ -104,8 +106,31 @@ impl Hub {
             .await?;
         let step = PeopleStep::Invited { email: email.to_owned(), role };
         note_step(&mut transaction, &actor.account_id, &actor.user_name, &step, now).await?;
-        transaction.commit().await?;
+        transaction.commit().await.map_err(StoreError::from)?;
         Ok(())
+    }
+
+    /// Takes every invitation of the account back, since somebody who could read the links of all of them is no admin any more. Says how many of them
+    /// could still be used.
+    pub(super) async fn withdraw_all(
+        &self,
+        transaction: &mut Transaction<'static, Any>,
+        actor: &Actor,
+    ) -> std::result::Result<usize, StoreError> {
+        let now = self.now_ms();
+        let rows = sqlx::query("delete from invitation where account_id = $1 returning email, expires_at")
+            .bind(actor.account_id.as_str())
+            .fetch_all(&mut **transaction)
+            .await?;
+        let mut open = 0;
+        for row in &rows {
+            if row.try_get::<i64, _>("expires_at")? > now {
+                open += 1;
+                let step = PeopleStep::Withdrawn { email: row.try_get("email")? };
+                note_step(transaction, &actor.account_id, &actor.user_name, &step, now).await?;
+            }
+        }
+        Ok(open)
     }
 
     /// Invitations that nobody has taken, the newest first.

@@ -128,19 +128,20 @@ impl Hub {
         self.actor(&actor.user_id, account_id).await?.ok_or_else(|| HubError::not_found("account"))
     }
 
-    /// Gives somebody another role. It holds from their next request on.
-    pub async fn change_role(&self, actor: &Actor, person: &UserId, role: Role) -> Result<()> {
+    /// Gives somebody another role. It holds from their next request on. When an admin becomes less, what is open of invitations is withdrawn: says how
+    /// many those were.
+    pub async fn change_role(&self, actor: &Actor, person: &UserId, role: Role) -> Result<usize> {
         require(actor, Role::Admin)?;
         Ok(self.write_role(actor, person, role).await?)
     }
 
-    async fn write_role(&self, actor: &Actor, person: &UserId, role: Role) -> std::result::Result<(), StepError> {
+    async fn write_role(&self, actor: &Actor, person: &UserId, role: Role) -> std::result::Result<usize, StepError> {
         let mut transaction = self.database().begin().await?;
         let admins = self.locked_admins(&mut transaction, actor).await?;
         still_admin(&admins, actor)?;
         let (name, _, from) = member(&mut transaction, actor, person).await?;
         if from == role {
-            return Ok(());
+            return Ok(0);
         }
         another_admin_stays(&admins, person)?;
         sqlx::query("update membership set role = $1 where account_id = $2 and user_id = $3")
@@ -151,28 +152,29 @@ impl Hub {
             .await?;
         let step = PeopleStep::RoleChanged { name, from, to: role };
         note_step(&mut transaction, &actor.account_id, &actor.user_name, &step, self.now_ms()).await?;
+        let withdrawn = if from == Role::Admin { self.withdraw_all(&mut transaction, actor).await? } else { 0 };
         transaction.commit().await.map_err(StoreError::from)?;
-        tracing::info!(user.id = %person, role = role.as_str(), "role changed");
-        Ok(())
+        tracing::info!(user.id = %person, role = role.as_str(), withdrawn, "role changed");
+        Ok(withdrawn)
     }
 
     /// Takes somebody out of the account and ends what they have open in it. Everybody may go by themselves; only admins remove others. An account
-    /// keeps an admin.
-    pub async fn remove_person(&self, actor: &Actor, person: &UserId) -> Result<()> {
+    /// keeps an admin. When an admin goes, what is open of invitations is withdrawn: says how many those were.
+    pub async fn remove_person(&self, actor: &Actor, person: &UserId) -> Result<usize> {
         if *person != actor.user_id {
             require(actor, Role::Admin)?;
         }
         Ok(self.delete_membership(actor, person).await?)
     }
 
-    async fn delete_membership(&self, actor: &Actor, person: &UserId) -> std::result::Result<(), StepError> {
+    async fn delete_membership(&self, actor: &Actor, person: &UserId) -> std::result::Result<usize, StepError> {
         let mut transaction = self.database().begin().await?;
         let admins = self.locked_admins(&mut transaction, actor).await?;
         let leaves = *person == actor.user_id;
         if !leaves {
             still_admin(&admins, actor)?;
         }
-        let (name, email, _) = member(&mut transaction, actor, person).await?;
+        let (name, email, role) = member(&mut transaction, actor, person).await?;
         another_admin_stays(&admins, person)?;
         for sql in [
             "delete from membership where account_id = $1 and user_id = $2",
@@ -182,13 +184,14 @@ impl Hub {
         }
         let step = if leaves { PeopleStep::Left { email } } else { PeopleStep::Removed { name, email } };
         note_step(&mut transaction, &actor.account_id, &actor.user_name, &step, self.now_ms()).await?;
+        let withdrawn = if role == Role::Admin { self.withdraw_all(&mut transaction, actor).await? } else { 0 };
         transaction.commit().await.map_err(StoreError::from)?;
-        tracing::info!(user.id = %person, "removed from an account");
-        Ok(())
+        tracing::info!(user.id = %person, withdrawn, "removed from an account");
+        Ok(withdrawn)
     }
 
     /// The account's admins, who stay what they are until the transaction ends.
-    async fn locked_admins(
+    pub(super) async fn locked_admins(
         &self,
         transaction: &mut Transaction<'static, Any>,
         actor: &Actor,
@@ -259,7 +262,7 @@ async fn member(
 }
 
 /// The admin who asked may have been demoted or removed a moment ago.
-fn still_admin(admins: &[UserId], actor: &Actor) -> Result<()> {
+pub(super) fn still_admin(admins: &[UserId], actor: &Actor) -> Result<()> {
     if admins.contains(&actor.user_id) {
         return Ok(());
     }

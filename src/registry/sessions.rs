@@ -89,7 +89,8 @@ impl SessionRows {
     }
 }
 
-/// Ends what somebody has open, but for the session of the id `kept`.
+/// Ends what somebody has open, but for the session of the id `kept`, which has to be given the person's new epoch. A request under way that writes its
+/// session under another id only afterwards signs nobody in with it: it knows the epoch before.
 pub(super) async fn end_others(
     transaction: &mut Transaction<'static, Any>,
     user_id: &UserId,
@@ -98,6 +99,10 @@ pub(super) async fn end_others(
     sqlx::query("delete from user_session where user_id = $1 and id_hash <> $2")
         .bind(user_id.as_str())
         .bind(kept.map_or_else(String::new, hash))
+        .execute(&mut **transaction)
+        .await?;
+    sqlx::query("update app_user set session_epoch = session_epoch + 1 where id = $1")
+        .bind(user_id.as_str())
         .execute(&mut **transaction)
         .await?;
     Ok(())

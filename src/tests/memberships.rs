@@ -195,8 +195,8 @@ async fn roles_and_removal_are_an_admins_and_of_their_own_account_only() {
         let foreign = [
             stage.hub.change_role(&eve, &bob.user_id, Role::Admin).await,
             stage.hub.remove_person(&eve, &bob.user_id).await,
-            stage.hub.withdraw_invitation(&eve, &id).await,
-            stage.hub.invitation_link(&eve, &id).await.map(drop),
+            stage.hub.withdraw_invitation(&eve, &id).await.map(|()| 0),
+            stage.hub.invitation_link(&eve, &id).await.map(|_| 0),
         ];
         for result in foreign {
             assert!(matches!(result, Err(HubError::NotFound { .. })), "{result:?}");
@@ -204,9 +204,9 @@ async fn roles_and_removal_are_an_admins_and_of_their_own_account_only() {
         let lower = [
             stage.hub.change_role(&bob, &bob.user_id, Role::Admin).await,
             stage.hub.remove_person(&bob, &ann.user_id).await,
-            stage.hub.withdraw_invitation(&bob, &id).await,
-            stage.hub.invitation_link(&bob, &id).await.map(drop),
-            stage.hub.invite(&bob, "dora@example.org", Some(Role::Viewer)).await.map(drop),
+            stage.hub.withdraw_invitation(&bob, &id).await.map(|()| 0),
+            stage.hub.invitation_link(&bob, &id).await.map(|_| 0),
+            stage.hub.invite(&bob, "dora@example.org", Some(Role::Viewer)).await.map(|_| 0),
         ];
         for result in lower {
             assert!(matches!(result, Err(HubError::Forbidden { .. })), "{result:?}");
@@ -230,6 +230,33 @@ async fn session(stage: &Stage, id: &str, actor: &Actor) {
 
 async fn goes_on(stage: &Stage, id: &str) -> bool {
     stage.hub.sessions().load(id).await.expect("loads").is_some()
+}
+
+#[tokio::test]
+async fn no_link_that_an_admin_could_see_outlives_their_being_one() {
+    for stage in stages().await {
+        let ann = admin(&stage.hub, "ann@example.org").await;
+        let bob = joined(&stage, &ann, "bob@example.org", Role::Admin).await;
+        let (_, seen) = invited(&stage, &bob, "mallory@example.org", Role::Admin).await;
+        let (_, of_ann) = invited(&stage, &ann, "cleo@example.org", Role::Member).await;
+        assert_eq!(stage.hub.remove_person(&ann, &bob.user_id).await.expect("removes"), 2);
+        for token in [&seen, &of_ann] {
+            let error =
+                stage.hub.join_signing_up(join_form("mallory@example.org"), token).await.expect_err("is withdrawn");
+            assert!(matches!(error, HubError::NotFound { .. }), "{error:?}");
+        }
+        let error =
+            stage.hub.invite(&bob, "mallory@example.org", Some(Role::Admin)).await.expect_err("is no admin any more");
+        assert_eq!(error.status(), 403, "{error:?}");
+        // The same when an admin becomes less; whoever never was one has seen no link.
+        let cleo = joined(&stage, &ann, "cleo@example.org", Role::Admin).await;
+        let (_, seen) = invited(&stage, &ann, "mallory@example.org", Role::Member).await;
+        assert_eq!(stage.hub.change_role(&ann, &cleo.user_id, Role::Member).await.expect("changes"), 1);
+        stage.hub.invited(&seen).await.expect_err("is withdrawn");
+        let (_, kept) = invited(&stage, &ann, "dora@example.org", Role::Member).await;
+        assert_eq!(stage.hub.remove_person(&ann, &cleo.user_id).await.expect("removes"), 0);
+        stage.hub.invited(&kept).await.expect("is still open");
+    }
 }
 
 #[tokio::test]
@@ -275,6 +302,11 @@ async fn a_new_password_wants_the_old_one_and_ends_the_other_sessions() {
         assert_eq!((goes_on(&stage, "this").await, goes_on(&stage, "other").await), (true, false));
         stage.hub.sign_in(sign_in_form("ann@example.org", PASSWORD), None).await.expect_err("is the old one");
         stage.hub.sign_in(sign_in_form("ann@example.org", new), None).await.expect("is the new one");
+        let epoch = stage.hub.epoch_of(&ann.user_id).await.expect("is asked");
+        let signed_in =
+            async |epoch| stage.hub.signed_in(&ann.user_id, &ann.account_id, epoch).await.expect("is asked").is_some();
+        assert!(signed_in(epoch).await);
+        assert!(!signed_in(epoch - 1).await, "what was signed in before is not, under whatever id it is written");
         for _ in 0..5 {
             stage.hub.change_password(&ann, form("guess", PASSWORD), None).await.expect_err("is wrong");
         }

@@ -54,7 +54,14 @@ pub async fn join(token: String) -> Result<(), AppError> {
         Some(actor) => crate::session::hub()?.join(&actor, &secret).await,
         None => Err(model::error::HubError::SignedOut),
     };
-    server::go_on(&token, &[], false, joined).await
+    match joined {
+        Ok(actor) => {
+            crate::session::go_on_as(&actor).await?;
+            leptos_axum::redirect("/");
+            Ok(())
+        }
+        Err(error) => server::go_on(&token, &[], false, Err(error)).await,
+    }
 }
 
 /// Somebody signs in and joins.

@@ -79,6 +79,7 @@ pub async fn disconnect_identity(identity_id: String) -> Result<String, AppError
     };
     match disconnected.await {
         Ok(()) => {
+            crate::session::sign_in_as(&actor).await?;
             let done = "Disconnected. Wherever else you were signed in, you are no more.".to_owned();
             crate::flash::done(PATH, done).await
         }

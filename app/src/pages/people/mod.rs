@@ -54,7 +54,7 @@ pub async fn withdraw_invitation(invitation_id: String) -> Result<String, AppErr
     let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let withdrawn =
         async { hub.withdraw_invitation(&actor, &crate::pages::parse_id(&invitation_id, "invitation")?).await };
-    told(withdrawn.await, "The invitation is withdrawn. Its link leads nowhere any more.").await
+    told(withdrawn.await.map(|()| "The invitation is withdrawn. Its link leads nowhere any more.".to_owned())).await
 }
 
 /// Gives somebody another role.
@@ -66,7 +66,9 @@ pub async fn change_role(user_id: String, #[server(default)] role: String) -> Re
         let role = Role::parse(&role).ok_or_else(|| model::error::HubError::invalid("role", "Choose a role."))?;
         hub.change_role(&actor, &person, role).await
     };
-    told(changed.await, "The role is changed. It holds from the next page that they open.").await
+    let done = "The role is changed. It holds from the next page that they open.";
+    let changed = changed.await.map(|withdrawn| format!("{done}{}", withdrawn_words(withdrawn)));
+    told(changed).await
 }
 
 /// Takes somebody out of the account; who takes themselves out is led to another account of theirs, or to the door.
@@ -75,15 +77,15 @@ pub async fn remove_person(user_id: String) -> Result<String, AppError> {
     let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let removed = async {
         let person = crate::pages::parse_id(&user_id, "person in this account")?;
-        hub.remove_person(&actor, &person).await?;
-        Ok(person)
+        let withdrawn = hub.remove_person(&actor, &person).await?;
+        Ok((person, withdrawn))
     };
     match removed.await {
-        Ok(person) if person == actor.user_id => {
+        Ok((person, _)) if person == actor.user_id => {
             match hub.accounts_of(&actor).await?.first() {
                 Some(next) => {
                     let there = hub.switch_account(&actor, &next.id).await?;
-                    crate::session::sign_in_as(&there).await?;
+                    crate::session::go_on_as(&there).await?;
                     leptos_axum::redirect("/");
                 }
                 None => {
@@ -93,19 +95,33 @@ pub async fn remove_person(user_id: String) -> Result<String, AppError> {
             }
             Ok("You have left the account.".to_owned())
         }
-        Ok(_) => {
+        Ok((_, withdrawn)) => {
             let done = "They are no longer in the account, and what they had open in it has ended.";
-            crate::flash::done(PATH, done.to_owned()).await
+            told(Ok(format!("{done}{}", withdrawn_words(withdrawn)))).await
         }
-        Err(error) => Err(crate::flash::fail(PATH, &[], error).await),
+        Err(error) => told(Err(error)).await,
     }
 }
 
 #[cfg(feature = "ssr")]
-async fn told(result: Result<(), model::error::HubError>, done: &str) -> Result<String, AppError> {
+async fn told(result: Result<String, model::error::HubError>) -> Result<String, AppError> {
     match result {
-        Ok(()) => crate::flash::done(PATH, done.to_owned()).await,
+        Ok(done) => crate::flash::done(PATH, done).await,
         Err(error) => Err(crate::flash::fail(PATH, &[], error).await),
+    }
+}
+
+/// What is said of invitations that went with an admin.
+#[cfg(feature = "ssr")]
+fn withdrawn_words(withdrawn: usize) -> String {
+    match withdrawn {
+        0 => String::new(),
+        1 => {
+            " They could see the link of the open invitation, so it was withdrawn: invite that person anew.".to_owned()
+        }
+        many => format!(
+            " They could see the links of the {many} open invitations, so these were withdrawn: invite those people anew."
+        ),
     }
 }
 
