@@ -179,6 +179,28 @@ async fn a_new_version_is_reviewed_again_while_the_old_one_keeps_working() {
         assert_eq!(differing, ["Field second"]);
         hub.approve_application(&olga, &id, seen, "").await.expect("is approved");
         assert_eq!(hub.application(&ann, &id).await.expect("is there").version, 2);
+
+        // Of another version with the same number, discarded and begun anew, an operator who looked at the first one decides nothing.
+        let submitted = async |name: &str| {
+            hub.begin_version(&ann, &id).await.expect("is begun");
+            hub.change_application(&ann, &id, field(name), None).await.expect("is saved");
+            pass_drive(hub, &ann, &id).await;
+            hub.submit_application(&ann, &id, "").await.expect("is submitted");
+            hub.review_page(&olga, &id).await.expect("shows").1
+        };
+        let seen = submitted("third").await;
+        hub.withdraw_application(&ann, &id).await.expect("is taken back");
+        hub.discard_draft(&ann, &id).await.expect("is discarded");
+        let mut present = submitted("another").await;
+        for _ in 0..8 {
+            assert_ne!(present, seen);
+            let error = hub.approve_application(&olga, &id, seen, "").await.expect_err("is another");
+            assert!(matches!(error, HubError::Outdated { .. }), "{error:?}");
+            hub.withdraw_application(&ann, &id).await.expect("is taken back");
+            hub.submit_application(&ann, &id, "").await.expect("is submitted");
+            present = hub.review_page(&olga, &id).await.expect("shows").1;
+        }
+        hub.approve_application(&olga, &id, present, "").await.expect("is approved");
     }
 }
 

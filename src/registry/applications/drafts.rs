@@ -467,8 +467,9 @@ impl Hub {
             return Err(HubError::Conflict { message });
         }
         let (now, next) = (self.now_ms(), newest.version + 1);
-        let sql = "insert into application_version (application_id, version, definition, state, client_secret, changed_by, updated_at)
-            select application_id, version + 1, definition, 'draft', client_secret, $1, $2 from application_version
+        // Changes are counted on, so that what was seen of one version is never mistaken for another.
+        let sql = "insert into application_version (application_id, version, definition, state, client_secret, changes, changed_by, updated_at)
+            select application_id, version + 1, definition, 'draft', client_secret, changes + 1, $1, $2 from application_version
             where application_id = $3 and version = $4";
         sqlx::query(sql)
             .bind(actor.user_name.as_str())
@@ -550,6 +551,17 @@ impl Hub {
     pub async fn discard_draft(&self, actor: &Actor, id: &ApplicationId) -> Result<()> {
         let newest = self.editable_draft(actor, id).await?;
         let mut transaction = self.database().begin().await.map_err(internal)?;
+        // The next version has this one's number again, but not its count of changes: who looks at this one in review does not decide about that one.
+        let counted = "update application_version set changes = (select gone.changes from application_version gone
+                where gone.application_id = $1 and gone.version = $2)
+            where application_id = $1 and version = $2 - 1 and exists (select 1 from application where id = $1 and account_id = $3)";
+        sqlx::query(counted)
+            .bind(id.as_str())
+            .bind(i64::from(newest.version))
+            .bind(actor.account_id.as_str())
+            .execute(&mut *transaction)
+            .await
+            .map_err(internal)?;
         let sql = match newest.approved_version {
             None => {
                 "delete from application where id = $1 and account_id = $2 and $3 > 0 and approved_version is null
