@@ -10,6 +10,8 @@ use model::{
     view::{Actor, BrokenShare, MappingCause, Role, ShareState, ShareView},
 };
 
+use sqlx::{Any, query::Query};
+
 use super::{
     shares::ShareRow,
     versions::{Change, json},
@@ -27,16 +29,28 @@ impl Hub {
     /// Looks at every share from or to an endpoint whose fields may have changed: holds those that break, and frees those that are well again. What
     /// can't be looked at now is logged; it is looked at again with the next change, and before each run.
     pub(crate) async fn follow_fields(&self, account_id: &AccountId, endpoint_id: &EndpointId) {
+        let sql = "select s.id from share s join audience a on a.id = s.audience_id
+            where s.account_id = $1 and s.state = 'active' and (a.endpoint_id = $2 or s.destination_endpoint_id = $2)";
+        let query = sqlx::query(sql).bind(account_id.as_str()).bind(endpoint_id.as_str());
+        self.follow(account_id, endpoint_id, query).await;
+    }
+
+    /// The same of the shares of one audience, when nothing else of its endpoint may have changed.
+    pub(crate) async fn follow_segment(&self, account_id: &AccountId, endpoint_id: &EndpointId, segment_id: &str) {
+        let sql = "select s.id from share s join audience a on a.id = s.audience_id
+            where s.account_id = $1 and s.state = 'active' and a.endpoint_id = $2 and a.segment_id = $3";
+        let query = sqlx::query(sql).bind(account_id.as_str()).bind(endpoint_id.as_str()).bind(segment_id);
+        self.follow(account_id, endpoint_id, query).await;
+    }
+
+    async fn follow(
+        &self,
+        account_id: &AccountId,
+        endpoint_id: &EndpointId,
+        shares: Query<'_, Any, sqlx::any::AnyArguments>,
+    ) {
         let followed = async {
-            let sql = "select s.id from share s join audience a on a.id = s.audience_id
-                where s.account_id = $1 and s.state = 'active' and (a.endpoint_id = $2 or s.destination_endpoint_id = $2)";
-            let rows = sqlx::query(sql)
-                .bind(account_id.as_str())
-                .bind(endpoint_id.as_str())
-                .fetch_all(self.database().reader())
-                .await
-                .map_err(internal)?;
-            for row in &rows {
+            for row in &shares.fetch_all(self.database().reader()).await.map_err(internal)? {
                 let id: ShareId = parsed_id(row, "id").map_err(internal)?;
                 self.follow_share(account_id, &id).await?;
             }
@@ -54,6 +68,10 @@ impl Hub {
             ShareState::Draft => None,
             ShareState::Active => self.obstacle_to_runs(account_id, &share).await?,
         };
+        // Mostly nothing is another than before: nobody has to wait for the writer then.
+        if because == share.held_because {
+            return Ok(());
+        }
         let sql = "update share set held_because = $1, held_at = case when $1 is null then null else coalesce(held_at, $2) end
             where id = $3 and account_id = $4 and coalesce(held_because, '') <> coalesce($1, '')";
         let now = self.now_ms();

@@ -10,20 +10,22 @@ use model::{
 use crate::{
     hub::{Hub, Result, internal},
     registry::require,
+    sharing::schedule::{Timing, write_timing},
 };
 
 impl Hub {
     /// Chooses how the share's runs change the segment.
     pub async fn choose_handling(&self, actor: &Actor, id: &ShareId, handling: Handling) -> Result<ShareView> {
-        self.choose_handling_over(actor, id, handling, None).await
+        self.choose_when(actor, id, handling, Timing::AsItIs, None).await
     }
 
-    /// The same, unless somebody has chosen otherwise since it was the version `seen`.
-    pub async fn choose_handling_over(
+    /// The same, and when runs come, unless somebody has chosen otherwise since it was the version `seen`: then neither is changed.
+    pub async fn choose_when(
         &self,
         actor: &Actor,
         id: &ShareId,
         handling: Handling,
+        timing: Timing<'_>,
         seen: Option<u32>,
     ) -> Result<ShareView> {
         require(actor, Role::Member)?;
@@ -39,9 +41,13 @@ impl Hub {
             let message = "A new segment has nobody to remove. Choose another way, or an existing segment.";
             return Err(HubError::invalid("mode", message));
         }
+        let row = self.share_row(actor, id).await?;
+        let scheduled = self.schedule_now().await.map_err(internal)?;
+        let change = self.timing_change(actor, &row, timing, scheduled).await?;
         let sql = "update share set mode = $1, duplicates = $2, shrink_limit = $3, updated_at = $4, changed_by = $5,
                 handling_version = handling_version + 1
             where id = $6 and account_id = $7 and destination_endpoint_id = $8 and ($9 < 0 or handling_version = $9)";
+        let mut transaction = self.database().begin().await.map_err(internal)?;
         let done = sqlx::query(sql)
             .bind(handling.mode.as_str())
             .bind(handling.duplicates.within(handling.mode).as_str())
@@ -52,22 +58,29 @@ impl Hub {
             .bind(actor.account_id.as_str())
             .bind(destination.endpoint_id.as_str())
             .bind(seen.map_or(-1, i64::from))
-            .execute(self.database().writer())
+            .execute(&mut *transaction)
             .await
             .map_err(internal)?;
         if done.rows_affected() == 1 {
+            if let Some(change) = &change {
+                write_timing(&mut transaction, actor, &row, change, scheduled).await.map_err(internal)?;
+            }
+            transaction.commit().await.map_err(internal)?;
             return self.share(actor, id).await;
         }
+        drop(transaction);
         let now = self.share(actor, id).await?;
         let is_same = now.destination.as_ref().is_some_and(|chosen| chosen.mode == handling.mode)
             && (now.duplicates, now.shrink_limit) == (handling.duplicates.within(handling.mode), handling.shrink_limit);
-        if is_same {
+        if is_same && change.is_none() {
             return Ok(now);
         }
         let row = self.share_row(actor, id).await?;
         let mode = now.destination.map_or("", |destination| destination.mode.label());
-        let says = format!("It now says: {mode}, held beyond {} %.", now.shrink_limit.percent());
-        Err(row.outdated(actor, "When and how", &says))
+        let schedule = self.schedule(actor, id, "UTC").await?;
+        let when = schedule.map_or_else(|| "when somebody shares it".to_owned(), |kept| kept.preview.sentence);
+        let says = format!("It now says: {mode}, held beyond {} %; {when}", now.shrink_limit.percent());
+        Err(row.outdated(actor, "When and how", &format!("{}.", says.trim_end_matches('.'))))
     }
 
     /// Changes how much a run of the share may shrink the segment before it is held for approval.

@@ -17,7 +17,7 @@ mod versions;
 
 #[cfg(test)]
 pub(crate) use schedule::ScheduleEnd;
-pub use schedule::{LARGEST_CALENDAR, ReadCalendar, SchedulingSettings};
+pub use schedule::{LARGEST_CALENDAR, ReadCalendar, SchedulingSettings, Timing};
 pub(crate) use schedule::{forget_pause, run_ended};
 pub(crate) use shares::segment_made;
 pub(crate) use standing::{ShareStanding, active_shares, standing};

@@ -6,14 +6,17 @@ use model::{
     mapping::{BothFields, Finding, Plan, Severity, check},
     run::Mode,
     view::{
-        Actor, Confirmation, Destination, DestinationSegment, EndpointHealth, PreFlight, ReviewWarning, Role,
+        Actor, Confirmation, Destination, DestinationSegment, EndpointHealth, PreFlight, ReviewWarning, Reviewed, Role,
         ShareReview, ShareState, ShareSummary, ShareView,
     },
 };
 
 use sqlx::{Any, Transaction};
 
-use super::versions::{json, note_used};
+use super::{
+    shares::ShareRow,
+    versions::{json, note_used},
+};
 use crate::{
     exchange::{self, NewRun, RunPlan},
     hub::{Hub, Result, internal},
@@ -81,10 +84,37 @@ impl Hub {
         Ok(Some(PreFlight { run: self.run(actor, &run_id).await?, is_current }))
     }
 
-    /// Shares, when everything that the review warns of is confirmed by its name, now or before. What is confirmed stays so for later runs.
-    pub async fn share_confirmed(&self, actor: &Actor, id: &ShareId, confirmed: &[String]) -> Result<RunId> {
+    /// Shares, when everything that the review warns of is confirmed by its name, now or before. What is confirmed stays so for later runs. With `seen` only
+    /// what the person has reviewed is shared: nothing, when somebody has changed the share meanwhile.
+    pub async fn share_confirmed(
+        &self,
+        actor: &Actor,
+        id: &ShareId,
+        confirmed: &[String],
+        seen: Option<&Reviewed>,
+    ) -> Result<RunId> {
+        self.as_reviewed(&self.share_row(actor, id).await?, actor, seen)?;
         self.confirm(actor, id, confirmed).await?;
-        self.share_now(actor, id).await
+        self.ask(actor, id, false, seen).await
+    }
+
+    /// Lets pass a share that is what was reviewed.
+    pub(super) fn as_reviewed(&self, share: &ShareRow, actor: &Actor, seen: Option<&Reviewed>) -> Result<()> {
+        let is_same = seen.is_none_or(|seen| {
+            seen.audience_id == share.audience_id
+                && seen.destination_version == share.destination_version
+                && seen.mapping_version == share.mapping_version
+                && seen.handling_version == share.handling_version
+        });
+        if is_same {
+            return Ok(());
+        }
+        let who = share.changed_by.as_deref().filter(|name| *name != actor.user_name);
+        let who = who.unwrap_or("you, in another place,");
+        let message = format!(
+            "The share was changed by {who} after you opened the review. Nothing was shared. Look at it as it is now, and share it then."
+        );
+        Err(HubError::Outdated { message })
     }
 
     /// Confirms warnings of the review by their names; refused while one of those that there are is not confirmed.
@@ -120,17 +150,20 @@ impl Hub {
 
     /// Shares: asks for a run. One run of a share at a time.
     pub async fn share_now(&self, actor: &Actor, id: &ShareId) -> Result<RunId> {
-        self.ask(actor, id, false).await
+        self.ask(actor, id, false, None).await
     }
 
     /// Asks for a run that only finds out what would happen: the source is read and everything is checked, and nothing is sent.
     pub async fn pre_flight(&self, actor: &Actor, id: &ShareId) -> Result<RunId> {
-        self.ask(actor, id, true).await
+        self.ask(actor, id, true, None).await
     }
 
-    async fn ask(&self, actor: &Actor, id: &ShareId, is_pre_flight: bool) -> Result<RunId> {
+    async fn ask(&self, actor: &Actor, id: &ShareId, is_pre_flight: bool, seen: Option<&Reviewed>) -> Result<RunId> {
         require(actor, Role::Member)?;
-        let run = self.new_run(&actor.account_id, id, is_pre_flight).await?;
+        let share = self.share_row(actor, id).await?;
+        // Of the very row that the run is made of.
+        self.as_reviewed(&share, actor, seen)?;
+        let run = self.new_run(&actor.account_id, share, is_pre_flight).await?;
         self.paused_endpoint(&run).await?;
         let run_id = self.ask_for_run(actor, id, run).await.map_err(internal)?;
         let run_id = run_id.ok_or_else(|| HubError::Conflict {
@@ -141,8 +174,7 @@ impl Hub {
     }
 
     /// The run that a share would be given now; an error says why it can't be shared.
-    pub(super) async fn new_run(&self, account_id: &AccountId, id: &ShareId, is_pre_flight: bool) -> Result<NewRun> {
-        let share = self.share_row_of(account_id, id).await?;
+    pub(super) async fn new_run(&self, account_id: &AccountId, share: ShareRow, is_pre_flight: bool) -> Result<NewRun> {
         let audience = self.audience_row(account_id, &share.audience_id).await?;
         if audience.withdrawn {
             let message = format!("{} no longer offers this audience.", audience.summary.endpoint_name);
@@ -165,7 +197,7 @@ impl Hub {
         }
         Ok(NewRun {
             account_id: account_id.clone(),
-            share_id: id.clone(),
+            share_id: share.id.clone(),
             mapping_version: share.mapping_version,
             plan: RunPlan {
                 source_endpoint_id: audience.summary.endpoint_id,
@@ -205,12 +237,13 @@ impl Hub {
 
     /// The run that a share's schedule would be given now: none while a person has to look at the share first.
     pub(super) async fn scheduled_run(&self, account_id: &AccountId, id: &ShareId) -> Result<NewRun> {
-        if let Some(reason) = self.share_row_of(account_id, id).await?.held_because {
+        let share = self.share_row_of(account_id, id).await?;
+        if let Some(reason) = &share.held_because {
             return Err(HubError::Conflict {
                 message: format!("The share is held until somebody has looked at it: {reason}"),
             });
         }
-        self.new_run(account_id, id, false).await
+        self.new_run(account_id, share, false).await
     }
 
     /// None when a run of the share is under way.

@@ -8,8 +8,8 @@ use model::{
     id::{RunId, ShareId},
     mapping::{Link, Mapping, Source},
     recurrence::{BlackoutForm, ScheduleForm},
-    run::{Mode, RunState},
-    view::{Actor, AudienceQuery, ChooseDestination, DestinationSegment, Role},
+    run::{Mode, RunState, ShrinkLimit},
+    view::{Actor, AudienceQuery, ChooseDestination, DestinationSegment, Handling, Role},
 };
 
 use super::{
@@ -17,7 +17,7 @@ use super::{
     application::{Application, segment},
     connected, stages,
 };
-use crate::hub::Hub;
+use crate::{hub::Hub, sharing::Timing};
 
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
@@ -337,8 +337,8 @@ async fn one_occurrence_is_skipped_moved_and_restored() {
         assert_eq!(ends(NOON + 140 * MINUTE).await, 1, "to twenty past three in Berlin");
         assert_eq!(ends(next[2].slot).await, 1, "moved");
         assert_eq!(ends(next[3].slot).await, 2);
-        hub.restore_slot(actor, &share, next[2].slot).await.expect("is restored");
-        assert_eq!(ends(next[3].slot).await, 2, "its time has passed; it is not made up for");
+        let error = hub.restore_slot(actor, &share, next[2].slot).await.expect_err("its time has passed");
+        assert!(matches!(error, HubError::Conflict { .. }), "{error:?}");
         let error = hub.skip_slot(actor, &share, next[3].slot).await.expect_err("has run");
         assert!(matches!(error, HubError::Conflict { .. }), "{error:?}");
         let error = hub.skip_slot(actor, &share, next[4].slot + 1).await.expect_err("is no slot");
@@ -551,6 +551,136 @@ async fn runs_are_spread_within_the_time_that_was_chosen() {
         }
         assert!(found.is_some(), "within twenty minutes");
         assert_eq!(ready.runs(&share).await.len(), 1);
+    }
+}
+
+/// At nine each day, each share up to four hours later.
+fn spread() -> ScheduleForm {
+    ScheduleForm {
+        kind: "repeats".to_owned(),
+        every: "1".to_owned(),
+        unit: "days".to_owned(),
+        times: "09:00".to_owned(),
+        jitter: "240".to_owned(),
+        ..ScheduleForm::fresh("UTC")
+    }
+}
+
+/// When the run of a share that is spread is due next.
+async fn next_due(ready: &Ready, share: &ShareId) -> Option<i64> {
+    let row = sqlx::query("select next_due from schedule where share_id = $1").bind(share.as_str());
+    let row = row.fetch_one(ready.stage.hub.database().reader()).await.expect("is there");
+    sqlx::Row::get(&row, "next_due")
+}
+
+#[tokio::test]
+async fn a_run_that_is_spread_beyond_a_pause_still_comes() {
+    for ready in ready().await {
+        let share = ready.scheduled("Spread", spread()).await;
+        let nine = NOON + 21 * HOUR;
+        let due = next_due(&ready, &share).await.expect("is planned");
+        assert!((nine + 1..nine + 4 * HOUR).contains(&due), "spread from its slot on");
+        ready.stage.clock.set(nine + 1);
+        ready.stage.hub.pause_schedule(&ready.actor, &share).await.expect("pauses");
+        ready.stage.hub.resume_schedule(&ready.actor, &share).await.expect("resumes");
+        assert_eq!(next_due(&ready, &share).await, Some(due), "its time had come before the pause");
+        ready.stage.clock.set(nine - 1);
+        ready.stage.hub.pause_schedule(&ready.actor, &share).await.expect("pauses");
+        ready.stage.clock.set(nine + 1);
+        ready.stage.hub.resume_schedule(&ready.actor, &share).await.expect("resumes");
+        let after = next_due(&ready, &share).await.expect("is planned");
+        assert!(after > nine + 24 * HOUR, "what lay in the pause is not made up for");
+    }
+}
+
+#[tokio::test]
+async fn a_run_is_restored_to_a_time_that_is_still_to_come_and_to_no_other() {
+    for ready in ready().await {
+        let (hub, actor) = (&ready.stage.hub, &ready.actor);
+        let share = ready.scheduled("Restored", spread()).await;
+        let nine = NOON + 21 * HOUR;
+        let due = next_due(&ready, &share).await.expect("is planned");
+        hub.move_slot(actor, &share, nine, ("2026-11-24", "20:00"), None).await.expect("moves");
+        assert!(ready.at(due - 1).await <= 1);
+        hub.restore_slot(actor, &share, nine).await.expect("is restored");
+        ready.at(due).await;
+        assert_eq!(ready.runs(&share).await.len(), 1, "it comes when it was planned");
+        ready.end_runs(&share).await;
+        let (next, due) = (nine + DAY, next_due(&ready, &share).await.expect("is planned"));
+        hub.move_slot(actor, &share, next, ("2026-11-25", "20:00"), None).await.expect("moves");
+        ready.at(due + 1).await;
+        let error = hub.restore_slot(actor, &share, next).await.expect_err("its time has passed");
+        assert!(matches!(error, HubError::Conflict { .. }), "{error:?}");
+        ready.at(NOON + 2 * DAY + 8 * HOUR).await;
+        assert_eq!(ready.runs(&share).await.len(), 2, "it was left where it had been moved to");
+    }
+}
+
+#[tokio::test]
+async fn keeping_a_schedule_that_says_the_same_changes_nothing_about_it() {
+    for ready in ready().await {
+        let (hub, actor) = (&ready.stage.hub, &ready.actor);
+        let share = ready.scheduled("Kept", minutes(60)).await;
+        hub.skip_next(actor, &share).await.expect("skips");
+        hub.pause_schedule(actor, &share).await.expect("pauses");
+        let before = ready.schedule(&share).await;
+        let seen = hub.share(actor, &share).await.expect("reads");
+        let handling = Handling {
+            mode: Mode::Add,
+            duplicates: seen.duplicates,
+            shrink_limit: ShrinkLimit::new(7).expect("is one"),
+        };
+        hub.choose_when(actor, &share, handling, Timing::Schedule(&before.form), Some(seen.handling_version))
+            .await
+            .expect("chooses");
+        assert_eq!(
+            ready.schedule(&share).await,
+            before,
+            "paused as it was, with the run left out that a person left out"
+        );
+        // A schedule that says something else takes its place, and is paused as the one before.
+        hub.save_schedule(actor, &share, &minutes(30)).await.expect("keeps");
+        let after = ready.schedule(&share).await;
+        assert_eq!((after.state, after.preview.next[0].note.as_deref()), (ScheduleState::Paused, None));
+        // Of two tabs the second is told, also when they differ in the schedule only.
+        let seen = hub.share(actor, &share).await.expect("reads").handling_version;
+        hub.choose_when(actor, &share, handling, Timing::Schedule(&minutes(20)), Some(seen)).await.expect("chooses");
+        let stale = hub.choose_when(actor, &share, handling, Timing::Schedule(&minutes(15)), Some(seen)).await;
+        let error = stale.expect_err("is stale");
+        assert!(matches!(&error, HubError::Outdated { message } if message.contains("20 minutes")), "{error:?}");
+        assert_eq!(ready.schedule(&share).await.form.every, "20");
+        hub.choose_when(actor, &share, handling, Timing::Schedule(&minutes(20)), Some(seen))
+            .await
+            .expect("is the same");
+        // What ran once and is over stays when something else is changed.
+        let over = ready.scheduled("Over", once()).await;
+        ready.at(NOON + HOUR).await;
+        let form = ready.schedule(&over).await.form;
+        hub.choose_when(actor, &over, handling, Timing::Schedule(&form), None).await.expect("chooses");
+        assert_eq!(hub.share(actor, &over).await.expect("reads").shrink_limit.percent(), 7);
+    }
+}
+
+#[tokio::test]
+async fn a_fault_of_our_own_leaves_a_run_due() {
+    for ready in ready().await {
+        let share = ready.scheduled("Unread", once()).await;
+        let database = ready.stage.hub.database();
+        let set = async |id: &ShareId, mapping: &str| {
+            let set = sqlx::query("update share set mapping = $1 where id = $2").bind(mapping).bind(id.as_str());
+            set.execute(database.writer()).await.expect("writes");
+        };
+        let kept = sqlx::query("select mapping from share where id = $1").bind(share.as_str());
+        let kept: String = sqlx::Row::get(&kept.fetch_one(database.reader()).await.expect("reads"), "mapping");
+        set(&share, "not to be read").await;
+        assert_eq!(ready.at(NOON + HOUR / 2).await, 0, "nothing is decided");
+        set(&share, &kept).await;
+        assert_eq!(ready.at(NOON + HOUR / 2 + MINUTE).await, 1);
+        assert_eq!(ready.runs(&share).await.len(), 1);
+        // What can't be read for good is not looked at for good.
+        let other = ready.scheduled("Unreadable", minutes(60)).await;
+        set(&other, "not to be read").await;
+        assert_eq!(ready.at(NOON + 2 * HOUR).await, 1, "it is noted as left out");
     }
 }
 

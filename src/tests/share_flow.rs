@@ -10,7 +10,9 @@ use model::{
     mapping::{Link, Mapping, Source},
     run::{Duplicates, Mode, ShrinkLimit},
     transform::Transform,
-    view::{Actor, AudienceQuery, ChooseDestination, DestinationSegment, Handling, MappingCause, Role, ShareState},
+    view::{
+        Actor, AudienceQuery, ChooseDestination, DestinationSegment, Handling, MappingCause, Reviewed, Role, ShareState,
+    },
 };
 
 use super::{
@@ -18,6 +20,7 @@ use super::{
     application::{Application, segment},
     connected, stages,
 };
+use crate::sharing::Timing;
 
 /// A share of one audience of an application to itself, mapped and ready.
 struct Scene {
@@ -160,16 +163,53 @@ async fn a_stale_tab_overwrites_nothing_and_is_told_who_was_faster() {
         assert!(matches!(&error, HubError::Outdated { message } if message.contains("Bob's")), "{error:?}");
 
         let version = Some(seen.handling_version);
-        hub.choose_handling_over(&bob, share, handling(Mode::Replace, 10), version).await.expect("chooses");
-        let error =
-            hub.choose_handling_over(actor, share, handling(Mode::Add, 20), version).await.expect_err("is stale");
+        hub.choose_when(&bob, share, handling(Mode::Replace, 10), Timing::AsItIs, version).await.expect("chooses");
+        let error = hub
+            .choose_when(actor, share, handling(Mode::Add, 20), Timing::AsItIs, version)
+            .await
+            .expect_err("is stale");
         assert!(matches!(&error, HubError::Outdated { message } if message.contains("Replace")), "{error:?}");
-        let view =
-            hub.choose_handling_over(actor, share, handling(Mode::Replace, 10), version).await.expect("is the same");
+        let view = hub
+            .choose_when(actor, share, handling(Mode::Replace, 10), Timing::AsItIs, version)
+            .await
+            .expect("is the same");
         assert_eq!(view.shrink_limit.percent(), 10);
-        hub.choose_handling_over(actor, share, handling(Mode::Add, 20), None)
+        hub.choose_when(actor, share, handling(Mode::Add, 20), Timing::AsItIs, None)
             .await
             .expect("is put in place on purpose");
+    }
+}
+
+#[tokio::test]
+async fn only_what_was_reviewed_is_shared() {
+    for stage in stages().await {
+        let scene = Scene::new(&stage).await;
+        let (hub, actor, share) = (&stage.hub, &scene.actor, &scene.share);
+        let bob = Actor { user_name: "Bob".to_owned(), ..actor.clone() };
+        let names = async || -> Vec<String> {
+            let review = hub.review(actor, share).await.expect("reviews");
+            review.warnings.into_iter().map(|warning| warning.name).collect()
+        };
+        let mapped = Mapping { links: vec![link("email", "email"), link("first_name", "first_name")] };
+        for step in 0..3 {
+            let seen = hub.share(actor, share).await.expect("reads").reviewed();
+            assert_eq!(Reviewed::parse(&seen.to_string()), Some(seen.clone()), "as the form sends it");
+            match step {
+                0 => drop(hub.save_mapping(&bob, share, mapped.clone()).await.expect("saves")),
+                1 => {
+                    drop(hub.choose_destination(&bob, share, choice(&scene.endpoint, "Bob's")).await.expect("chooses"))
+                }
+                _ => drop(hub.choose_handling(&bob, share, handling(Mode::Add, 3)).await.expect("chooses")),
+            }
+            let shared = hub.share_confirmed(actor, share, &names().await, Some(&seen)).await;
+            let error = shared.expect_err("was changed");
+            assert!(matches!(&error, HubError::Outdated { message } if message.contains("Bob")), "{error:?}");
+            let started = hub.start_reviewed(actor, share, &names().await, Some(&seen)).await;
+            assert!(matches!(started, Err(HubError::Outdated { .. })), "{started:?}");
+        }
+        assert!(hub.share(actor, share).await.expect("reads").runs.is_empty());
+        let seen = hub.share(actor, share).await.expect("reads").reviewed();
+        hub.share_confirmed(actor, share, &names().await, Some(&seen)).await.expect("is as it was seen");
     }
 }
 
@@ -329,16 +369,17 @@ async fn what_the_review_warns_of_is_confirmed_by_name_once() {
         hub.choose_destination(actor, share, chosen).await.expect("fits");
         let warnings = hub.review(actor, share).await.expect("reads").warnings;
         assert_eq!(warnings.len(), 2, "{warnings:?}");
-        let error = hub.share_confirmed(actor, share, &[warnings[0].name.clone()]).await.expect_err("one is left");
+        let error =
+            hub.share_confirmed(actor, share, &[warnings[0].name.clone()], None).await.expect_err("one is left");
         let HubError::Invalid { problems } = &error else { panic!("{error:?}") };
         assert_eq!(problems.len(), 1);
         assert!(problems[0].message.contains("“South”"), "{problems:?}");
         let names: Vec<String> = warnings.into_iter().map(|warning| warning.name).collect();
-        let run = hub.share_confirmed(actor, share, &names).await.expect("is asked for");
+        let run = hub.share_confirmed(actor, share, &names, None).await.expect("is asked for");
         hub.cancel_run(actor, &run).await.expect("is called off");
         let confirmed = hub.review(actor, share).await.expect("reads").warnings;
         assert!(confirmed.iter().all(|warning| warning.confirmed.as_ref().is_some_and(|by| by.by == actor.user_name)));
-        let run = hub.share_confirmed(actor, share, &[]).await.expect("is still confirmed");
+        let run = hub.share_confirmed(actor, share, &[], None).await.expect("is still confirmed");
         hub.cancel_run(actor, &run).await.expect("is called off");
 
         let twin = hub.copy_share(actor, share).await.expect("is copied");
@@ -473,7 +514,7 @@ async fn another_account_reaches_nothing_and_a_viewer_changes_nothing() {
                 ("accept_remapping", hub.accept_remapping(actor, share, &["email".to_owned()]).await.map(drop)),
                 ("note_changes_seen", hub.note_changes_seen(actor, share).await),
                 ("confirm", hub.confirm(actor, share, &[]).await),
-                ("share_confirmed", hub.share_confirmed(actor, share, &[]).await.map(drop)),
+                ("share_confirmed", hub.share_confirmed(actor, share, &[], None).await.map(drop)),
                 ("copy_share", hub.copy_share(actor, share).await.map(drop)),
                 ("start_share_to", hub.start_share_to(actor, audience, endpoint).await.map(drop)),
                 ("change_audience", hub.change_audience(actor, share, audience).await.map(drop)),

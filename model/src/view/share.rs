@@ -92,7 +92,52 @@ pub struct ShareView {
     pub runs: Vec<RunSummary>,
 }
 
+/// What of a share a person had before them when they reviewed it: whose share it is to be is decided by these.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reviewed {
+    /// The audience.
+    pub audience_id: AudienceId,
+    /// [`ShareView::destination_version`].
+    pub destination_version: u32,
+    /// [`ShareView::mapping_version`].
+    pub mapping_version: u32,
+    /// [`ShareView::handling_version`].
+    pub handling_version: u32,
+}
+
+impl std::fmt::Display for Reviewed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { audience_id, destination_version, mapping_version, handling_version } = self;
+        write!(f, "{audience_id} {destination_version} {mapping_version} {handling_version}")
+    }
+}
+
+impl Reviewed {
+    /// Reads what is displayed; none when it is anything else.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut words = text.split(' ');
+        let audience_id = words.next()?.parse().ok()?;
+        let mut version = || words.next()?.parse().ok();
+        Some(Self {
+            audience_id,
+            destination_version: version()?,
+            mapping_version: version()?,
+            handling_version: version()?,
+        })
+    }
+}
+
 impl ShareView {
+    /// What of it a person has before them who reviews it.
+    pub fn reviewed(&self) -> Reviewed {
+        Reviewed {
+            audience_id: self.audience.id.clone(),
+            destination_version: self.destination_version,
+            mapping_version: self.mapping_version,
+            handling_version: self.handling_version,
+        }
+    }
+
     /// The fields of both sides as they are now.
     pub fn both_fields(&self) -> BothFields {
         let destination = self.destination.as_ref().map(|destination| destination.fields.clone());

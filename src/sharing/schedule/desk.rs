@@ -11,15 +11,18 @@ use model::{
         slots::{self, Slots, civil},
         time_words,
     },
-    view::{Actor, By, Role, ShareState},
+    view::{Actor, By, Reviewed, Role, ShareState},
 };
 use sqlx::{Any, Row, Transaction};
 
-use super::rows::{self, OccurrenceRow, ScheduleRow, SlotState};
+use super::{
+    due_at,
+    rows::{self, OccurrenceRow, ScheduleRow, SlotState},
+};
 use crate::{
     hub::{Hub, Result, internal},
-    registry::require,
-    sharing::standing,
+    registry::{require, undecodable},
+    sharing::{shares::ShareRow, standing},
     store::{StoreError, clock::rfc3339},
 };
 
@@ -46,6 +49,70 @@ pub(crate) async fn forget_pause(
         .execute(&mut **transaction)
         .await?;
     Ok(())
+}
+
+/// When the runs of a share come, as a person chooses it.
+#[derive(Debug, Clone, Copy)]
+pub enum Timing<'a> {
+    /// As it was chosen before.
+    AsItIs,
+    /// When somebody shares it.
+    ByHand,
+    /// By a schedule.
+    Schedule(&'a ScheduleForm),
+}
+
+/// What is another than before about when a share runs.
+pub(in crate::sharing) enum TimingChange {
+    Remove,
+    Set(Box<Schedule>),
+}
+
+/// Writes such a change down.
+pub(in crate::sharing) async fn write_timing(
+    transaction: &mut Transaction<'_, Any>,
+    actor: &Actor,
+    share: &ShareRow,
+    change: &TimingChange,
+    now: i64,
+) -> std::result::Result<(), StoreError> {
+    let id = &share.id;
+    match change {
+        TimingChange::Remove => {
+            sqlx::query("delete from schedule where share_id = $1 and account_id = $2")
+                .bind(id.as_str())
+                .bind(actor.account_id.as_str())
+                .execute(&mut **transaction)
+                .await?;
+        }
+        TimingChange::Set(rule) => {
+            let after = match &rule.when {
+                When::After { share_id } => Some(share_id.to_string()),
+                _ => None,
+            };
+            // A slot of this very moment still comes.
+            let next = if share.state == ShareState::Active { rows::next(rule, id, now - 1) } else { (None, None) };
+            let sql = "insert into schedule (share_id, account_id, rule, after_share_id, next_slot, next_due, created_by, created_at, updated_at, depends_on_share_id)
+                values ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9)
+                on conflict (share_id) do update set rule = excluded.rule, after_share_id = excluded.after_share_id,
+                    depends_on_share_id = excluded.depends_on_share_id, next_slot = excluded.next_slot, next_due = excluded.next_due,
+                    updated_at = excluded.updated_at";
+            sqlx::query(sql)
+                .bind(id.as_str())
+                .bind(actor.account_id.as_str())
+                .bind(serde_json::to_string(rule).map_err(undecodable)?)
+                .bind(after)
+                .bind(next.0)
+                .bind(next.1)
+                .bind(actor.user_id.as_str())
+                .bind(now)
+                .bind(rule.depends_on.as_ref().map(ShareId::as_str))
+                .execute(&mut **transaction)
+                .await?;
+        }
+    }
+    forget_changes(transaction, actor, id, now).await?;
+    crate::telling::look(transaction, now, &actor.account_id, id).await
 }
 
 impl Hub {
@@ -128,64 +195,84 @@ impl Hub {
         self.foretell(actor, &rule, &slots, now, viewer_zone, &[]).await
     }
 
-    /// Keeps a share's schedule in place of the one it had. Of an active share it counts at once; a draft's is started by [`Hub::start_schedule`].
-    /// What was changed about single occurrences that are still to come is forgotten.
+    /// Keeps a share's schedule in place of the one it had. Of an active share it counts at once; a draft's is started by [`Hub::start_schedule`]. A schedule
+    /// that is paused stays so. What was changed about single occurrences that are still to come is forgotten, unless the schedule says what it said.
     pub async fn save_schedule(&self, actor: &Actor, id: &ShareId, form: &ScheduleForm) -> Result<()> {
-        require(actor, Role::Member)?;
-        let share = self.share_row(actor, id).await?;
-        let now = self.schedule_now().await.map_err(internal)?;
-        let (rule, _) = self.checked(actor, id, form, now).await?;
-        let after = match &rule.when {
-            When::After { share_id } => Some(share_id.to_string()),
-            _ => None,
-        };
-        // A slot of this very moment still comes.
-        let next = if share.state == ShareState::Active { rows::next(&rule, id, now - 1) } else { (None, None) };
-        let mut transaction = self.database().begin().await.map_err(internal)?;
-        let sql = "insert into schedule (share_id, account_id, rule, after_share_id, next_slot, next_due, created_by, created_at, updated_at, depends_on_share_id)
-            values ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9)
-            on conflict (share_id) do update set rule = excluded.rule, after_share_id = excluded.after_share_id,
-                depends_on_share_id = excluded.depends_on_share_id, next_slot = excluded.next_slot, next_due = excluded.next_due, paused_at = null, paused_by = null, updated_at = excluded.updated_at";
-        sqlx::query(sql)
-            .bind(id.as_str())
-            .bind(actor.account_id.as_str())
-            .bind(serde_json::to_string(&rule).map_err(internal)?)
-            .bind(after)
-            .bind(next.0)
-            .bind(next.1)
-            .bind(actor.user_id.as_str())
-            .bind(now)
-            .bind(rule.depends_on.as_ref().map(ShareId::as_str))
-            .execute(&mut *transaction)
-            .await
-            .map_err(internal)?;
-        forget_changes(&mut transaction, actor, id, now).await.map_err(internal)?;
-        crate::telling::look(&mut transaction, now, &actor.account_id, id).await.map_err(internal)?;
-        transaction.commit().await.map_err(internal)
+        self.set_timing(actor, id, Timing::Schedule(form)).await
     }
 
     /// Takes a share's schedule away. What it has run stays.
     pub async fn remove_schedule(&self, actor: &Actor, id: &ShareId) -> Result<()> {
+        self.set_timing(actor, id, Timing::ByHand).await
+    }
+
+    async fn set_timing(&self, actor: &Actor, id: &ShareId, timing: Timing<'_>) -> Result<()> {
         require(actor, Role::Member)?;
-        self.share_row(actor, id).await?;
+        let share = self.share_row(actor, id).await?;
         let now = self.schedule_now().await.map_err(internal)?;
+        let Some(change) = self.timing_change(actor, &share, timing, now).await? else { return Ok(()) };
         let mut transaction = self.database().begin().await.map_err(internal)?;
-        sqlx::query("delete from schedule where share_id = $1 and account_id = $2")
-            .bind(id.as_str())
-            .bind(actor.account_id.as_str())
-            .execute(&mut *transaction)
-            .await
-            .map_err(internal)?;
-        forget_changes(&mut transaction, actor, id, now).await.map_err(internal)?;
-        crate::telling::look(&mut transaction, now, &actor.account_id, id).await.map_err(internal)?;
+        write_timing(&mut transaction, actor, &share, &change, now).await.map_err(internal)?;
         transaction.commit().await.map_err(internal)
+    }
+
+    /// What a choice of when a share runs would change, once nothing is wrong with it; none when it says what there is.
+    pub(in crate::sharing) async fn timing_change(
+        &self,
+        actor: &Actor,
+        share: &ShareRow,
+        timing: Timing<'_>,
+        now: i64,
+    ) -> Result<Option<TimingChange>> {
+        let kept = rows::of_share(self.database(), &actor.account_id, &share.id).await.map_err(internal)?;
+        let form = match timing {
+            Timing::AsItIs => return Ok(None),
+            Timing::ByHand => return Ok(kept.map(|_| TimingChange::Remove)),
+            Timing::Schedule(form) => form,
+        };
+        let is_kept = |rule: &Schedule| kept.as_ref().is_some_and(|kept| kept.rule == *rule);
+        // One that is over may stay; it may not be chosen, nor begun.
+        if share.state == ShareState::Active {
+            let zone = slots::zone(form.zone.trim());
+            if zone.is_some_and(|zone| form.parse(civil(zone, now)).is_ok_and(|rule| is_kept(&rule))) {
+                return Ok(None);
+            }
+        }
+        let (rule, _) = self.checked(actor, &share.id, form, now).await?;
+        Ok((!is_kept(&rule)).then(|| TimingChange::Set(Box::new(rule))))
     }
 
     /// Starts the schedule of a share that was prepared: from now on its runs come by themselves.
     pub async fn start_schedule(&self, actor: &Actor, id: &ShareId) -> Result<()> {
+        self.start_confirmed(actor, id, None, None).await
+    }
+
+    /// The same, once everything that the review warns of is confirmed ([`Hub::share_confirmed`]), and only what the person has reviewed.
+    pub async fn start_reviewed(
+        &self,
+        actor: &Actor,
+        id: &ShareId,
+        confirmed: &[String],
+        seen: Option<&Reviewed>,
+    ) -> Result<()> {
+        self.start_confirmed(actor, id, Some(confirmed), seen).await
+    }
+
+    async fn start_confirmed(
+        &self,
+        actor: &Actor,
+        id: &ShareId,
+        confirmed: Option<&[String]>,
+        seen: Option<&Reviewed>,
+    ) -> Result<()> {
         require(actor, Role::Member)?;
+        let share = self.share_row(actor, id).await?;
+        self.as_reviewed(&share, actor, seen)?;
+        if let Some(confirmed) = confirmed {
+            self.confirm(actor, id, confirmed).await?;
+        }
         // Whatever forbids a run now would forbid each of them.
-        let run = self.new_run(&actor.account_id, id, false).await?;
+        let run = self.new_run(&actor.account_id, share, false).await?;
         let row = self.schedule_row(actor, id).await?;
         let now = self.schedule_now().await.map_err(internal)?;
         let next = rows::next(&row.rule, id, now - 1);
@@ -224,13 +311,18 @@ impl Hub {
         Ok(())
     }
 
-    /// Lets a paused schedule go on from now: what lay in the pause is not made up for.
+    /// Lets a paused schedule go on from now: what lay in the pause is not made up for. A run whose time came before the pause, and which is spread beyond
+    /// it, still comes.
     pub async fn resume_schedule(&self, actor: &Actor, id: &ShareId) -> Result<()> {
         require(actor, Role::Member)?;
         let row = self.schedule_row(actor, id).await?;
         let share = self.share_row(actor, id).await?;
         let now = self.schedule_now().await.map_err(internal)?;
-        let next = if share.state == ShareState::Active { rows::next(&row.rule, id, now) } else { (None, None) };
+        let paused_at = row.paused_at.unwrap_or(now);
+        let next = match share.state {
+            ShareState::Active => rows::still_due(&row.rule, id, now, paused_at),
+            ShareState::Draft => (None, None),
+        };
         let sql = "update schedule set paused_at = null, paused_by = null, next_slot = $1, next_due = $2
             where share_id = $3 and account_id = $4 and paused_at is not null";
         let mut transaction = self.database().begin().await.map_err(internal)?;
@@ -354,6 +446,11 @@ impl Hub {
     pub async fn restore_slot(&self, actor: &Actor, id: &ShareId, slot: i64) -> Result<()> {
         let now = self.changeable(actor, id, slot).await?;
         let row = self.schedule_row(actor, id).await?;
+        let due = due_at(id, slot, row.rule.jitter_minutes);
+        if due <= now {
+            let message = "The time at which it was planned has passed. Leave it where it is, or skip it.".to_owned();
+            return Err(HubError::Conflict { message });
+        }
         let sql = "delete from occurrence where share_id = $1 and slot = $2 and account_id = $3 and changed_by is not null and run_id is null";
         let mut transaction = self.database().begin().await.map_err(internal)?;
         sqlx::query(sql)
@@ -365,9 +462,7 @@ impl Hub {
             .map_err(internal)?;
         // The schedule may have gone on behind it by now.
         if row.paused_by.is_none() && row.next_slot.is_none_or(|next| next > slot) {
-            rows::set_next(&mut transaction, &actor.account_id, id, rows::next(&row.rule, id, now.max(slot - 1)))
-                .await
-                .map_err(internal)?;
+            rows::set_next(&mut transaction, &actor.account_id, id, (Some(slot), Some(due))).await.map_err(internal)?;
         }
         transaction.commit().await.map_err(internal)
     }
@@ -439,7 +534,7 @@ impl Hub {
     }
 
     /// What pauses the whole account or one of the share's endpoints.
-    async fn held_back(&self, actor: &Actor, share: &crate::sharing::shares::ShareRow) -> Result<Option<String>> {
+    async fn held_back(&self, actor: &Actor, share: &ShareRow) -> Result<Option<String>> {
         let pauses = rows::pauses(self.database(), &actor.account_id).await.map_err(internal)?;
         if pauses.is_empty() {
             return Ok(None);

@@ -176,7 +176,7 @@ impl Hub {
     }
 
     /// The time by which slots are due.
-    pub(super) async fn schedule_now(&self) -> Result<i64, StoreError> {
+    pub(in crate::sharing) async fn schedule_now(&self) -> Result<i64, StoreError> {
         if !self.clock().is_the_machines() {
             return Ok(self.now_ms());
         }
@@ -223,6 +223,11 @@ impl Hub {
         let prepared = stream::iter(due).map(|mut due| async {
             due.run = match self.scheduled_run(&due.schedule.account_id, &due.schedule.share_id).await {
                 Ok(run) => Ok(run),
+                // Says nothing about the share: it stays due, and is looked at again with the next pass. Not for good, should the share be unreadable.
+                Err(error @ HubError::Internal { .. }) if now - due.due_at <= ON_TIME_MS => {
+                    tracing::error!(share.id = %due.schedule.share_id, %error, "a run that is due could not be prepared; it is tried again");
+                    return None;
+                }
                 Err(HubError::Invalid { .. }) => {
                     Err("The mapping does not fit the fields any more. Mend it, and share again.".to_owned())
                 }
@@ -231,9 +236,9 @@ impl Hub {
             if let (Ok(run), None) = (&due.run, &due.paused) {
                 due.paused = held_back(&pauses, run);
             }
-            due
+            Some(due)
         });
-        Ok(prepared.buffered(READ_AT_ONCE).collect().await)
+        Ok(prepared.buffered(READ_AT_ONCE).filter_map(std::future::ready).collect().await)
     }
 }
 

@@ -12,7 +12,9 @@ mod feed;
 mod rows;
 
 pub use blackouts::{LARGEST_CALENDAR, ReadCalendar};
+pub use desk::Timing;
 pub(crate) use desk::forget_pause;
+pub(super) use desk::write_timing;
 pub(crate) use due::run_ended;
 pub(crate) use rows::ScheduleEnd;
 pub(super) use rows::{end_of, planned};

@@ -21,6 +21,7 @@ pub(super) struct ScheduleRow {
     /// The next slot that nothing was decided about.
     pub(super) next_slot: Option<i64>,
     pub(super) paused_by: Option<String>,
+    pub(super) paused_at: Option<i64>,
 }
 
 impl ScheduleRow {
@@ -31,6 +32,7 @@ impl ScheduleRow {
             rule: serde_json::from_str(&row.try_get::<String, _>("rule")?).map_err(undecodable)?,
             next_slot: row.try_get("next_slot")?,
             paused_by: row.try_get("paused_by")?,
+            paused_at: row.try_get("paused_at")?,
         })
     }
 }
@@ -146,7 +148,7 @@ pub(super) async fn due_occurrences(
     most: u32,
 ) -> Result<Vec<(OccurrenceRow, ScheduleRow)>, StoreError> {
     sqlx::query(
-        "select o.*, s.rule, s.next_slot, s.paused_by from occurrence o join schedule s on s.share_id = o.share_id
+        "select o.*, s.rule, s.next_slot, s.paused_by, s.paused_at from occurrence o join schedule s on s.share_id = o.share_id
          where o.due_at <= $1 order by o.due_at, o.share_id, o.slot limit $2",
     )
     .bind(now)
@@ -228,6 +230,18 @@ pub(super) async fn pauses(database: &Database, account_id: &AccountId) -> Resul
 pub(super) fn next(rule: &Schedule, share_id: &ShareId, after: i64) -> (Option<i64>, Option<i64>) {
     // A rule that was taken is good; should its zone be gone after an update, nothing is due, and its page says why.
     let slot = Slots::new(rule).ok().and_then(|slots| slots.after(after));
+    (slot, slot.map(|slot| due_at(share_id, slot, rule.jitter_minutes)))
+}
+
+/// Where a schedule goes on after a moment for which nothing of it counts but what is still due: runs are spread, so the slot of one may have passed. What
+/// began after `since` until then is not made up for.
+pub(super) fn still_due(rule: &Schedule, share_id: &ShareId, now: i64, since: i64) -> (Option<i64>, Option<i64>) {
+    let jitter = i64::from(rule.jitter_minutes) * 60_000;
+    let slot = Slots::new(rule).ok().and_then(|slots| {
+        slots
+            .from(now.saturating_sub(jitter))
+            .find(|slot| (*slot <= since || *slot > now) && due_at(share_id, *slot, rule.jitter_minutes) > now)
+    });
     (slot, slot.map(|slot| due_at(share_id, slot, rule.jitter_minutes)))
 }
 

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 use model::{
     calendar::{ScheduleState, ScheduleView},
+    error::HubError,
     mapping::{Finding, Link, Severity, Source},
     run::Mode,
     view::{Destination, DestinationSegment, ReviewWarning, ShareReview, ShareSummary, ShareView},
@@ -65,21 +66,23 @@ pub async fn review_page(share_id: String) -> Result<(ShareReview, Option<Schedu
 
 /// Shares, and leads to the run. `last_run` is the newest run that the page showed: when there is a newer one, the form was sent twice, or somebody
 /// else was faster, and that run is shown instead of making another. `what` is `pre_flight` when only what would happen is to be found out. `confirmed`
-/// are the names of the warnings that the person has confirmed.
+/// are the names of the warnings that the person has confirmed; `reviewed` is what they had before them ([`model::view::Reviewed`]): when it is no longer so,
+/// nothing is shared.
 #[server(endpoint = "share_now", protocol = crate::Called)]
 pub async fn share_now(
     share_id: String,
     #[server(default)] last_run: String,
     #[server(default)] what: String,
     #[server(default)] confirmed: Vec<String>,
+    #[server(default)] reviewed: String,
 ) -> Result<(), AppError> {
     let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
+    let reviewed = model::view::Reviewed::parse(&reviewed);
     let path = format!("/shares/{share_id}/review");
     if what == START {
         let started = async {
             let id = crate::pages::parse_id::<model::id::ShareId>(&share_id, "share")?;
-            hub.confirm(&actor, &id, &confirmed).await?;
-            hub.start_schedule(&actor, &id).await
+            hub.start_reviewed(&actor, &id, &confirmed, reviewed.as_ref()).await
         };
         return match started.await {
             Ok(()) => {
@@ -103,7 +106,7 @@ pub async fn share_now(
         let asked = if what == PRE_FLIGHT {
             hub.pre_flight(&actor, &id).await
         } else {
-            hub.share_confirmed(&actor, &id, &confirmed).await
+            hub.share_confirmed(&actor, &id, &confirmed, reviewed.as_ref()).await
         };
         match asked {
             Err(error @ model::error::HubError::Conflict { .. }) => {
@@ -135,7 +138,12 @@ pub fn ReviewPage() -> impl IntoView {
     let id = address_part("id");
     let action = ServerAction::<ShareNow>::new();
     let live = action.problem();
-    let review = crate::answers::ask(move || id.get(), review_page);
+    // What somebody has changed meanwhile is shown at once, beside the word that they have.
+    let changes = Memo::new(move |before: Option<&u32>| {
+        let is_outdated = live.with(|error| matches!(error, Some(HubError::Outdated { .. })));
+        before.copied().unwrap_or(0) + u32::from(is_outdated)
+    });
+    let review = crate::answers::ask(move || (id.get(), changes.get()), |(id, _)| review_page(id));
     let form = Form::new(move || format!("/shares/{}/review", id.get()), live);
     view! {
         <Suspense fallback=|| view! { <Skeleton /> }>
@@ -165,6 +173,7 @@ fn Loaded(
     };
     let mapping_path = format!("/shares/{}/mapping", share.id);
     let when_path = format!("/shares/{}/when", share.id);
+    let reviewed = share.reviewed().to_string();
     let newest = RwSignal::new(share.runs.first().map_or_else(|| NO_RUN.to_owned(), |run| run.id.to_string()));
     let errors = review.findings.iter().filter(|finding| finding.severity == Severity::Error).count();
     let may_share = crate::pages::may_share();
@@ -223,6 +232,7 @@ fn Loaded(
         <Steps share=share.clone() current=Step::Review />
         <ActionForm action>
             <input type="hidden" name="share_id" value=share_id />
+            <input type="hidden" name="reviewed" value=reviewed />
             <input type="hidden" name="last_run" value=newest.get_untracked() prop:value=move || newest.get() />
             <ErrorSummary form fields=&[("confirmed", "To confirm")] />
             <div class="review">

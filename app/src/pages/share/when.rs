@@ -90,6 +90,7 @@ pub async fn save_when(
     #[server(default)] schedule: ScheduleForm,
     #[server(default)] what: String,
 ) -> Result<(), AppError> {
+    use hub::sharing::Timing;
     use model::{
         error::{FieldProblem, HubError},
         view::Handling,
@@ -112,22 +113,22 @@ pub async fn save_when(
             let problems = problems.map(|(_, field, message)| FieldProblem::new(field, message)).collect();
             return Err(HubError::Invalid { problems });
         };
-        // Before anything is kept: what is wrong with the schedule is said first.
-        let preview = match schedule.kind.as_str() {
-            "" | "now" => None,
-            _ => Some(hub.preview_schedule(&actor, &id, &schedule, &crate::zone::of_request()).await?),
+        let timing = match schedule.kind.as_str() {
+            "" => Timing::AsItIs,
+            "now" => Timing::ByHand,
+            _ => Timing::Schedule(&schedule),
         };
         if what == timing::LOOK {
+            let preview = match timing {
+                Timing::Schedule(form) => {
+                    Some(hub.preview_schedule(&actor, &id, form, &crate::zone::of_request()).await?)
+                }
+                Timing::AsItIs | Timing::ByHand => None,
+            };
             return Ok(Err(preview));
         }
-        let share =
-            hub.choose_handling_over(&actor, &id, Handling { mode, duplicates, shrink_limit }, seen.version()).await?;
-        match schedule.kind.as_str() {
-            "" => {}
-            "now" => hub.remove_schedule(&actor, &id).await?,
-            _ => hub.save_schedule(&actor, &id, &schedule).await?,
-        }
-        Ok(Ok(share))
+        let handling = Handling { mode, duplicates, shrink_limit };
+        Ok(Ok(hub.choose_when(&actor, &id, handling, timing, seen.version()).await?))
     };
     let typed = serde_json::to_string(&schedule).unwrap_or_default();
     match saved.await {
