@@ -140,6 +140,8 @@ impl Watch {
             }
             let view = self.hub.run(&self.actor, &self.id).await.ok()?;
             if view.version != version {
+                // Who lost the account hears nothing more.
+                self.hub.actor(&self.actor.user_id, &self.actor.account_id).await.ok()??;
                 return Some(view);
             }
         }

@@ -29,7 +29,7 @@ impl Hub {
             Unusable::Fields => HubError::invalid("fields", format!("An audience has 1 to {MAX_COLUMNS} fields.")),
         })?;
         let is_new = self.note_one(&endpoint.account_id, &endpoint.endpoint_id, segment).await.map_err(internal)?;
-        self.follow_fields(&endpoint.account_id, &endpoint.endpoint_id).await;
+        self.follow_segment(&endpoint.account_id, &endpoint.endpoint_id, &segment.id).await;
         Ok(is_new)
     }
 
@@ -41,7 +41,7 @@ impl Hub {
         if !gone.map_err(internal)? {
             return Err(HubError::not_found("segment"));
         }
-        self.follow_fields(&endpoint.account_id, &endpoint.endpoint_id).await;
+        self.follow_segment(&endpoint.account_id, &endpoint.endpoint_id, segment_id).await;
         Ok(())
     }
 

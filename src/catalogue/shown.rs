@@ -20,13 +20,18 @@ impl Hub {
     pub async fn note_values_shown(&self, actor: &Actor, id: &AudienceId) -> Result<()> {
         require(actor, Role::Member)?;
         let audience = self.audience_row(&actor.account_id, id).await?;
+        self.note_shown(actor, id, &audience.summary.name).await
+    }
+
+    /// The same of what a run has read of it: the audience may be gone by now.
+    pub(crate) async fn note_shown(&self, actor: &Actor, id: &AudienceId, audience_name: &str) -> Result<()> {
         // Twice in the same millisecond is once.
         let sql = "insert into values_shown (account_id, audience_id, audience_name, user_id, user_name, shown_at)
             values ($1, $2, $3, $4, $5, $6) on conflict do nothing";
         sqlx::query(sql)
             .bind(actor.account_id.as_str())
             .bind(id.as_str())
-            .bind(audience.summary.name)
+            .bind(audience_name)
             .bind(actor.user_id.as_str())
             .bind(actor.user_name.as_str())
             .bind(self.now_ms())

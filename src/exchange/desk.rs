@@ -104,7 +104,9 @@ impl Hub {
         let view = views::run(self.database(), &actor.account_id, run_id, self.exchange().settings.retention_ms())
             .await
             .map_err(internal)?;
-        view.ok_or_else(|| HubError::not_found("run"))
+        let mut view = view.ok_or_else(|| HubError::not_found("run"))?;
+        view.has_rejects &= self.may_share(actor).is_ok();
+        Ok(view)
     }
 
     /// What needs a look, what is under way, and what ended lately.
@@ -153,15 +155,17 @@ impl Hub {
     }
 
     /// The rows that a run left out, or those that a filter takes, as CSV: the source's columns, then what was wrong with each. One file of rows is in
-    /// memory at a time.
+    /// memory at a time. These are people's values as they are: not for who only looks, and that they were taken is noted first.
     pub async fn rejects(
         &self,
         actor: &Actor,
         run_id: &RunId,
         filter: RejectFilter,
     ) -> Result<impl Stream<Item = Result<Bytes>> + Send + 'static + use<>> {
+        self.may_share(actor)?;
         let files = views::reject_files(self.database(), &actor.account_id, run_id).await.map_err(internal)?;
         let files = files.ok_or_else(|| HubError::not_found("rejects"))?;
+        self.note_shown(actor, &files.audience_id, &files.audience_name).await?;
         let key = self.sealing().open(&files.wrapped_key, &super::key_context(run_id)).ok();
         let key = key.and_then(|bytes| PayloadKey::from_bytes(&bytes));
         let key = key.ok_or_else(|| internal(Unopenable))?;

@@ -28,6 +28,8 @@ use crate::{
 
 /// Alerts and deliveries in a list.
 const LISTED: i64 = 50;
+/// Open alerts in a list: a cause may befall every share at once.
+const MOST_OPEN: i64 = 500;
 /// Alerts whose messages count as unread, at most: what is older than these was overtaken.
 const MOST_UNREAD: i64 = 99;
 /// Programs of one account that are told.
@@ -40,6 +42,17 @@ const TEST_WINDOW_MS: i64 = 10 * 60_000;
 
 const UNREAD: &str = "from alert_message m where m.account_id = $1 and m.alert_id is not null
     and not exists (select 1 from alert_read r where r.message_id = m.id and r.user_id = $2)";
+
+/// Which alerts.
+#[derive(Clone, Copy)]
+enum Listed<'a> {
+    /// What is the matter now.
+    Open,
+    /// The same of one share.
+    OpenOf(&'a ShareId),
+    /// What is over.
+    Over,
+}
 
 impl Hub {
     /// How many messages the person has not read; at most 99.
@@ -60,9 +73,11 @@ impl Hub {
     }
 
     async fn alert_page(&self, actor: &Actor) -> std::result::Result<AlertPage, StoreError> {
-        let mut items = self.listed(actor, "", usize::try_from(LISTED).unwrap_or(0) + 1).await?;
-        let is_cut = items.len() > usize::try_from(LISTED).unwrap_or(0);
-        items.truncate(usize::try_from(LISTED).unwrap_or(0));
+        // What is the matter now is never cut off by what is over.
+        let mut items = self.listed(actor, Listed::Open, MOST_OPEN).await?;
+        let over = self.listed(actor, Listed::Over, LISTED + 1).await?;
+        let is_cut = items.len() as i64 == MOST_OPEN || over.len() as i64 > LISTED;
+        items.extend(over.into_iter().take(usize::try_from(LISTED).unwrap_or(0)));
         let open = sqlx::query("select count(*) as many from alert where account_id = $1 and closed_at is null")
             .bind(actor.account_id.as_str())
             .fetch_one(self.database().reader())
@@ -85,22 +100,24 @@ impl Hub {
 
     /// What is the matter now, the newest first.
     pub(crate) async fn open_alerts(&self, actor: &Actor) -> Result<Vec<Alert>> {
-        let open = self.listed(actor, "and a.closed_at is null", usize::try_from(LISTED).unwrap_or(0)).await;
-        open.map_err(internal)
+        self.listed(actor, Listed::Open, LISTED).await.map_err(internal)
     }
 
-    async fn listed(&self, actor: &Actor, which: &str, most: usize) -> std::result::Result<Vec<Alert>, StoreError> {
+    async fn listed(&self, actor: &Actor, which: Listed<'_>, most: i64) -> std::result::Result<Vec<Alert>, StoreError> {
+        let (condition, share) = match which {
+            Listed::Open => ("a.closed_at is null", ""),
+            Listed::OpenOf(share) => ("a.closed_at is null and a.share_id = $3", share.as_str()),
+            Listed::Over => ("a.closed_at is not null", ""),
+        };
         let text = format!(
             "select a.*, case when exists (select 1 from alert_message m where m.alert_id = a.id
                     and not exists (select 1 from alert_read r where r.message_id = m.id and r.user_id = $2)) then 1 else 0 end as is_unread
-             from alert a where a.account_id = $1 {which}
-             order by case when a.closed_at is null then 0 else 1 end, coalesce(a.closed_at, a.opened_at) desc, a.id desc limit {most}"
+             from alert a where a.account_id = $1 and {condition}
+             order by coalesce(a.closed_at, a.opened_at) desc, a.id desc limit {most}"
         );
-        let rows = sqlx::query(AssertSqlSafe(text))
-            .bind(actor.account_id.as_str())
-            .bind(actor.user_id.as_str())
-            .fetch_all(self.database().reader())
-            .await?;
+        let query = sqlx::query(AssertSqlSafe(text)).bind(actor.account_id.as_str()).bind(actor.user_id.as_str());
+        let query = if share.is_empty() { query } else { query.bind(share) };
+        let rows = query.fetch_all(self.database().reader()).await?;
         rows.iter().filter_map(|row| alert(row).transpose()).collect()
     }
 
@@ -233,8 +250,7 @@ impl Hub {
                 (set.map(|(rules, _)| rules).unwrap_or_default(), None)
             }
         };
-        let mut open = self.open_alerts(actor).await?;
-        open.retain(|alert| alert.subject.id() == id.as_str());
+        let open = self.listed(actor, Listed::OpenOf(id), LISTED).await.map_err(internal)?;
         Ok(ShareAlertsView { name, rules, changed, open })
     }
 

@@ -229,6 +229,39 @@ async fn rejects_are_told_beyond_the_limit_of_the_share_or_the_account() {
 }
 
 #[tokio::test]
+async fn no_open_alert_is_out_of_reach_however_many_there_are() {
+    for watched in watched().await {
+        watched.ended(RunState::Failed, (0, 0)).await;
+        let first = watched.only().await;
+        // A cause that befell many others after it.
+        let columns = "account_id, share_id, subject_name, condition, cause";
+        for number in 0..70 {
+            sqlx::query(sqlx::AssertSqlSafe(format!(
+                "insert into alert (id, subject, opened_at, {columns}) select $1, $2, opened_at + $3, account_id, null, subject_name, condition, cause
+                 from alert where id = $4"
+            )))
+            .bind(crate::store::new_id::<model::id::AlertId>(model::id::AlertId::PREFIX).to_string())
+            .bind(format!("other {number}"))
+            .bind(number + 1_i64)
+            .bind(first.id.as_str())
+            .execute(watched.hub().database().writer())
+            .await
+            .expect("writes");
+        }
+        sqlx::query("update alert set endpoint_id = $1 where share_id is null")
+            .bind(watched.endpoint.as_str())
+            .execute(watched.hub().database().writer())
+            .await
+            .expect("writes");
+        let of_share = watched.hub().share_alerts(&watched.actor, &watched.share).await.expect("reads").open;
+        assert_eq!(of_share.iter().map(|alert| &alert.id).collect::<Vec<_>>(), [&first.id]);
+        let page = watched.hub().alerts(&watched.actor).await.expect("lists");
+        assert_eq!((page.items.len(), page.open, page.is_cut), (71, 71, false));
+        assert!(page.items.iter().any(|alert| alert.id == first.id));
+    }
+}
+
+#[tokio::test]
 async fn what_is_held_is_told_until_somebody_decided() {
     for watched in watched().await {
         let run = watched.run().await;

@@ -253,7 +253,7 @@ const OTHERS: &[(&str, &str, Call)] = &[
     ("GET", "/events/runs", Call::Own(Viewer)),
     ("GET", "/events/runs/{run}", Call::Named(Viewer)),
     ("POST", "/account/alerts/webhooks/{alert_webhook}/secret", Call::Named(Admin)),
-    ("GET", "/runs/{run}/rejects.csv", Call::Named(Viewer)),
+    ("GET", "/runs/{run}/rejects.csv", Call::Named(Member)),
     ("GET", "/runs/{run}/receipt.json", Call::Named(Viewer)),
     ("POST", "/runs/{run}/repair", Call::Named(Member)),
     ("POST", "/receipts/check", Call::Own(Viewer)),

@@ -7,6 +7,7 @@ use model::{
     run::{Mode, RunState},
     view::{Actor, Role, RunQuery},
 };
+use sqlx::Row;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -14,7 +15,7 @@ use super::{
     producer::Manner,
     scene::{Scene, people_csv, settings},
 };
-use crate::store::testing::scratch_databases;
+use crate::{exchange::RejectFilter, store::testing::scratch_databases};
 
 #[tokio::test]
 async fn rows_are_read_sent_refused_rejected_and_accounted_for() {
@@ -44,6 +45,14 @@ async fn rows_are_read_sent_refused_rejected_and_accounted_for() {
         assert_eq!(page.items.iter().map(|run| &run.id).collect::<Vec<_>>(), [&failed]);
 
         let viewer = Actor { role: Role::Viewer, ..scene.actor.clone() };
+        // People's values are not for who only looks; who takes them is noted.
+        let first = &view.summary.id;
+        let taken = scene.hub.rejects(&viewer, first, RejectFilter::default()).await.map(drop);
+        assert!(matches!(taken, Err(HubError::Forbidden { .. })), "{taken:?}");
+        assert!(view.has_rejects && !scene.hub.run(&viewer, first).await.expect("shows").has_rejects);
+        let noted = sqlx::query("select user_name from values_shown").fetch_all(scene.hub.database().reader()).await;
+        let noted: Vec<String> = noted.expect("reads").iter().map(|row| row.get("user_name")).collect();
+        assert_eq!(noted, [scene.actor.user_name.as_str()]);
         assert!(scene.hub.run(&viewer, &failed).await.is_ok());
         assert!(matches!(scene.hub.retry_run(&viewer, &failed).await, Err(HubError::Forbidden { .. })));
         assert!(matches!(scene.hub.cancel_run(&scene.actor, &failed).await, Err(HubError::Conflict { .. })));
