@@ -19,7 +19,7 @@ use governor::{
     middleware::StateInformationMiddleware,
     state::keyed::HashMapStateStore,
 };
-use http::{HeaderName, HeaderValue, StatusCode, header::AUTHORIZATION};
+use http::{HeaderName, HeaderValue, StatusCode};
 
 use super::problem::ApiError;
 
@@ -63,8 +63,8 @@ fn sha256(key: &[u8]) -> Vec<u8> {
 
 /// Counts a request against its key's limit.
 pub(crate) async fn limit(State(rate): State<Arc<Rate>>, request: Request, next: Next) -> Response {
-    let key = request.headers().get(AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();
-    let (mut response, left) = match rate.take(key) {
+    let key = super::request::bearer(request.headers()).unwrap_or_default();
+    let (mut response, left) = match rate.take(key.as_bytes()) {
         Ok(left) => (next.run(request).await, left),
         Err(seconds) => {
             let detail = format!("An endpoint key may make {} requests a minute. Come again later.", rate.per_minute);

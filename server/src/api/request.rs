@@ -49,17 +49,19 @@ where
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let value = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        // The scheme's case does not matter (RFC 9110, 11.1).
-        let key =
-            value.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-        let (_, key) = key.ok_or_else(ApiError::unauthorized)?;
-        let endpoint = Hub::from_ref(state).endpoint_of_key(key.trim()).await?;
+        let key = bearer(&parts.headers).ok_or_else(ApiError::unauthorized)?;
+        let endpoint = Hub::from_ref(state).endpoint_of_key(key).await?;
         if let (Some(known), Some(endpoint)) = (parts.extensions.get::<KnownCaller>(), &endpoint) {
             known.tell(endpoint);
         }
         endpoint.map(Self).ok_or_else(ApiError::unauthorized)
     }
+}
+
+/// The endpoint key that a request is made with, as it is: neither the scheme's case nor spaces make another one of it (RFC 9110, 11.1).
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, key) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(key.trim())
 }
 
 /// A JSON body of the contract's shape.

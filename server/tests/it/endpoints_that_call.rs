@@ -678,6 +678,8 @@ async fn every_answer_says_how_many_requests_are_left_and_one_too_many_when_to_c
     let answer = ask("nobody's").await;
     assert!((1..=61).contains(&header(&answer, "retry-after")));
     assert_eq!(problem(answer).await, (429, "slow_down".to_owned()));
+    let otherwise = client.get(format!("{}/v1/jobs", usher.url)).header("authorization", "bEARER  nobody's ");
+    assert_eq!(otherwise.send().await.unwrap().status(), 429, "however it is written");
     assert_eq!(ask("another").await.status(), 401, "each key has its own");
 
     let document: serde_json::Value =
