@@ -42,9 +42,9 @@ pub(super) struct CutPart {
 pub(super) struct Cut {
     /// From 1; counts also those without a part.
     pub(super) number: u32,
-    /// None when no row of it was fit to be sent.
+    /// None when only the rejects were full, or no row of it was fit to be sent.
     pub(super) part: Option<CutPart>,
-    /// Rows rejected while the part was filled: how many, and the rows with why, without a header.
+    /// Rows rejected since the last cut: how many, and the rows with why, without a header.
     pub(super) rejects: Option<(u64, Vec<u8>)>,
     /// The same rejects by reason.
     pub(super) groups: Vec<RejectGroup>,
@@ -123,7 +123,9 @@ impl Cutter {
         self.rejected += 1;
         let key = (reject.code, reject.field.clone());
         self.groups.entry(key).or_insert_with(|| (reject.reason.clone(), 0)).1 += 1;
-        if self.rejects.len() > self.limits.bytes { self.cut() } else { None }
+        // The part goes on being filled: where parts end depends on the rows that are sent alone. When rows are left out of a reading, no part gets ahead
+        // of the one that is read meanwhile.
+        if self.rejects.len() > self.limits.bytes { self.cut_with(None) } else { None }
     }
 
     /// What is left at the end.
@@ -132,10 +134,6 @@ impl Cutter {
     }
 
     fn cut(&mut self) -> Option<Cut> {
-        if self.rows == 0 && self.rejected == 0 {
-            return None;
-        }
-        self.cuts += 1;
         let part = (self.rows > 0).then(|| {
             self.parts += 1;
             let mut next = self.spare.take();
@@ -150,6 +148,15 @@ impl Cutter {
                 source: std::mem::replace(&mut self.source, next_source),
             }
         });
+        self.cut_with(part)
+    }
+
+    /// The part, when there is one, and the rejects so far.
+    fn cut_with(&mut self, part: Option<CutPart>) -> Option<Cut> {
+        if part.is_none() && self.rejected == 0 {
+            return None;
+        }
+        self.cuts += 1;
         let rejects =
             (self.rejected > 0).then(|| (std::mem::take(&mut self.rejected), std::mem::take(&mut self.rejects)));
         let groups = std::mem::take(&mut self.groups).into_iter();
@@ -245,6 +252,39 @@ mod tests {
                 append_row(&mut expected, [email, name]);
             }
             prop_assert_eq!(joined, expected);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+
+        #[test]
+        fn a_part_without_rows_left_out_is_made_only_after_the_old_one_of_its_number_was_read(
+            rows in prop::collection::vec((0_usize..60, prop::bool::weighted(0.8)), 0..120),
+            most in 1_u64..20,
+            bytes in 60_usize..600,
+        ) {
+            let limits = Limits { rows: most, bytes };
+            let rows: Vec<(RowBuffer, bool)> =
+                rows.iter().map(|(length, is_double)| (["a", &"x".repeat(*length)].iter().collect(), *is_double)).collect();
+            let cutter = || Cutter::new(limits, 2, &["email", "name"], Spare::default());
+            let mut reading = cutter();
+            let mut read: Vec<Cut> = rows.iter().filter_map(|(row, _)| reading.send(2, row.row(), row.row())).collect();
+            read.extend(reading.finish());
+            let reject = Reject { code: RejectCode::Duplicate, field: None, reason: "Another row is the same.".to_owned() };
+            let (mut sifting, mut rest) = (cutter(), rows.iter());
+            for old in read.iter().filter_map(|cut| cut.part.as_ref()) {
+                for (row, is_double) in rest.by_ref().take(usize::try_from(old.rows).expect("few")) {
+                    let cut = if *is_double {
+                        sifting.reject(2, row.row(), &reject)
+                    } else {
+                        sifting.send(2, row.row(), row.row())
+                    };
+                    if let Some(part) = cut.and_then(|cut| cut.part) {
+                        prop_assert!(part.number <= old.number, "{} while {} is read", part.number, old.number);
+                    }
+                }
+            }
         }
     }
 

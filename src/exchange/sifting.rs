@@ -91,7 +91,7 @@ impl Sifter {
         let mut written = 0;
         for part in parts {
             let job_mode = part.job_mode;
-            // A part is read before one of the same number is written: there are never more rows than there were.
+            // A part is read before one of the same number is written: where parts end depends on what is sent, and that is never more than it was.
             let get = |path: &str| self.shelf.get_into(&self.key, path, self.spare.take());
             let csv = get(&super::part_path(&folder, part.number))?;
             let source = get(&super::source_path(&folder, part.number))?;

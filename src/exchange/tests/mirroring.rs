@@ -10,8 +10,12 @@ use model::{
 };
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 
-use super::{consumer::Temper, producer::Manner, scene::Scene};
-use crate::store::new_id;
+use super::{
+    consumer::Temper,
+    producer::Manner,
+    scene::{Scene, settings},
+};
+use crate::{exchange::ExchangeSettings, store::new_id};
 
 type People = BTreeMap<String, String>;
 
@@ -257,5 +261,34 @@ async fn of_rows_of_one_person_the_first_or_the_last_is_sent_and_the_others_are_
         }
         assert_eq!(rejects.lines().count(), 3);
         assert_eq!(view.left_out.iter().map(|group| group.rows).sum::<u64>(), 2);
+    }
+}
+
+#[tokio::test]
+async fn many_rows_of_few_people_become_one_row_each_however_small_the_parts() {
+    for (mode, duplicates) in
+        [(Mode::Add, Duplicates::First), (Mode::Add, Duplicates::Last), (Mode::Mirror, Duplicates::Last)]
+    {
+        let mut expected = People::new();
+        let mut rows = "email,name\r\n".to_owned();
+        for number in 0..400 {
+            let (email, name) = (format!("p{}@example.org", number / 5), format!("Number {number}"));
+            rows.push_str(&format!("{email},{name}\r\n"));
+            if duplicates == Duplicates::Last || !expected.contains_key(&email) {
+                expected.insert(email, name);
+            }
+        }
+        let manner = Manner { data: vec![rows.into_bytes()], ..Manner::default() };
+        let settings = ExchangeSettings { part_bytes: 2_000, ..settings(Duration::from_secs(10)) };
+        let scene = Scene::with_settings(manner, Temper::default(), settings).await;
+        let mut plan = scene.plan(mode);
+        plan.duplicates = duplicates;
+        let view = scene.settle(&scene.enqueue(plan).await).await;
+        assert_eq!(view.summary.state, RunState::CompleteWithRejects, "{mode:?}: {:?}", view.failure);
+        let sent: People = scene.consumer.segment("seg-1").into_iter().collect();
+        assert_eq!(sent, expected, "{mode:?} {duplicates:?}");
+        let counts = view.summary.counts;
+        assert_eq!((counts.read, counts.rejected), (400, 320));
+        scene.receipt(&view.summary.id).await.check().expect("adds up");
     }
 }
