@@ -87,6 +87,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("0029_credential_ends", include_str!("migrations/0029_credential_ends.sql")),
     ("0030_schedule_depends", include_str!("migrations/0030_schedule_depends.sql")),
     ("0031_consent_renewals", include_str!("migrations/0031_consent_renewals.sql")),
+    ("0032_reading", include_str!("migrations/0032_reading.sql")),
     ("0033_run_lists", include_str!("migrations/0033_run_lists.sql")),
     ("0034_session_epochs", include_str!("migrations/0034_session_epochs.sql")),
 ];

@@ -126,6 +126,15 @@ pub(crate) async fn forget_ledgers(
         .bind(share_id.as_str())
         .fetch_all(&mut **transaction)
         .await?;
+    // What became of its runs need not be told any more; without that their rows would be kept for ever.
+    sqlx::query(
+        "update run set ledger_open = 0, read_whole_at = null, version = version + 1
+         where account_id = $1 and share_id = $2 and ledger_open = 1",
+    )
+    .bind(account_id.as_str())
+    .bind(share_id.as_str())
+    .execute(&mut **transaction)
+    .await?;
     rows.iter().map(|row| Ok(format!("ledgers/{}", id_of::<LedgerId>(row, "id")?))).collect()
 }
 

@@ -15,7 +15,10 @@ use super::{
     producer::Manner,
     scene::{Scene, settings},
 };
-use crate::{exchange::ExchangeSettings, store::new_id};
+use crate::{
+    exchange::{ExchangeSettings, forget_ledgers},
+    store::new_id,
+};
 
 type People = BTreeMap<String, String>;
 
@@ -291,4 +294,25 @@ async fn many_rows_of_few_people_become_one_row_each_however_small_the_parts() {
         assert_eq!((counts.read, counts.rejected), (400, 320));
         scene.receipt(&view.summary.id).await.check().expect("adds up");
     }
+}
+
+#[tokio::test]
+async fn rows_of_a_mirror_that_failed_go_after_the_retention_though_its_share_was_deleted() {
+    let mut mirror = Mirror::new().await;
+    mirror.scene.consumer.change(|temper| temper.fails_at_the_end = Some("The disk is full.".to_owned()));
+    let failed = mirror.run(&people(&[("ann", "Ann"), ("bob", "Bob")])).await;
+    assert_eq!(failed.summary.state, RunState::Failed);
+    let run_id = failed.summary.id;
+    mirror.scene.stop_worker().await;
+    let account_id = &mirror.scene.actor.account_id;
+    let mut transaction = mirror.scene.hub.database().begin().await.expect("begins");
+    let folders = forget_ledgers(&mut transaction, account_id, &mirror.share_id).await.expect("forgets");
+    transaction.commit().await.expect("commits");
+    assert_eq!(folders.len(), 1);
+    let forgetful = ExchangeSettings { retention: Duration::ZERO, ..settings(Duration::from_secs(10)) };
+    let hub = mirror.scene.another_hub(forgetful).await;
+    assert!(mirror.scene.has_payload(&run_id));
+    hub.sweep_payload().await.expect("sweeps");
+    assert!(!mirror.scene.has_payload(&run_id), "its rows go");
+    assert_eq!(hub.retention(&mirror.scene.actor).await.expect("is known").kept, None, "and its key");
 }
