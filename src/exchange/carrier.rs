@@ -3,7 +3,7 @@
 
 use std::{
     future::Future,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
@@ -55,8 +55,15 @@ pub(super) struct Carrier {
     pub(super) spare: Spare,
     /// Since when this worker carries the run out.
     begun: Instant,
-    /// How often the call had failed by which the run was put aside; taken by the first such call.
-    carried_retries: AtomicU32,
+    /// The call by which the run was put aside; taken by the first such call.
+    carried: Mutex<Option<Carried>>,
+}
+
+/// A call that the run waited for when it was put aside.
+struct Carried {
+    step: String,
+    /// How often it had failed; not at all when it was not made, because the endpoint is left alone.
+    retries: u32,
 }
 
 /// A kind of call to an endpoint. When a run was put aside because one kept failing, the count goes on where it was.
@@ -96,16 +103,17 @@ impl Step {
 
 impl Carrier {
     pub(super) fn new(hub: Hub, claim: Claim) -> Self {
-        // Replaced by the run's own key before anything is sealed or opened.
-        let carried_retries = AtomicU32::new(claim.run.retry_count);
+        let retries = claim.run.retry_count;
+        let carried = claim.run.retry_step.clone().map(|step| Carried { step, retries });
         Self {
             hub,
             held: claim.held,
             run: claim.run,
+            // Replaced by the run's own key before anything is sealed or opened.
             key: PayloadKey::generate(),
             spare: Spare::default(),
             begun: Instant::now(),
-            carried_retries,
+            carried: Mutex::new(carried),
         }
     }
 
@@ -307,9 +315,17 @@ impl Carrier {
         Fut: Future<Output = Result<T, CallError>>,
     {
         let endpoint_id = self.endpoint_id(side);
+    /// The call by which the run was put aside, for the first that is such a call.
+    fn take_carried(&self, step: Step) -> Option<Carried> {
+        let mut carried = self.carried.lock().unwrap_or_else(PoisonError::into_inner);
+        carried.take_if(|carried| carried.step == step.as_str())
+    }
+
         let begun = Instant::now();
-        let carried = self.run.retry_step.as_deref() == Some(step.as_str());
-        let mut retries = if carried { self.carried_retries.swap(0, Ordering::AcqRel) } else { 0 };
+        let carried = self.take_carried(step);
+        let mut retries = carried.as_ref().map_or(0, |carried| carried.retries);
+        // Whether the row says that the run waits for this call.
+        let mut is_noted = carried.is_some();
         let mut circuit =
             circuit::look(self.hub.database(), endpoint_id).await.map_err(|error| self.store_failed(error))?;
         let policy = &self.hub.exchange().settings.retry;
@@ -323,13 +339,16 @@ impl Carrier {
                     self.hub.note_call(endpoint_id, Ok(called.elapsed())).await;
                     if circuit.is_some() {
                         let closed = circuit::close(self.hub.database(), endpoint_id).await;
+            is_noted = true;
                         closed.map_err(|error| self.store_failed(error))?;
                         self.hub.wake_workers();
                     }
-                    if retries > 0 {
+                    if is_noted {
                         let mut change = self.held.begin().await?;
                         change.forget_retries().await?;
-                        change.note(&format!("{} answers again.", self.name(side))).await?;
+                        if retries > 0 {
+                            change.note(&format!("{} answers again.", self.name(side))).await?;
+                        }
                         change.commit().await?;
                     }
                     return Ok(answer);
@@ -359,6 +378,7 @@ impl Carrier {
         side: Side,
         step: Step,
         error: &CallError,
+            is_noted = true;
         retries: u32,
         begun: Instant,
         open_until: Option<i64>,

@@ -6,13 +6,14 @@ use model::{
     error::HubError,
     run::{Mode, RunState},
 };
+use sqlx::Row;
 
 use super::{
     consumer::Temper,
     producer::Manner,
     scene::{Scene, people_csv, settings},
 };
-use crate::exchange::ExchangeSettings;
+use crate::exchange::{ExchangeSettings, circuit};
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -80,6 +81,47 @@ async fn a_source_that_takes_its_time_is_asked_now_and_then_and_holds_no_place()
     scene.start_worker_with(one_place()).await;
     assert_eq!(scene.settle(&run_id).await.summary.state, RunState::Complete);
     assert_eq!(scene.producer.downloads(), 1);
+}
+
+#[tokio::test]
+async fn a_run_that_waited_for_a_circuit_has_all_its_retries_afterwards() {
+    let mut settings = one_place();
+    settings.retry.max_elapsed = Duration::from_millis(400);
+    // So long may a circuit be open.
+    settings.retry.max_delay = Duration::from_secs(3600);
+    let scene =
+        Scene::with_settings(Manner { pending_polls: u32::MAX, ..people(6) }, Temper::default(), settings).await;
+    let database = scene.hub.database();
+    sqlx::query("insert into circuit (endpoint_id, failures, open_until) values ($1, 5, $2)")
+        .bind(scene.producer_id.as_str())
+        .bind(scene.hub.now_ms() + 3_000_000)
+        .execute(database.writer())
+        .await
+        .expect("opens");
+    let run_id = scene.enqueue(scene.plan(Mode::Add)).await;
+    let says = async |what: &str| scene.view(&run_id).await.waiting.is_some_and(|waiting| waiting.contains(what));
+    scene.wait_until(SOON, async || says("its last 5 calls failed").await).await;
+    let is_aside = async || {
+        let sql = "select count(*) as many from run where lease_owner is null";
+        let row = sqlx::query(sql).fetch_one(database.reader()).await.expect("is counted");
+        row.get::<i64, _>("many") == 1
+    };
+    scene.wait_until(SOON, is_aside).await;
+    let begun = scene.hub.now_ms();
+    // As a call of another run does that succeeds.
+    circuit::close(database, &scene.producer_id).await.expect("closes");
+    scene.hub.wake_workers();
+    scene.wait_until(SOON, async || says("at work on its job").await).await;
+    scene.wait_until(SOON, async || scene.hub.now_ms() > begun + 500).await;
+    scene.producer.change(|manner| manner.unavailable = 1);
+    scene
+        .wait_until(SOON, async || {
+            scene.view(&run_id).await.retries >= 2 || scene.view(&run_id).await.failure.is_some()
+        })
+        .await;
+    scene.producer.change(|manner| manner.pending_polls = 0);
+    let view = scene.settle(&run_id).await;
+    assert_eq!(view.summary.state, RunState::Complete, "{:?}", view.failure);
 }
 
 #[tokio::test]

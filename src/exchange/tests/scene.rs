@@ -35,7 +35,7 @@ pub(super) struct Scene {
     pub(super) actor: Actor,
     pub(super) producer: Producer,
     pub(super) consumer: Consumer,
-    producer_id: EndpointId,
+    pub(super) producer_id: EndpointId,
     consumer_id: EndpointId,
     producer_served: Option<Served>,
     consumer_served: Option<Served>,
