@@ -121,6 +121,13 @@ impl Carrier {
         self.run.state
     }
 
+    /// The run is in this state from now on. What the row forgets with a step is forgotten here too.
+    pub(super) fn moved_to(&mut self, state: RunState) {
+        self.run.state = state;
+        self.run.job_since = None;
+        *self.carried.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     /// How often the run had been woken when it was claimed.
     pub(super) fn woken(&self) -> i64 {
         self.run.woken
@@ -199,7 +206,8 @@ impl Carrier {
                 tracing::info!(run.id = %self.run.id, state = state.as_str(), "run canceled");
             }
         }
-        self.run.state = change.step(event).await?;
+        let ended = change.step(event).await?;
+        self.moved_to(ended);
         change.commit().await?;
         count_ended(self.run.state);
         if matches!(state, RunState::Queued | RunState::Exporting | RunState::Reading) {
@@ -307,6 +315,12 @@ impl Carrier {
         })
     }
 
+    /// The call by which the run was put aside, for the first that is such a call.
+    fn take_carried(&self, step: Step) -> Option<Carried> {
+        let mut carried = self.carried.lock().unwrap_or_else(PoisonError::into_inner);
+        carried.take_if(|carried| carried.step == step.as_str())
+    }
+
     /// Makes a call until it succeeds, is refused for good, or the retry policy gives up. The run says what it waits for; when that takes longer, it
     /// is put aside.
     pub(super) async fn call<T, F, Fut>(&self, side: Side, step: Step, attempt: F) -> Result<T, Stop>
@@ -315,12 +329,6 @@ impl Carrier {
         Fut: Future<Output = Result<T, CallError>>,
     {
         let endpoint_id = self.endpoint_id(side);
-    /// The call by which the run was put aside, for the first that is such a call.
-    fn take_carried(&self, step: Step) -> Option<Carried> {
-        let mut carried = self.carried.lock().unwrap_or_else(PoisonError::into_inner);
-        carried.take_if(|carried| carried.step == step.as_str())
-    }
-
         let begun = Instant::now();
         let carried = self.take_carried(step);
         let mut retries = carried.as_ref().map_or(0, |carried| carried.retries);
@@ -331,6 +339,7 @@ impl Carrier {
         let policy = &self.hub.exchange().settings.retry;
         if let Some(open) = circuit.filter(|circuit| circuit.is_open(self.hub.now_ms(), policy)) {
             self.wait_for_circuit(side, step, retries, open).await?;
+            is_noted = true;
         }
         loop {
             let called = Instant::now();
@@ -339,7 +348,6 @@ impl Carrier {
                     self.hub.note_call(endpoint_id, Ok(called.elapsed())).await;
                     if circuit.is_some() {
                         let closed = circuit::close(self.hub.database(), endpoint_id).await;
-            is_noted = true;
                         closed.map_err(|error| self.store_failed(error))?;
                         self.hub.wake_workers();
                     }
@@ -368,6 +376,7 @@ impl Carrier {
                 return Err(self.call_failed(side, &error, retries));
             }
             retries += 1;
+            is_noted = true;
             self.wait_to_retry(side, step, &error, retries, begun, open_until).await?;
         }
     }
@@ -378,7 +387,6 @@ impl Carrier {
         side: Side,
         step: Step,
         error: &CallError,
-            is_noted = true;
         retries: u32,
         begun: Instant,
         open_until: Option<i64>,

@@ -49,7 +49,8 @@ impl Carrier {
             }
         }
         let mut change = self.held.begin().await?;
-        self.run.state = change.step(RunEvent::Delivered).await?;
+        let state = change.step(RunEvent::Delivered).await?;
+        self.moved_to(state);
         self.run.counts = change.counts().await?;
         if totals.parts > 0 {
             let what = format!("{} in {}", counted(totals.rows, "row"), counted(u64::from(totals.parts), "part"));
@@ -71,7 +72,8 @@ impl Carrier {
         }
         let mut change = self.held.begin().await?;
         change.job_done().await?;
-        self.run.state = change.step(RunEvent::NextJob).await?;
+        let state = change.step(RunEvent::NextJob).await?;
+        self.moved_to(state);
         change.commit().await?;
         self.run.jobs_done += 1;
         self.run.import_job_id = None;

@@ -50,13 +50,13 @@ impl Carrier {
     /// Reads the source until it was read whole, and takes the run to `Delivering`.
     pub(super) async fn take_in(&mut self) -> Result<(), Stop> {
         let policy = self.hub.exchange().settings.retry;
-        let mut reads_again = 0;
         loop {
             let failure = match self.take_in_once().await {
                 Err(Stop::ReadAgain(failure)) => failure,
                 outcome => return outcome,
             };
-            reads_again += 1;
+            // The row counts them, because the run may be put aside, or its worker vanish, in between.
+            let reads_again = self.run.reads_again + 1;
             let delay =
                 policy.delay(reads_again, Duration::ZERO, None).filter(|_| reads_again <= policy.max_reads_again);
             let Some(delay) = delay else { return Err(Stop::Failed(failure)) };
@@ -64,8 +64,10 @@ impl Carrier {
             tracing::warn!(run.id = %self.run.id, code = ?failure.code, "the source is read again");
             let mut change = self.held.begin().await?;
             change.waiting_to_retry(&format!("Waiting to read {} again.", self.source_name())).await?;
+            change.set_reads_again(reads_again).await?;
             change.note(&format!("{} It is read again from the start.", failure.message)).await?;
             change.commit().await?;
+            self.run.reads_again = reads_again;
             tokio::time::sleep(delay).await;
         }
     }
@@ -96,7 +98,8 @@ impl Carrier {
             change.set_text(Column::ExportJob, Some(job_id.as_str())).await?;
             let expires_at = self.job_expiry(change.now);
             change.open_job(&self.run.account_id, &self.run.plan.source_endpoint_id, &request, expires_at).await?;
-            self.run.state = change.step(RunEvent::ExportAsked).await?;
+            let state = change.step(RunEvent::ExportAsked).await?;
+            self.moved_to(state);
             change.note(&format!("{name} is asked for the audience, and sends it by itself.")).await?;
             change.set_text(Column::Waiting, Some(&format!("Waiting for {name} to send its data."))).await?;
             change.commit().await?;
@@ -142,7 +145,8 @@ impl Carrier {
             change.step(RunEvent::ReadAgain).await?;
         }
         change.set_declared(expected.rows).await?;
-        self.run.state = change.step(RunEvent::ExportReady).await?;
+        let state = change.step(RunEvent::ExportReady).await?;
+        self.moved_to(state);
         let rows = counted(expected.rows.unwrap_or(0), "row");
         let parts = counted(u64::try_from(expected.parts.len()).unwrap_or(u64::MAX), "part");
         change.note(&format!("{name} has sent all: {rows} in {parts}.")).await?;
@@ -170,7 +174,8 @@ impl Carrier {
             RunState::Queued => change.step(RunEvent::ExportAsked).await?,
             _ => change.step(RunEvent::ReadAgain).await?,
         };
-        self.run.state = change.step(RunEvent::ExportReady).await?;
+        let state = change.step(RunEvent::ExportReady).await?;
+        self.moved_to(state);
         change.commit().await?;
         self.run.parts = 0;
         let expected = Expected { rows: None, parts: Vec::new() };
@@ -214,7 +219,7 @@ impl Carrier {
         let many = expected.rows.map(|rows| format!(": {}", counted(rows, "row"))).unwrap_or_default();
         change.note(&format!("{} has the audience ready{many}.", self.source_name())).await?;
         change.commit().await?;
-        self.run.state = state;
+        self.moved_to(state);
 
         let supply = Supply::Fetched { producer: &producer, job_id: &job_id };
         let (progress, whole) = self.read(&supply, &expected).await?;
@@ -274,7 +279,7 @@ impl Carrier {
         let event = if self.run.state == RunState::Queued { RunEvent::ExportAsked } else { RunEvent::ReadAgain };
         let state = change.step(event).await?;
         change.commit().await?;
-        self.run.state = state;
+        self.moved_to(state);
         self.run.export_job_id = Some(job_id.clone());
         self.run.parts = 0;
         Ok(job_id)
@@ -689,7 +694,7 @@ impl Carrier {
         };
         let state = change.step(event).await?;
         change.commit().await?;
-        self.run.state = state;
+        self.moved_to(state);
         let run =
             super::runs::load(self.hub.database(), &self.run.id).await.map_err(|error| self.store_failed(error))?;
         self.run.parts = run.parts;

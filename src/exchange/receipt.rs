@@ -159,7 +159,7 @@ impl Carrier {
         if let Some(settled) = &settled {
             self.ledger_replaced(settled).await;
         }
-        self.run.state = state;
+        self.moved_to(state);
         self.run.counts = counts;
         count_ended(state);
         tracing::info!(

@@ -215,7 +215,7 @@ pub(crate) async fn ask_to_retry(
         return Ok(Asked::Forbidden(RunState::Queued));
     }
     sqlx::query(
-        "update run set state = $2, failure = null, finished_at = null, waiting = null, cancel_requested = 0,
+        "update run set state = $2, failure = null, finished_at = null, waiting = null, cancel_requested = 0, reads_again = 0,
             payload_removed_at = null, lease_owner = null, lease_expires_at = 0, asked_at = $3 where id = $1",
     )
     .bind(run_id.as_str())

@@ -69,6 +69,8 @@ pub(crate) struct RunRow {
     pub(crate) retry_count: u32,
     /// Since when an endpoint is at work on a job, when the run was put aside for it.
     pub(crate) job_since: Option<i64>,
+    /// How often the source was read again from the start, as long as it was not read whole.
+    pub(crate) reads_again: u32,
     pub(crate) created_at: i64,
     pub(crate) started_at: Option<i64>,
 }
@@ -150,6 +152,7 @@ impl RunRow {
             retry_step: row.try_get("retry_step")?,
             retry_count: small("retry_count")?,
             job_since: row.try_get("job_since")?,
+            reads_again: small("reads_again")?,
             created_at: row.try_get("created_at")?,
             started_at: row.try_get("started_at")?,
         })
@@ -464,6 +467,16 @@ impl Change {
         Ok(())
     }
 
+    /// Notes how often the source is read again by now.
+    pub(crate) async fn set_reads_again(&mut self, count: u32) -> Result<(), HeldError> {
+        sqlx::query("update run set reads_again = $2 where id = $1")
+            .bind(self.run_id.as_str())
+            .bind(i64::from(count))
+            .execute(&mut *self.transaction)
+            .await?;
+        Ok(())
+    }
+
     /// Notes that a call failed for the `count`th time, so that this is known when the run was put aside. Gives since when calls fail.
     pub(crate) async fn note_retry(&mut self, step: &str, count: u32) -> Result<i64, HeldError> {
         let row = sqlx::query(
@@ -595,7 +608,7 @@ impl Change {
 
     /// All was read: the parts are final from now on.
     pub(crate) async fn set_read_whole(&mut self) -> Result<(), HeldError> {
-        sqlx::query("update run set read_whole_at = $2 where id = $1")
+        sqlx::query("update run set read_whole_at = $2, reads_again = 0 where id = $1")
             .bind(self.run_id.as_str())
             .bind(self.now)
             .execute(&mut *self.transaction)

@@ -1,10 +1,10 @@
 //! Who is worked for when: runs that wait for an endpoint that is down or slow, that let others go on, and that a person lets rest.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use model::{
     error::HubError,
-    run::{Mode, RunState},
+    run::{FailureCode, Mode, RunState},
 };
 use sqlx::Row;
 
@@ -13,7 +13,10 @@ use super::{
     producer::Manner,
     scene::{Scene, people_csv, settings},
 };
-use crate::exchange::{ExchangeSettings, circuit};
+use crate::{
+    exchange::{ExchangeSettings, circuit},
+    store::{Clock, ManualClock, SystemClock},
+};
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -81,6 +84,53 @@ async fn a_source_that_takes_its_time_is_asked_now_and_then_and_holds_no_place()
     scene.start_worker_with(one_place()).await;
     assert_eq!(scene.settle(&run_id).await.summary.state, RunState::Complete);
     assert_eq!(scene.producer.downloads(), 1);
+}
+
+#[tokio::test]
+async fn a_source_whose_counts_stay_wrong_is_read_again_only_so_often_however_slow_it_is() {
+    let manner = Manner { declares: Some(5), pending_polls: 12, ..people(3) };
+    let scene = Scene::with_settings(manner, Temper::default(), one_place()).await;
+    let view = scene.share_and_settle(Mode::Add).await;
+    assert_eq!(view.summary.state, RunState::Failed);
+    let failure = view.failure.expect("says why");
+    assert_eq!(failure.code, FailureCode::SourceMismatch, "{failure:?}");
+    assert_eq!(scene.producer.downloads(), 2, "it is read again once");
+    // A person's retry begins anew.
+    scene.producer.change(|manner| manner.pending_polls = 0);
+    let view = scene.retry_and_settle(&view.summary.id).await;
+    assert_eq!(view.failure.expect("says why").code, FailureCode::SourceMismatch);
+    assert_eq!(scene.producer.downloads(), 4);
+}
+
+#[tokio::test]
+async fn a_destination_has_all_its_patience_however_long_the_export_and_the_sending_took() {
+    let clock = Arc::new(ManualClock::at(SystemClock.now_ms()));
+    let mut settings = settings(Duration::from_secs(7 * 24 * 3600));
+    // Whoever is asked about a job and is not done has the run put aside at once; a call that fails is made again in place.
+    settings.put_aside = Duration::from_millis(30);
+    settings.job_poll = settings.put_aside;
+    let temper = Temper { finishing_polls: 2, takes_and_hangs: 1, ..Temper::default() };
+    let mut scene = Scene::new(Manner { pending_polls: 2, ..people(6) }, temper).await;
+    scene.stop_worker().await;
+    scene.start_worker_at(settings, clock.clone()).await;
+    let run_id = scene.enqueue(scene.plan(Mode::Add)).await;
+    let waits_for = async |name: &str| {
+        let waiting = scene.view(&run_id).await.waiting;
+        waiting.is_some_and(|waiting| waiting.starts_with(&format!("Waiting for {name}, which is at work")))
+    };
+    scene.wait_until(SOON, async || waits_for("Harbor CRM").await).await;
+    clock.advance(Duration::from_secs(60));
+    scene.wait_until(SOON, async || scene.consumer.puts().0 > 0).await;
+    // Longer than a destination may take; but it was not asked to finish yet.
+    clock.advance(Duration::from_secs(2 * 3600));
+    scene
+        .wait_until(SOON, async || waits_for("Beacon Mail").await || scene.view(&run_id).await.failure.is_some())
+        .await;
+    let failure = scene.view(&run_id).await.failure;
+    assert!(failure.is_none(), "{failure:?}");
+    scene.consumer.finish_now();
+    clock.advance(Duration::from_secs(60));
+    assert_eq!(scene.settle(&run_id).await.summary.state, RunState::Complete);
 }
 
 #[tokio::test]

@@ -215,6 +215,12 @@ impl Scene {
     pub(super) async fn another_hub_at(&self, settings: ExchangeSettings, clock: Arc<dyn Clock>) -> Hub {
         open(&self.database_url, self.folder.path(), settings, clock).await
     }
+    /// The same, by a clock of its own.
+    pub(super) async fn start_worker_at(&mut self, settings: ExchangeSettings, clock: Arc<dyn Clock>) {
+        self.hub = self.another_hub_at(settings, clock).await;
+        self.work();
+    }
+
 
     pub(super) fn stop_producer(&mut self) {
         self.producer_served = None;
