@@ -7,7 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use async_compression::{tokio::bufread::ZstdDecoder, zstd::DParameter};
+use async_compression::{
+    tokio::bufread::{GzipDecoder, ZstdDecoder},
+    zstd::DParameter,
+};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::{Bytes, BytesMut};
 use futures::{Stream, StreamExt, TryStreamExt};
@@ -27,6 +30,7 @@ use reqwest::{
     redirect::Policy,
 };
 use serde::de::DeserializeOwned;
+use tokio::io::AsyncRead;
 use tokio_util::io::{ReaderStream, StreamReader};
 use url::Url;
 
@@ -44,6 +48,8 @@ const MAX_SEGMENTS_BYTES: usize = 64 * 1024 * 1024;
 const LONGEST_TOLD: usize = 1000;
 /// The largest window that data packed by zstd may ask for is 8 MiB (RFC 9659): so much memory it costs before a byte of it is there.
 const ZSTD_WINDOW_LOG: u32 = 23;
+/// How answers may be packed.
+const ACCEPTED: &str = "gzip, zstd";
 /// Bytes of unpacked data that are handed on together.
 const UNPACKED_BYTES: usize = 64 * 1024;
 
@@ -82,6 +88,8 @@ impl Outbound {
             reqwest::Client::builder()
                 .user_agent(concat!("usher/", env!("CARGO_PKG_VERSION")))
                 .redirect(Policy::none())
+                // It would end at the first of several members; see `unpacked`.
+                .no_gzip()
                 .no_proxy()
                 .connect_timeout(timeouts.connect)
                 .read_timeout(timeouts.idle)
@@ -234,7 +242,7 @@ impl EndpointClient {
     /// `GET v1/jobs/{jobId}/data[/{part}]`: the data as it comes. Only silence is timed, not the whole.
     pub async fn data(&self, job_id: &JobId, part: Option<u32>) -> Result<DataStream, CallError> {
         let number = part.map(|part| part.to_string());
-        let request = self.data_request(job_id, number.as_deref()).header(ACCEPT_ENCODING, "gzip, zstd");
+        let request = self.data_request(job_id, number.as_deref()).header(ACCEPT_ENCODING, ACCEPTED);
         let response = self.sent(request).await?;
         let media_type =
             response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("text/csv");
@@ -242,18 +250,10 @@ impl EndpointClient {
         if !matches!(essence.as_str(), "text/csv" | "application/octet-stream" | "text/plain" | "application/csv") {
             return Err(CallError::Nonsense { what: format!("it sent {essence} instead of text/csv") });
         }
-        // The digest is of the bytes as they travel: of data that is unpacked on its way it says nothing, nor does the entity tag say where to go on.
-        if response
-            .headers()
-            .get(CONTENT_ENCODING)
-            .is_some_and(|coding| coding.as_bytes().eq_ignore_ascii_case(b"zstd"))
-        {
-            return Ok(DataStream { sha256: None, etag: None, bytes: unpacked(response.bytes_stream()) });
-        }
-        // What is packed by gzip the client unpacks itself, and takes its length away.
-        let sha256 = response.content_length().and_then(|_| content_digest(response.headers()));
-        let etag = response.content_length().and_then(|_| resumable(response.headers()));
-        Ok(DataStream { sha256, etag, bytes: as_calls(response.bytes_stream()) })
+        // Both are of the bytes as they travel: of data that is unpacked on its way the digest says nothing, nor does the entity tag say where to go on.
+        let as_is = Some(response.headers()).filter(|headers| Coding::of(headers).is_none());
+        let (sha256, etag) = (as_is.and_then(content_digest), as_is.and_then(resumable));
+        Ok(DataStream { sha256, etag, bytes: unpacked(response) })
     }
 
     /// The same data from a byte on (RFC 9110, 14); none when the endpoint has other data by now, or gives all of it again.
@@ -322,7 +322,7 @@ impl EndpointClient {
     }
 
     fn request(&self, method: Method, path: &[&str]) -> RequestBuilder {
-        self.untimed(method, path).timeout(self.outbound.timeouts.call)
+        self.untimed(method, path).header(ACCEPT_ENCODING, ACCEPTED).timeout(self.outbound.timeouts.call)
     }
 
     fn get(&self, path: &[&str]) -> RequestBuilder {
@@ -418,17 +418,56 @@ fn as_calls(bytes: impl Stream<Item = reqwest::Result<Bytes>> + Send + 'static) 
     Box::pin(bytes.map_err(CallError::from))
 }
 
-/// Unpacks zstd, as long as it asks for no more memory than it may.
-fn unpacked(bytes: impl Stream<Item = reqwest::Result<Bytes>> + Send + 'static) -> DataBytes {
-    let packed = StreamReader::new(Box::pin(bytes.map_err(std::io::Error::other)));
-    let mut decoder = ZstdDecoder::with_params(packed, &[DParameter::window_log_max(ZSTD_WINDOW_LOG)]);
-    decoder.multiple_members(true);
-    let bytes = ReaderStream::with_capacity(decoder, UNPACKED_BYTES);
-    Box::pin(bytes.map_err(|error| match error.downcast::<reqwest::Error>() {
-        Ok(error) => CallError::from(error),
-        Err(_) => {
-            CallError::Nonsense { what: "its data is not zstd as it says, or asks for a window above 8 MiB".to_owned() }
+/// How an answer is packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Coding {
+    Gzip,
+    Zstd,
+}
+
+impl Coding {
+    /// None when it comes as it is.
+    fn of(headers: &HeaderMap) -> Option<Self> {
+        let coding = headers.get(CONTENT_ENCODING)?.to_str().ok()?.trim().to_ascii_lowercase();
+        match coding.as_str() {
+            // A recipient treats both the same (RFC 9110, 8.4.1.3).
+            "gzip" | "x-gzip" => Some(Self::Gzip),
+            "zstd" => Some(Self::Zstd),
+            _ => None,
         }
+    }
+
+    fn wrong(self) -> &'static str {
+        match self {
+            Self::Gzip => "its data is not gzip as it says",
+            Self::Zstd => "its data is not zstd as it says, or asks for a window above 8 MiB",
+        }
+    }
+}
+
+/// The bytes of an answer, unpacked as long as that asks for no more memory than it may. Packed data may consist of several members, one behind the
+/// other.
+fn unpacked(response: Response) -> DataBytes {
+    let coding = Coding::of(response.headers());
+    let bytes = response.bytes_stream();
+    let Some(coding) = coding else { return as_calls(bytes) };
+    let packed = StreamReader::new(Box::pin(bytes.map_err(std::io::Error::other)));
+    let decoder: Pin<Box<dyn AsyncRead + Send>> = match coding {
+        Coding::Gzip => {
+            let mut decoder = GzipDecoder::new(packed);
+            decoder.multiple_members(true);
+            Box::pin(decoder)
+        }
+        Coding::Zstd => {
+            let mut decoder = ZstdDecoder::with_params(packed, &[DParameter::window_log_max(ZSTD_WINDOW_LOG)]);
+            decoder.multiple_members(true);
+            Box::pin(decoder)
+        }
+    };
+    let bytes = ReaderStream::with_capacity(decoder, UNPACKED_BYTES);
+    Box::pin(bytes.map_err(move |error| match error.downcast::<reqwest::Error>() {
+        Ok(error) => CallError::from(error),
+        Err(_) => CallError::Nonsense { what: coding.wrong().to_owned() },
     }))
 }
 
@@ -472,7 +511,7 @@ fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T, CallError> {
 }
 
 async fn bounded(response: Response, most: usize) -> Result<Bytes, CallError> {
-    let mut stream = response.bytes_stream();
+    let mut stream = unpacked(response);
     let mut body = BytesMut::new();
     while let Some(chunk) = stream.next().await {
         body.extend_from_slice(&chunk?);

@@ -126,14 +126,26 @@ fn zstd_packed(csv: &[u8], window_log: u32) -> Vec<u8> {
     encoder.finish().expect("zstd")
 }
 
+fn gzip_packed(csv: &[u8]) -> Vec<u8> {
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    gzip.write_all(csv).expect("gzip");
+    gzip.finish().expect("gzip")
+}
+
 #[tokio::test]
 async fn packed_data_is_unpacked() {
     let csv = people_csv(500);
-    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-    gzip.write_all(&csv).expect("gzip");
-    for (coding, packed) in [("gzip", gzip.finish().expect("gzip")), ("zstd", zstd_packed(&csv, 23))] {
+    let (first, second) = csv.split_at(csv.len() / 3);
+    for (coding, packed, piece) in [
+        ("gzip", gzip_packed(&csv), 7),
+        ("zstd", zstd_packed(&csv, 23), 7),
+        // Packed in two goes, one behind the other, as programs do that append (RFC 1952, 2.2; RFC 8878, 3).
+        ("gzip", [gzip_packed(first), gzip_packed(second)].concat(), 0),
+        ("x-gzip", [gzip_packed(first), gzip_packed(second)].concat(), 7),
+        ("zstd", [zstd_packed(first, 20), zstd_packed(second, 20)].concat(), 0),
+    ] {
         // An entity tag and a length are those of the packed bytes, and are not gone by.
-        let manner = Manner { coding: Some(coding), gives_ranges: true, piece: 7, ..giving(packed) };
+        let manner = Manner { coding: Some(coding), gives_ranges: true, piece, ..giving(packed) };
         let scene = Scene::new(manner, Temper::default()).await;
         let view = scene.share_and_settle(Mode::Replace).await;
         assert_eq!(view.summary.state, RunState::Complete, "{coding}: {view:?}");
@@ -145,6 +157,13 @@ async fn packed_data_is_unpacked() {
 #[tokio::test]
 async fn data_that_is_not_packed_as_it_says_or_costs_too_much_memory_is_refused() {
     let csv = people_csv(500);
+    let mut cut_off = gzip_packed(&csv);
+    cut_off.truncate(cut_off.len() / 2);
+    for data in [csv.clone(), cut_off] {
+        let view = fails(Manner { coding: Some("gzip"), ..giving(data) }).await;
+        assert_eq!(code(&view), FailureCode::NonsenseAnswer);
+        assert!(message(&view).contains("not gzip as it says"), "{}", message(&view));
+    }
     let mut cut_off = zstd_packed(&csv, 20);
     cut_off.truncate(cut_off.len() / 2);
     for data in [csv.clone(), cut_off, zstd_packed(&csv, 27)] {
@@ -199,6 +218,18 @@ async fn a_wrong_digest_is_named() {
     let view = fails(manner).await;
     assert_eq!(code(&view), FailureCode::SourceMismatch);
     assert!(message(&view).contains("part 1"), "{}", message(&view));
+}
+
+#[tokio::test]
+async fn a_wrong_digest_of_data_without_a_length_is_named() {
+    let manner = Manner { content_digest: Some([7; 32]), ..giving(people_csv(3)) };
+    let view = fails(manner).await;
+    assert_eq!(code(&view), FailureCode::SourceMismatch);
+    // Of packed data it says nothing: it is that of the bytes as they travel.
+    let packed = gzip_packed(&people_csv(3));
+    let manner = Manner { coding: Some("gzip"), content_digest: Some([7; 32]), ..giving(packed) };
+    let scene = Scene::new(manner, Temper::default()).await;
+    assert_eq!(scene.share_and_settle(Mode::Add).await.summary.state, RunState::Complete);
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post, put},
 };
+use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use futures::{StreamExt, stream};
 use model::contract::{Job, JobCounts, JobPart, JobRequest, JobStatus, Problem, StatusReport};
@@ -51,6 +52,8 @@ pub(super) struct Manner {
     pub(super) stalls_after: Option<usize>,
     /// Says that the data is packed so (`Content-Encoding`).
     pub(super) coding: Option<&'static str>,
+    /// Says in a header that this is the SHA-256 of what it sends.
+    pub(super) content_digest: Option<[u8; 32]>,
     /// After the data it sends the last piece of it again and again.
     pub(super) repeats_without_end: bool,
     /// Sends bytes in pieces of so many; all at once when 0.
@@ -256,6 +259,10 @@ impl Producer {
         let mut response = (head, body).into_response();
         if let Some(coding) = inner.manner.coding {
             response.headers_mut().insert(header::CONTENT_ENCODING, coding.parse().expect("a header's value"));
+        }
+        if let Some(digest) = inner.manner.content_digest {
+            let said = format!("sha-256=:{}:", STANDARD.encode(digest));
+            response.headers_mut().insert("content-digest", said.parse().expect("a header's value"));
         }
         for (name, value) in ranges.into_iter().flatten() {
             response.headers_mut().insert(name, value.parse().expect("a header's value"));
