@@ -67,9 +67,14 @@ fn payload_folder(run_id: &RunId) -> String {
     format!("runs/{run_id}")
 }
 
+/// Where the rejects of a run lie.
+fn rejects_folder(folder: &str) -> String {
+    format!("{folder}/rejects")
+}
+
 fn reject_path(folder: &str, stage: i64, number: u32) -> String {
     let stage = if stage == records::RejectStage::Read.ordinal() { "read" } else { "refused" };
-    format!("{folder}/rejects/{stage}-{number}")
+    format!("{}/{stage}-{number}", rejects_folder(folder))
 }
 
 fn part_path(folder: &str, number: u32) -> String {

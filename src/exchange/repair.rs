@@ -30,6 +30,8 @@ use crate::{
 /// Bytes of a repaired file at most.
 pub const LARGEST_REPAIRED_FILE: u64 = 512 * 1024 * 1024;
 const PIECE_BYTES: usize = 4 * 1024 * 1024;
+/// An upload that has not come to its end by then never will.
+const LONGEST_UPLOAD_MS: i64 = 24 * 3600 * 1000;
 
 /// What a child run reads.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,12 +71,35 @@ impl Hub {
         let parent = self.parent(actor, run_id).await?;
         let child: RunId = new_id(RunId::PREFIX);
         let started = self.start_repair(actor, run_id, parent, &child, file).await;
-        if started.is_err()
-            && let Err(error) = self.payloads().remove_below(&payload_folder(&child)).await
-        {
-            tracing::warn!(run.id = %child, %error, "a file that was not used could not be removed");
+        if started.is_err() {
+            self.drop_upload(&child).await;
         }
         started.map(|()| child)
+    }
+
+    /// Removes what was uploaded for a run that did not come about. A failure is logged, and the sweeper tries again.
+    async fn drop_upload(&self, child: &RunId) {
+        let dropped = async {
+            self.payloads().remove_below(&payload_folder(child)).await?;
+            let sql = "delete from repair_upload where run_id = $1";
+            sqlx::query(sql).bind(child.as_str()).execute(self.database().writer()).await.map_err(StoreError::from)?;
+            Ok::<_, DropError>(())
+        };
+        if let Err(error) = dropped.await {
+            tracing::warn!(run.id = %child, %error, "a file that was not used could not be removed");
+        }
+    }
+
+    /// Removes what was uploaded by somebody who went away, or to a process that ended, before there was a run.
+    pub(super) async fn sweep_uploads(&self, now: i64) -> std::result::Result<(), StoreError> {
+        let left = sqlx::query("select run_id from repair_upload where begun_at < $1")
+            .bind(now.saturating_sub(LONGEST_UPLOAD_MS))
+            .fetch_all(self.database().reader())
+            .await?;
+        for row in &left {
+            self.drop_upload(&id_of(row, "run_id")?).await;
+        }
+        Ok(())
     }
 
     async fn parent(&self, actor: &Actor, run_id: &RunId) -> Result<Parent> {
@@ -160,6 +185,13 @@ impl Hub {
             }
             if pieces == 0 {
                 check_header(&waiting, &parent.plan)?;
+                // From now on something of it is kept.
+                sqlx::query("insert into repair_upload (run_id, begun_at) values ($1, $2)")
+                    .bind(child.as_str())
+                    .bind(self.now_ms())
+                    .execute(self.database().writer())
+                    .await
+                    .map_err(internal)?;
             }
             if !waiting.is_empty() {
                 pieces += 1;
@@ -196,6 +228,14 @@ impl Hub {
             let message = "A run of this share is under way. Send the file when it has ended.".to_owned();
             return Err(HubError::Conflict { message });
         }
+        let arrived = sqlx::query("delete from repair_upload where run_id = $1")
+            .bind(child.as_str())
+            .execute(&mut *transaction)
+            .await
+            .map_err(internal)?;
+        if arrived.rows_affected() == 0 {
+            return Err(HubError::invalid("file", "The file took longer than a day to come. Send it in parts."));
+        }
         enqueue_as(&mut transaction, child, self.now_ms(), run).await.map_err(internal)?;
         let wrapped = self.sealing().seal(key.as_bytes(), &key_context(child));
         sqlx::query("update run set payload_key = $2 where id = $1")
@@ -208,6 +248,14 @@ impl Hub {
         self.wake_workers();
         Ok(())
     }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum DropError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Payload(#[from] PayloadError),
 }
 
 /// Why a piece was not kept: a full disk is nothing that the person could know, or mend.

@@ -102,7 +102,7 @@ impl Hub {
         for run_id in records::ended_with_payload(self.database(), retention, now).await? {
             self.remove_payload(&run_id).await;
         }
-        Ok(())
+        self.sweep_uploads(now).await
     }
 
     /// Removes the parts of a run that has ended; its rejects stay. A failure is logged, and the sweeper tries again.
@@ -113,9 +113,7 @@ impl Hub {
             match records::give_up_payload(self.database(), run_id).await? {
                 None => return Ok(()),
                 Some(records::Kept::Rejects) => {
-                    for kind in ["parts", "source", "repaired", "notes"] {
-                        self.payloads().remove_below(&format!("{prefix}/{kind}")).await?;
-                    }
+                    self.payloads().remove_below_except(&prefix, &super::rejects_folder(&prefix)).await?;
                 }
                 Some(records::Kept::Nothing) => self.payloads().remove_below(&prefix).await?,
             }

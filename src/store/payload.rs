@@ -230,9 +230,19 @@ impl PayloadStore {
 
     /// Removes every object below a prefix (`runs/run_1`). That there is none is no error.
     pub async fn remove_below(&self, prefix: &str) -> Result<(), PayloadError> {
+        self.remove(prefix, |_| true).await
+    }
+
+    /// The same, but what lies below another prefix within it (`runs/run_1/rejects`) stays.
+    pub async fn remove_below_except(&self, prefix: &str, kept: &str) -> Result<(), PayloadError> {
+        let kept = Path::from(kept);
+        self.remove(prefix, |path| !path.prefix_matches(&kept)).await
+    }
+
+    async fn remove(&self, prefix: &str, is_meant: impl Fn(&Path) -> bool) -> Result<(), PayloadError> {
         let prefix = Path::from(prefix);
         let found: Vec<Path> = self.objects.list(Some(&prefix)).map_ok(|meta| meta.location).try_collect().await?;
-        for path in found {
+        for path in found.into_iter().filter(is_meant) {
             match self.objects.delete(&path).await {
                 Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
                 Err(error) => return Err(error.into()),
@@ -297,6 +307,10 @@ mod tests {
         }
         store.remove_below("runs/run_1/parts").await.expect("removes");
         assert!(store.get(&key, "runs/run_1/parts/1").await.is_err());
+        assert!(store.get(&key, "runs/run_1/rejects/read-1").await.is_ok());
+        store.put(sealed(&key, "runs/run_1/rejected", b"x")).await.expect("puts");
+        store.remove_below_except("runs/run_1", "runs/run_1/rejects").await.expect("removes");
+        assert!(store.get(&key, "runs/run_1/rejected").await.is_err());
         assert!(store.get(&key, "runs/run_1/rejects/read-1").await.is_ok());
         store.remove_below("runs/run_1").await.expect("removes");
         store.remove_below("runs/run_1").await.expect("nothing there is no error");

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     exchange::{ExchangeSettings, forget_ledgers},
-    store::new_id,
+    store::{PayloadKey, SealedObject, new_id},
 };
 
 type People = BTreeMap<String, String>;
@@ -315,4 +315,26 @@ async fn rows_of_a_mirror_that_failed_go_after_the_retention_though_its_share_wa
     hub.sweep_payload().await.expect("sweeps");
     assert!(!mirror.scene.has_payload(&run_id), "its rows go");
     assert_eq!(hub.retention(&mirror.scene.actor).await.expect("is known").kept, None, "and its key");
+}
+
+#[tokio::test]
+async fn of_a_mirror_that_ends_with_rejects_nothing_but_these_is_kept() {
+    let mirror = Mirror::new().await;
+    mirror.scene.consumer.change(|temper| {
+        temper.refuses = Some("bob".to_owned());
+        temper.takes_and_hangs = 1;
+    });
+    let run_id = mirror.begin(&people(&[("ann", "Ann"), ("bob", "Bob"), ("cid", "Cid")])).await;
+    mirror.scene.wait_until(Duration::from_secs(10), async || mirror.scene.consumer.puts().0 > 0).await;
+    // As a process leaves them that ended right after the source was read.
+    for kind in ["uploads", "sorted"] {
+        let path = format!("runs/{run_id}/{kind}/1");
+        let object = SealedObject::seal(&PayloadKey::generate(), path, b"rows".to_vec()).expect("seals");
+        mirror.scene.hub.payloads().put(object).await.expect("puts");
+    }
+    let view = mirror.scene.settle(&run_id).await;
+    assert_eq!(view.summary.state, RunState::CompleteWithRejects, "{:?}", view.failure);
+    let is_done = async || mirror.scene.payload_kinds(&run_id) == ["rejects"];
+    mirror.scene.wait_until(Duration::from_secs(10), is_done).await;
+    assert!(String::from_utf8(mirror.scene.rejects(&run_id).await).expect("text").contains("bob@example.org"));
 }

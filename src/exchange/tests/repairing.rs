@@ -1,6 +1,8 @@
 //! Rejects that were repaired and are sent again.
 
-use futures::stream;
+use std::{sync::Arc, time::Duration};
+
+use futures::{StreamExt, stream};
 use model::{
     error::HubError,
     id::RunId,
@@ -10,8 +12,9 @@ use model::{
 use super::{
     consumer::Temper,
     producer::Manner,
-    scene::{Scene, people_csv},
+    scene::{Scene, people_csv, settings},
 };
+use crate::store::{Clock, ManualClock, SystemClock};
 
 const ROWS: &[u8] =
     b"email,name\r\nann@example.org,Ann\r\nbob,Bob\r\nblocked@example.org,Cid\r\ndora@example.org,Dora\r\n";
@@ -83,4 +86,22 @@ async fn a_file_that_is_not_the_repaired_rows_is_refused_and_nothing_of_it_is_ke
     let nobody = model::view::Actor { account_id: "acc_other".parse().expect("an id"), ..scene.actor.clone() };
     let pieces = stream::iter([Ok::<_, String>(bytes::Bytes::from_static(ROWS))]);
     assert!(matches!(scene.hub.repair_run(&nobody, &run_id, pieces).await, Err(HubError::NotFound { .. })));
+}
+
+#[tokio::test]
+async fn what_was_uploaded_by_somebody_who_never_came_to_the_end_goes_after_a_day() {
+    let (scene, run_id) = with_rejects(Mode::Add).await;
+    let before = scene.runs_with_payload();
+    let (hub, actor) = (scene.hub.clone(), scene.actor.clone());
+    let pieces = stream::iter([Ok::<_, String>(bytes::Bytes::from(people_csv(150_000)))]).chain(stream::pending());
+    let upload = tokio::spawn(async move { hub.repair_run(&actor, &run_id, pieces).await });
+    scene.wait_until(Duration::from_secs(20), async || scene.runs_with_payload() != before).await;
+    upload.abort();
+    assert!(upload.await.expect_err("was killed").is_cancelled());
+    for (hours, is_kept) in [(23, true), (25, false)] {
+        let clock = Arc::new(ManualClock::at(SystemClock.now_ms() + hours * 3_600_000));
+        let hub = scene.another_hub_at(settings(Duration::from_secs(10)), clock).await;
+        hub.sweep_payload().await.expect("sweeps");
+        assert_eq!(scene.runs_with_payload() != before, is_kept, "after {hours} hours");
+    }
 }

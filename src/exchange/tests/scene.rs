@@ -65,6 +65,15 @@ pub(super) fn settings(lease: Duration) -> ExchangeSettings {
     }
 }
 
+/// What lies in a folder, in order; nothing when it is not there.
+fn names_in(folder: &Path) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.expect("can be read").file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
 /// A hub on this database and the payload store in this folder.
 async fn open(database_url: &str, folder: &Path, exchange: ExchangeSettings, clock: Arc<dyn Clock>) -> Hub {
     let settings = HubSettings {
@@ -206,6 +215,12 @@ impl Scene {
         self.work();
     }
 
+    /// The same, by a clock of its own.
+    pub(super) async fn start_worker_at(&mut self, settings: ExchangeSettings, clock: Arc<dyn Clock>) {
+        self.hub = self.another_hub_at(settings, clock).await;
+        self.work();
+    }
+
     /// What another process would have.
     pub(super) async fn another_hub(&self, settings: ExchangeSettings) -> Hub {
         self.another_hub_at(settings, Arc::new(SystemClock)).await
@@ -215,12 +230,6 @@ impl Scene {
     pub(super) async fn another_hub_at(&self, settings: ExchangeSettings, clock: Arc<dyn Clock>) -> Hub {
         open(&self.database_url, self.folder.path(), settings, clock).await
     }
-    /// The same, by a clock of its own.
-    pub(super) async fn start_worker_at(&mut self, settings: ExchangeSettings, clock: Arc<dyn Clock>) {
-        self.hub = self.another_hub_at(settings, clock).await;
-        self.work();
-    }
-
 
     pub(super) fn stop_producer(&mut self) {
         self.producer_served = None;
@@ -285,6 +294,16 @@ impl Scene {
     /// Whether anything of the run lies in the payload folder.
     pub(super) fn has_payload(&self, run_id: &RunId) -> bool {
         self.folder.path().join("payload/runs").join(run_id.as_str()).exists()
+    }
+
+    /// Which runs have something in the payload folder.
+    pub(super) fn runs_with_payload(&self) -> Vec<String> {
+        names_in(&self.folder.path().join("payload/runs"))
+    }
+
+    /// The kinds of what lies there of a run.
+    pub(super) fn payload_kinds(&self, run_id: &RunId) -> Vec<String> {
+        names_in(&self.folder.path().join("payload/runs").join(run_id.as_str()))
     }
 
     /// Waits for a condition; fails the test when it does not come.
