@@ -443,6 +443,7 @@ mod tests {
     fn cookies_are_secure_by_the_public_url_or_unless_on_loopback_or_as_set() {
         let secure = |listen: &str, public_url: Option<&str>, secure_cookies| {
             let options = ServeOptions {
+                trusted_proxies: Vec::new(),
                 requests_per_minute: NonZeroU32::MIN,
                 listen: listen.parse().expect("an address"),
                 site: PathBuf::new(),
