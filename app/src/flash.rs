@@ -56,7 +56,12 @@ pub struct FormState {
 impl FormState {
     /// What was typed into an input.
     pub fn value(&self, name: &str) -> String {
-        self.flash.values.get(name).cloned().unwrap_or_default()
+        self.value_or(name, String::new())
+    }
+
+    /// What was typed into an input, also when that is nothing; what it begins with, while it was not posted.
+    pub fn value_or(&self, name: &str, initial: String) -> String {
+        self.flash.values.get(name).cloned().unwrap_or(initial)
     }
 
     /// Something was typed: a box without a value was not ticked.

@@ -232,6 +232,42 @@ test("an application is defined, tried, submitted, rejected, mended, approved an
   await desk.context().close();
 });
 
+test("what was cleared stays cleared when something else is wrong, and a field's text never becomes another field's", async ({ newcomer: { page } }) => {
+  await begin(page, newSegment("Leaflets"));
+  const application = new URL(page.url()).pathname.replace("/about", "");
+  await page.goto(`${application}/types`);
+  await page.getByRole("radio", { name: /Yes, Usher sends them/ }).check();
+  await go(page);
+  await step(page, "Addresses");
+
+  await page.goto(`${application}/delivery`);
+  await page.getByLabel("Add people").check();
+  await page.getByLabel("New segments").check();
+  await page.getByLabel("Rows per second").fill("500");
+  await go(page);
+  await step(page, "Credentials");
+  await page.goto(`${application}/delivery`);
+  await expect(page.getByLabel("Rows per second")).toHaveValue("500");
+  await page.getByLabel("Rows per second").fill("");
+  await page.getByLabel("Rows per part").fill("abc");
+  await go(page);
+  await expect(page.getByRole("alert").filter({ hasText: "needs mending" })).toBeVisible();
+  await expect(page.getByLabel("Rows per part")).toHaveValue("abc");
+  await expect(page.getByLabel("Rows per second")).toHaveValue("");
+
+  await page.goto(`${application}/fields`);
+  await page.getByLabel("File", { exact: true }).setInputFiles({ name: "people.csv", mimeType: "text/csv", buffer: Buffer.from("email,city\n") });
+  await page.getByRole("button", { name: "Read the file" }).click();
+  await expect(page.getByText("2 fields were read.")).toBeVisible();
+  await page.getByRole("link", { name: "Edit email" }).click();
+  await expect(page.getByRole("heading", { name: "Edit “email”" })).toBeVisible();
+  await page.getByLabel("Label").fill("Where letters go");
+  await page.getByRole("link", { name: "Edit city" }).click();
+  await expect(page.getByRole("heading", { name: "Edit “city”" })).toBeVisible();
+  await expect(page.getByLabel("Column")).toHaveValue("city");
+  await expect(page.getByLabel("Label")).not.toHaveValue("Where letters go");
+});
+
 test("who is no operator finds no review", async ({ newcomer: { page }, expectComplaint }) => {
   expectComplaint(/status of 404/);
   await expect(page.getByRole("link", { name: "Review", exact: true })).toHaveCount(0);

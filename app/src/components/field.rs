@@ -34,14 +34,7 @@ pub fn TextField(
     #[prop(optional)]
     autofocus: bool,
 ) -> impl IntoView {
-    let typed = form.value(&name);
-    let value = if kind == "password" {
-        String::new()
-    } else if typed.is_empty() {
-        initial
-    } else {
-        typed
-    };
+    let value = if kind == "password" { String::new() } else { form.value_or(&name, initial) };
     let problem = form.problem(&name);
     let (help_id, problem_id) = (format!("{name}-help"), format!("{name}-problem"));
     let (label_for, id) = (name.clone(), name.clone());

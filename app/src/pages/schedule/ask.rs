@@ -80,7 +80,10 @@ pub async fn change_schedule(
         }
         Err(error) => {
             let path = back.split('?').next().unwrap_or(back);
-            Err(crate::flash::fail(path, &[("day", &day), ("time", &time)], error).await)
+            // Only where to it was to be moved is typed by anybody; the page's other buttons know nothing of it.
+            let typed = [("day", day.as_str()), ("time", time.as_str())];
+            let typed = if what == "move" { typed.as_slice() } else { &[] };
+            Err(crate::flash::fail(path, typed, error).await)
         }
     }
 }
