@@ -114,16 +114,17 @@ fn body(draft: ApplicationDraft, form: FormState, edited: Signal<String>) -> Any
     };
     let (file_id, edit_form, file_form) = (id.clone(), form.clone(), form);
     // Which field is edited stands in the address; what was typed and refused knows it too.
-    let editor = move || {
-        let typed = edit_form.value("before");
-        let before = if edit_form.is_typed() { typed } else { edited.get() };
+    let typed = edit_form.clone();
+    let edited = move || if typed.is_typed() { typed.value("before") } else { edited.get() };
+    let editor = move |before: String| {
         let known = fields.iter().find(|field| field.name == before).cloned();
         view! { <FieldEditor id=id.clone() form=edit_form.clone() known /> }
     };
     view! {
         {list}
         <div class="beside">
-            {editor}
+            // Another field has inputs of its own, so that what was typed for one is never saved as the other's.
+            <For each=move || [edited()] key=String::clone children=editor />
             <FieldsFile id=file_id form=file_form />
         </div>
         <div class="form-actions">
