@@ -102,9 +102,12 @@ test("an application is defined, tried, submitted, rejected, mended, approved an
   await page.getByLabel("Picture").setInputFiles({ name: "logo.png", mimeType: "image/png", buffer: PIXEL });
   await page.getByRole("button", { name: "Upload the logo" }).click();
   await expect(page.getByRole("img", { name: `Logo of ${name}` })).toBeVisible();
-  await page.getByLabel("Description").fill("Writes postcards.");
-  await page.getByLabel("Category").selectOption("mail");
+  await expect(page.getByLabel("Description"), "what was typed beside the logo stays").toHaveValue("Writes postcards.");
   await page.getByLabel("Support contact").fill("help@example.org");
+  await page.getByRole("button", { name: "Remove the logo" }).click();
+  await expect(page.getByText("The logo was removed.")).toBeVisible();
+  await expect(page.getByLabel("Category")).toHaveValue("mail");
+  await expect(page.getByLabel("Support contact")).toHaveValue("help@example.org");
   await go(page);
 
   await step(page, "Types");

@@ -1,5 +1,7 @@
 //! What people upload for an application that they define, and its logo as it is served. A file is no field of a server function.
 
+use std::collections::BTreeMap;
+
 use app::flash::Flash;
 use axum::{
     extract::{Multipart, Path, State},
@@ -18,10 +20,17 @@ use tower_sessions::Session;
 
 use crate::signed_in::{Refusal, SignedIn};
 
-/// A posted form: its one file, and whether its box was ticked.
+/// Inputs of the step in which a logo is uploaded: what was typed into them goes along, and back to the page.
+const BESIDE_LOGO: [&str; 4] = ["name", "description", "category", "support"];
+/// Bytes of one of them that go back at most.
+const LONGEST_TYPED: usize = 64 * 1024;
+
+/// A posted form: its one file, whether its box was ticked, and what else was typed.
+#[derive(Default)]
 struct Posted {
     file: Vec<u8>,
     in_place: bool,
+    typed: BTreeMap<String, String>,
 }
 
 /// `GET /logos/{digest}.png`: the picture that was made of what somebody uploaded. It never changes.
@@ -36,7 +45,7 @@ pub(crate) async fn logo(
     Ok((headers, picture).into_response())
 }
 
-/// `POST /applications/{id}/logo`: a form with one `logo`. Leads back to the page, which says what became of it.
+/// `POST /applications/{id}/logo`: a form with one `logo`. Leads back to the page, which says what became of it, and still has what was typed beside it.
 pub(crate) async fn set_logo(
     SignedIn(actor): SignedIn,
     State(hub): State<Hub>,
@@ -44,17 +53,19 @@ pub(crate) async fn set_logo(
     Path(id): Path<String>,
     form: Multipart,
 ) -> Result<Response, Refusal> {
+    let mut posted = Posted::default();
     let done = async {
         let id: ApplicationId = id.parse().map_err(|_| HubError::not_found("application"))?;
-        let posted =
-            read(form, "logo", LARGEST_LOGO, "The file is larger than 2 MiB. Choose a smaller picture.").await?;
+        let too_large = "The file is larger than 2 MiB. Choose a smaller picture.";
+        read(&mut posted, form, "logo", LARGEST_LOGO, too_large).await?;
         if posted.file.is_empty() {
             return Err(HubError::invalid("logo", "Choose a picture first."));
         }
-        hub.set_application_logo(&actor, &id, posted.file).await?;
+        hub.set_application_logo(&actor, &id, std::mem::take(&mut posted.file)).await?;
         Ok("The logo was saved.".to_owned())
     };
-    told(&session, &format!("/applications/{id}/about"), done.await).await
+    let done = done.await;
+    told(&session, &format!("/applications/{id}/about"), posted.typed, done).await
 }
 
 /// `POST /applications/{id}/fields-file`: a form with one `file`. Leads back to the page, which says what became of it.
@@ -68,7 +79,8 @@ pub(crate) async fn read_fields(
     let done = async {
         let id: ApplicationId = id.parse().map_err(|_| HubError::not_found("application"))?;
         let too_large = "The file is larger than 1 MiB. A header line is enough.";
-        let posted = read(form, "file", LARGEST_FIELDS_FILE, too_large).await?;
+        let mut posted = Posted::default();
+        read(&mut posted, form, "file", LARGEST_FIELDS_FILE, too_large).await?;
         if posted.file.is_empty() {
             return Err(HubError::invalid("file", "Choose a CSV or JSON file with something in it."));
         }
@@ -80,15 +92,32 @@ pub(crate) async fn read_fields(
             ),
         })
     };
-    told(&session, &format!("/applications/{id}/fields"), done.await).await
+    told(&session, &format!("/applications/{id}/fields"), BTreeMap::new(), done.await).await
 }
 
-async fn read(mut form: Multipart, name: &str, most: usize, too_large: &str) -> Result<Posted, HubError> {
+async fn read(
+    posted: &mut Posted,
+    mut form: Multipart,
+    name: &str,
+    most: usize,
+    too_large: &str,
+) -> Result<(), HubError> {
     let broken = |_| HubError::invalid(name, "The form did not come whole. Send it again.");
-    let mut posted = Posted { file: Vec::new(), in_place: false };
     while let Some(mut field) = form.next_field().await.map_err(broken)? {
         if field.name() == Some("in_place") {
             posted.in_place = true;
+        }
+        let typed = BESIDE_LOGO.iter().find(|typed| field.name() == Some(**typed));
+        if let Some(typed) = typed {
+            let mut text = Vec::new();
+            while let Some(chunk) = field.chunk().await.map_err(broken)? {
+                text.extend_from_slice(&chunk);
+                if text.len() > LONGEST_TYPED {
+                    return Err(HubError::invalid(*typed, "This is too long. Shorten it."));
+                }
+            }
+            posted.typed.insert((*typed).to_owned(), String::from_utf8_lossy(&text).into_owned());
+            continue;
         }
         if field.name() != Some(name) {
             continue;
@@ -100,15 +129,20 @@ async fn read(mut form: Multipart, name: &str, most: usize, too_large: &str) -> 
             }
         }
     }
-    Ok(posted)
+    Ok(())
 }
 
-/// Leads back to a page, which says what was done, or what is wrong.
-async fn told(session: &Session, path: &str, done: Result<String, HubError>) -> Result<Response, Refusal> {
+/// Leads back to a page, which says what was done, or what is wrong, and has what was typed.
+async fn told(
+    session: &Session,
+    path: &str,
+    values: BTreeMap<String, String>,
+    done: Result<String, HubError>,
+) -> Result<Response, Refusal> {
     let flash = match done {
-        Ok(notice) => Flash { notice: Some(notice), ..Flash::default() },
+        Ok(notice) => Flash { values, notice: Some(notice), error: None },
         Err(error @ (HubError::Invalid { .. } | HubError::Conflict { .. } | HubError::Forbidden { .. })) => {
-            Flash { error: Some(error), ..Flash::default() }
+            Flash { values, error: Some(error), notice: None }
         }
         Err(error) => return Err(error.into()),
     };

@@ -45,12 +45,23 @@ pub async fn save_application_about(
     super::steps::save(&id, Step::About, Change::About(form.clone()), Some(&seen), typed, None).await
 }
 
-/// Removes the logo.
+/// Removes the logo. What else was typed in the step stays, and is saved with it.
 #[server(endpoint = "remove_application_logo", protocol = crate::Called)]
-pub async fn remove_application_logo(id: String) -> Result<(), AppError> {
+pub async fn remove_application_logo(
+    id: String,
+    #[server(default)] name: String,
+    #[server(default)] description: String,
+    #[server(default)] category: String,
+    #[server(default)] support: String,
+) -> Result<(), AppError> {
     use model::application::form::Change;
-    let stay = Some("The logo was removed.".to_owned());
-    super::steps::save(&id, Step::About, Change::RemoveLogo, None, Vec::new(), stay).await
+    let notice = "The logo was removed.".to_owned();
+    let typed = [("name", name), ("description", description), ("category", category), ("support", support)];
+    let handed_back = typed.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    super::steps::save(&id, Step::About, Change::RemoveLogo, None, handed_back, Some(notice.clone())).await?;
+    let values = typed.map(|(name, value)| (name.to_owned(), value)).into();
+    let flash = crate::flash::Flash { values, notice: Some(notice), ..crate::flash::Flash::default() };
+    crate::flash::leave(&Step::About.path(&id), flash).await
 }
 
 /// The page.
@@ -91,13 +102,13 @@ fn body(draft: ApplicationDraft, form: FormState) -> AnyView {
                 help="An e-mail address, or the address of a page, for admins who need help."
             />
             <SubmitButton kind=ButtonKind::Primary>"Save and continue"</SubmitButton>
+            {logo}
         </form>
-        {logo}
     }
     .into_any()
 }
 
-/// A form of its own: a file is no field of a server function.
+/// Within the step's form, so that what was typed there goes along and comes back; with addresses of its own: a file is no field of a server function.
 #[component]
 fn Logo(draft: ApplicationDraft, form: FormState) -> impl IntoView {
     let problem = form.problem("logo");
@@ -107,10 +118,7 @@ fn Logo(draft: ApplicationDraft, form: FormState) -> impl IntoView {
         view! {
             <div class="present-logo">
                 <img class="logo" src=src alt=alt width="64" height="64" />
-                <form method="post" action=RemoveApplicationLogo::url()>
-                    <input type="hidden" name="id" value=draft.id.to_string() />
-                    <SubmitButton>"Remove the logo"</SubmitButton>
-                </form>
+                <button type="submit" class="button" formaction=RemoveApplicationLogo::url()>"Remove the logo"</button>
             </div>
         }
     });
@@ -118,22 +126,20 @@ fn Logo(draft: ApplicationDraft, form: FormState) -> impl IntoView {
         <section aria-labelledby="logo-heading">
             <h2 id="logo-heading">"Logo"</h2>
             {present}
-            <form class="form" method="post" enctype="multipart/form-data" action=action>
-                <div class="field" class:wrong=move || problem.with(Option::is_some)>
-                    <label for="logo">"Picture"</label>
-                    <input
-                        id="logo"
-                        name="logo"
-                        type="file"
-                        accept="image/png,image/jpeg,image/webp"
-                        aria-describedby="logo-problem logo-help"
-                        aria-invalid=move || problem.with(Option::is_some).to_string()
-                    />
-                    <p class="problem" id="logo-problem" hidden=move || problem.with(Option::is_none)>{move || problem.get()}</p>
-                    <p class="help" id="logo-help">"PNG, JPEG or WebP, at most 2 MiB. It is made to fit into a square of 128 pixels."</p>
-                </div>
-                <SubmitButton>"Upload the logo"</SubmitButton>
-            </form>
+            <div class="field" class:wrong=move || problem.with(Option::is_some)>
+                <label for="logo">"Picture"</label>
+                <input
+                    id="logo"
+                    name="logo"
+                    type="file"
+                    accept="image/png,image/jpeg,image/webp"
+                    aria-describedby="logo-problem logo-help"
+                    aria-invalid=move || problem.with(Option::is_some).to_string()
+                />
+                <p class="problem" id="logo-problem" hidden=move || problem.with(Option::is_none)>{move || problem.get()}</p>
+                <p class="help" id="logo-help">"PNG, JPEG or WebP, at most 2 MiB. It is made to fit into a square of 128 pixels."</p>
+            </div>
+            <button type="submit" class="button" formaction=action formenctype="multipart/form-data">"Upload the logo"</button>
         </section>
     }
 }
