@@ -27,6 +27,26 @@ test("a key opens it, words find pages and things, Enter goes there, Escape clos
   await expect(box).toBeHidden();
 });
 
+test("Enter goes to nothing that was found for another text", async ({ member: { page } }) => {
+  await page.goto("/");
+  await page.keyboard.press("Control+k");
+  await page.keyboard.type("newsl");
+  await expect(page.getByRole("option", { name: /Audience.*Newsletter/ }).first()).toBeVisible();
+  let letGo = () => {};
+  const held = new Promise<void>((go) => (letGo = go));
+  await page.route("**/api/find_places", async (route) => {
+    await held;
+    await route.continue();
+  });
+  await page.getByRole("combobox", { name: "Search or go to" }).press("Control+A");
+  await page.keyboard.type("beacon");
+  await expect(page.getByText("Searching …")).toBeVisible();
+  await page.keyboard.press("Enter");
+  await expect(page).toHaveURL("/");
+  letGo();
+  await expect(page.getByRole("option", { name: /Endpoint.*Beacon Mail/ })).toBeVisible();
+});
+
 test("a slash goes to the page's search box, or else to the palette, and is typed where text is", async ({ member: { page } }) => {
   await page.goto("/audiences");
   await page.keyboard.press("/");

@@ -110,14 +110,23 @@ pub fn Palette() -> impl IntoView {
     let (may_connect, is_operator) = (crate::pages::may_connect(), crate::pages::is_operator());
     let (dialog, input) = (NodeRef::<html::Dialog>::new(), NodeRef::<html::Input>::new());
     let text = RwSignal::new(String::new());
-    let found = RwSignal::new(Vec::<Place>::new());
+    // With the text for which they were found.
+    let found = RwSignal::new((String::new(), Vec::<Place>::new()));
     let problem = RwSignal::new(None::<String>);
     let chosen = RwSignal::new(0_usize);
     let places = Memo::new(move |_| {
-        let mut places = text.with(|text| pages(text.trim(), may_connect, is_operator));
-        found.with(|found| places.extend(found.iter().cloned()));
-        places
+        text.with(|text| {
+            let text = text.trim();
+            let mut places = pages(text, may_connect, is_operator);
+            // Of what was found for another text only what is called so, too, is there until the answer comes: Enter goes to nothing else.
+            found.with(|(of, found)| {
+                places
+                    .extend(found.iter().filter(|place| of == text || (!text.is_empty() && place.has(text))).cloned());
+            });
+            places
+        })
     });
+    let is_found = move || text.with(|text| found.with(|(of, _)| of == text.trim()));
     let open = move || {
         let (Some(dialog), Some(input)) = (dialog.get_untracked(), input.get_untracked()) else { return };
         if !dialog.open() {
@@ -153,7 +162,7 @@ pub fn Palette() -> impl IntoView {
                 return;
             }
             match answer {
-                Ok(places) => found.set(places),
+                Ok(places) => found.set((wanted, places)),
                 Err(error) => problem.set(Some(error.to_string())),
             }
         });
@@ -167,7 +176,7 @@ pub fn Palette() -> impl IntoView {
         }
         let wanted = text.with_untracked(|text| text.trim().to_owned());
         if wanted.is_empty() {
-            found.set(Vec::new());
+            found.set(Default::default());
             return;
         }
         waiting.set_value(set_timeout_with_handle(move || search(wanted), PAUSE).ok());
@@ -176,7 +185,7 @@ pub fn Palette() -> impl IntoView {
     let go = move |href: &str| {
         close();
         text.set(String::new());
-        found.set(Vec::new());
+        found.set(Default::default());
         chosen.set(0);
         navigate.with_value(|navigate| navigate(href, NavigateOptions::default()));
     };
@@ -218,6 +227,7 @@ pub fn Palette() -> impl IntoView {
         }
     });
     let count = move || match places.with(Vec::len) {
+        0 if !is_found() => "Searching …".to_owned(),
         0 => "Nothing is called so.".to_owned(),
         1 => "1 place".to_owned(),
         more => format!("{more} places"),
