@@ -35,6 +35,13 @@ test("steps are added, moved and taken away with the keyboard, and each says wha
   await page.keyboard.press("Control+z");
   await expect(steps(row)).toHaveText(["Upper-case", "Trim"]);
 
+  // The first can't be done earlier.
+  await row.getByRole("button", { name: "Do “Upper-case” earlier" }).focus();
+  const said = await page.locator("#said").textContent();
+  await page.keyboard.press("Enter");
+  await expect(steps(row)).toHaveText(["Upper-case", "Trim"]);
+  await expect(page.locator("#said")).toHaveText(said ?? "");
+
   await addStep(row, "SHA-256 as hex");
   await expect(row.locator(".step").last()).toContainText("→ SHA-256, hex");
   await axe();
@@ -62,13 +69,30 @@ test("a step is told what it needs, and says what is wrong with it", async ({ pa
   await addStep(language, "Split");
   await language.getByLabel("Part (1 is the first, -1 the last)").fill("0");
   await expect(language.getByText("“Split” keeps a part that can't be.")).toBeVisible();
-  await language.getByLabel("Part (1 is the first, -1 the last)").fill("-1");
+  await language.getByLabel("Part (1 is the first, -1 the last)").press("Control+A");
+  await language.getByLabel("Part (1 is the first, -1 the last)").pressSequentially("-1");
+  await expect(language.getByLabel("Part (1 is the first, -1 the last)")).toHaveValue("-1");
   await expect(language.getByText("“Split” keeps a part that can't be.")).toHaveCount(0);
   await expect(saved(page)).toBeVisible();
   await page.reload();
   await language.locator("summary").click();
   await expect(table).toHaveValue("pt = Portuguese\nen = English");
   await expect(language.getByLabel("Part (1 is the first, -1 the last)")).toHaveValue("-1");
+});
+
+test("each choice is taken back by itself", async ({ page }) => {
+  await sourceOf(page, "Given name").selectOption({ label: "First name" });
+  const row = targetRow(page, "given_name");
+  await row.locator("summary").click();
+  await addStep(row, "Date format");
+  const [from, to] = [row.getByLabel("Read as"), row.getByLabel("Written as")];
+  await from.selectOption({ index: 2 });
+  const chosen = await from.inputValue();
+  const before = await to.inputValue();
+  await to.selectOption({ index: 3 });
+  await page.getByRole("button", { name: "Undo" }).click();
+  await expect(to).toHaveValue(before);
+  await expect(from).toHaveValue(chosen);
 });
 
 test("a preset sets all links as one change; another sets one link", async ({ page }) => {

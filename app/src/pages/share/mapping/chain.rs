@@ -141,6 +141,14 @@ fn StepRow(line: Line, at: usize, word: &'static str) -> impl IntoView {
     let go = move |change: Change, focus: String, said: String| {
         move |event: leptos::ev::MouseEvent| {
             event.prevent_default();
+            let moves = match change {
+                Change::Up(at) => at > 0,
+                Change::Down(_) => !untrack(last),
+                _ => true,
+            };
+            if !moves {
+                return;
+            }
             line.change(&change);
             dom::focus_soon(&focus);
             line.work.say(said.clone());
@@ -211,6 +219,18 @@ fn control(line: Line, at: usize, step: Memo<Option<Transform>>, parameter: Para
     let first = untrack(now);
     let tell = move |said: String| line.change(&Change::Tell(at, part, said));
     let end_typing = move |_| line.work.editor.update(Editor::end_typing);
+    // What is chosen is a change of its own, whatever was chosen or typed beside it.
+    let choose = move |said: String| {
+        end_typing(());
+        tell(said);
+        end_typing(());
+    };
+    // What is still to be written into an input, when it says something else than the step: only what was changed elsewhere, by undo for instance. What is
+    // being typed stays as it is typed, also while it says nothing yet, like the "-" of "-1".
+    let to_write = move |typed: &str| {
+        let now = step.get()?;
+        (told(now.clone(), part, typed) != now).then(|| value(&now, part))
+    };
     match control {
         Control::Flag => view! {
             <label class="step-flag">
@@ -220,7 +240,7 @@ fn control(line: Line, at: usize, step: Memo<Option<Transform>>, parameter: Para
                     value="yes"
                     checked=!first.is_empty()
                     prop:checked=move || !now().is_empty()
-                    on:change=move |event| tell(if event_target_checked(&event) { "yes".to_owned() } else { String::new() })
+                    on:change=move |event| choose(if event_target_checked(&event) { "yes".to_owned() } else { String::new() })
                 />
                 {label}
             </label>
@@ -234,7 +254,7 @@ fn control(line: Line, at: usize, step: Memo<Option<Transform>>, parameter: Para
             view! {
                 <div class="field">
                     <label for=id.clone()>{label}</label>
-                    <select id=id name=name prop:value=now on:change=move |event| tell(event_target_value(&event))>
+                    <select id=id name=name prop:value=now on:change=move |event| choose(event_target_value(&event))>
                         {options}
                     </select>
                 </div>
@@ -243,11 +263,10 @@ fn control(line: Line, at: usize, step: Memo<Option<Transform>>, parameter: Para
         }
         Control::Table => {
             let text = NodeRef::<leptos::html::Textarea>::new();
-            // Only what was changed elsewhere (by undo) is written into it: what is being typed stays as it is typed.
             Effect::new(move |_| {
-                let (Some(text), Some(now)) = (text.get(), step.get()) else { return };
-                if told(now.clone(), part, &text.value()) != now {
-                    text.set_value(&value(&now, part));
+                let Some(text) = text.get() else { return };
+                if let Some(written) = to_write(&text.value()) {
+                    text.set_value(&written);
                 }
             });
             view! {
@@ -261,7 +280,7 @@ fn control(line: Line, at: usize, step: Memo<Option<Transform>>, parameter: Para
                         placeholder="DE = Germany"
                         spellcheck="false"
                         on:input=move |event| tell(event_target_value(&event))
-                        on:change=end_typing
+                        on:change=move |_| end_typing(())
                     >
                         {first}
                     </textarea>
@@ -276,10 +295,18 @@ fn control(line: Line, at: usize, step: Memo<Option<Transform>>, parameter: Para
                 Control::Text { placeholder } => ("text", placeholder, None, Some("1000"), None),
                 Control::Flag | Control::Choice(_) | Control::Table => ("text", "", None, None, None),
             };
+            let input = NodeRef::<leptos::html::Input>::new();
+            Effect::new(move |_| {
+                let Some(input) = input.get() else { return };
+                if let Some(written) = to_write(&input.value()) {
+                    input.set_value(&written);
+                }
+            });
             view! {
                 <div class="field">
                     <label for=id.clone()>{label}</label>
                     <input
+                        node_ref=input
                         id=id
                         name=name
                         type=kind
@@ -290,9 +317,8 @@ fn control(line: Line, at: usize, step: Memo<Option<Transform>>, parameter: Para
                         placeholder=placeholder
                         autocomplete="off"
                         value=first
-                        prop:value=now
                         on:input=move |event| tell(event_target_value(&event))
-                        on:change=end_typing
+                        on:change=move |_| end_typing(())
                     />
                 </div>
             }
@@ -347,6 +373,7 @@ fn JoinedFields(line: Line) -> impl IntoView {
                     }
                     line.work.editor.update(Editor::end_typing);
                     set(names, separator);
+                    line.work.editor.update(Editor::end_typing);
                     dom::focus_soon(&line.id_at("joined", at));
                 };
                 view! {
