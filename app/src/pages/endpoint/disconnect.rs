@@ -75,9 +75,15 @@ fn Disconnect(endpoint: EndpointView, state: FormState, action: ServerAction<Dis
         return view! { {head} <p class="notice">"It is disconnected already."</p> }.into_any();
     }
     let used = endpoint.shares.iter().filter(|share| share.state == ShareState::Active).count() as u64;
+    // What another destination can be given to is what went to this one.
+    let elsewhere = match (endpoint.summary.consumer.is_some(), endpoint.summary.producer.is_some()) {
+        (true, false) => " Each can be given another destination.",
+        (true, true) => " Each that sends to it can be given another destination.",
+        (false, _) => "",
+    };
     let mut consequences = vec![
-        format!("{} can’t run any more. Each can be given another destination.", counted(used, "share", "shares")),
-        format!("{} leave the catalogue.", counted(endpoint.summary.audiences, "audience", "audiences")),
+        format!("{} can’t run any more.{elsewhere}", counted(used, "share", "shares")),
+        format!("{} the catalogue.", counted(endpoint.summary.audiences, "audience leaves", "audiences leave")),
         "Usher forgets its credentials, and its endpoint keys open nothing any more.".to_owned(),
         "Runs and receipts stay. The same application can be connected anew, as another endpoint.".to_owned(),
     ];

@@ -75,7 +75,8 @@ pub fn Held(
             <p>
                 {format!("“{segment}” in {destination} has ")}
                 <strong>{grouped(hold.before)}</strong>
-                " members. This run would leave "
+                {if hold.before == 1 { " member" } else { " members" }}
+                ". This run would leave "
                 <strong>{grouped(hold.after)}</strong>
                 {format!(
                     ", so that {} of them ({percent}\u{a0}%) would go. The share's limit is {}\u{a0}%. Nothing was sent.",

@@ -155,9 +155,14 @@ fn going_on(run: &RunView) -> String {
                 format!("Nothing has changed: {} as before.", counted(changes.unchanged, "person", "people"))
             }
             Some(changes) => format!(
-                "All {} were delivered; {} unchanged.",
-                counted(counts.acknowledged, "change", "changes"),
+                "{} delivered; {} unchanged.",
+                if counts.acknowledged == 1 {
+                    "The one change was".to_owned()
+                } else {
+                    format!("All {} were", counted(counts.acknowledged, "change", "changes"))
+                },
                 counted(changes.unchanged, "person is", "people are")
+            None if counts.acknowledged == 1 => "The one row was delivered.".to_owned(),
             ),
             None => format!("All {} were delivered.", counted(counts.acknowledged, "row", "rows")),
         },

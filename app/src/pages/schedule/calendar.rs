@@ -16,7 +16,7 @@ use crate::{
     actions::{ActionForm, ServerAction},
     components::{
         button::{ButtonKind, ButtonLink, SubmitButton},
-        count::{counted, grouped},
+        count::counted,
         empty_state::EmptyState,
         field::ErrorSummary,
         icon::{Icon, IconName},
@@ -402,7 +402,7 @@ fn Entry(entry: CalendarEntry, date: chrono::NaiveDate, span: CalendarSpan, carr
             Some(format!("{}{in_time}", counted(rows, "row", "rows")))
         }
         (EntryKind::Planned { .. }, Some(rows), Some(seconds)) => {
-            Some(format!("about {} rows in {}", grouped(rows), took(seconds)))
+            Some(format!("about {} in {}", counted(rows, "row", "rows"), took(seconds)))
         }
         _ => None,
     };

@@ -247,7 +247,7 @@ fn Row(choice: AudienceChoice, is_chosen: bool, may_choose: bool) -> impl IntoVi
     let labelled = format!("choose-{id} {named}");
     let button_id = format!("choose-{id}");
     let people = match audience.size {
-        Some(number) => view! { <Count number estimate=audience.size_is_estimate />" people" }.into_any(),
+        Some(number) => view! { <Count number estimate=audience.size_is_estimate />{if number == 1 { " person" } else { " people" }} }.into_any(),
         None => "people not counted".into_any(),
     };
     let action = match (&obstacle, is_chosen) {

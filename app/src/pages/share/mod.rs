@@ -49,8 +49,12 @@ fn people(share: &ShareView) -> String {
 /// What a mode does to a segment, in one sentence. `size` is the audience's, `members` the segment's, where they are known.
 fn mode_effect(mode: Mode, segment: &DestinationSegment, size: Option<u64>, members: Option<u64>) -> String {
     let name = segment.name();
-    let number = size.map_or_else(|| "The people".to_owned(), |size| format!("The {} people", grouped(size)));
-    let people = size.map_or_else(|| "the people".to_owned(), |size| format!("the {} people", grouped(size)));
+    let (who, are) = match size {
+        None => ("people".to_owned(), "are"),
+        Some(1) => ("one person".to_owned(), "is"),
+        Some(size) => (format!("{} people", grouped(size)), "are"),
+    };
+    let (number, people) = (format!("The {who}"), format!("the {who}"));
     let present = members.map_or_else(
         || "The present members".to_owned(),
         |members| match members {
@@ -60,14 +64,17 @@ fn mode_effect(mode: Mode, segment: &DestinationSegment, size: Option<u64>, memb
     );
     let others = members.map_or_else(
         || "Whoever is in it stays.".to_owned(),
-        |members| format!("Its present {} stay.", counted(members, "member", "members")),
+        |members| match members {
+            1 => "Its one member stays.".to_owned(),
+            members => format!("Its present {} stay.", counted(members, "member", "members")),
+        },
     );
     match (mode, segment) {
         (Mode::Add, DestinationSegment::New { .. }) => {
-            format!("A new segment “{name}” is made. {number} of the audience are added to it.")
+            format!("A new segment “{name}” is made. {number} of the audience {are} added to it.")
         }
         (Mode::Add, DestinationSegment::Existing { .. }) => {
-            format!("{number} of the audience are added to “{name}”. {others}")
+            format!("{number} of the audience {are} added to “{name}”. {others}")
         }
         (Mode::Replace, DestinationSegment::New { .. }) => {
             format!(
@@ -75,11 +82,12 @@ fn mode_effect(mode: Mode, segment: &DestinationSegment, size: Option<u64>, memb
             )
         }
         (Mode::Replace, DestinationSegment::Existing { .. }) => format!(
-            "{present} of “{name}” are exchanged for {people} of the audience, once everything has arrived. If the run fails before that, the \
-             segment stays as it is."
+            "{present} of “{name}” {} exchanged for {people} of the audience, once everything has arrived. If the run fails before that, the \
+             segment stays as it is.",
+            if members == Some(1) { "is" } else { "are" },
         ),
         (Mode::Remove, _) => {
-            format!("{number} of the audience are taken out of “{name}”. Whoever else is in it stays.")
+            format!("{number} of the audience {are} taken out of “{name}”. Whoever else is in it stays.")
         }
         (Mode::Mirror, DestinationSegment::New { .. }) => format!(
             "A new segment “{name}” is made with {people} of the audience. Later runs send only what changed: who is new, who has other values, \
@@ -98,4 +106,19 @@ fn display_name(fields: &[Field], name: &str) -> String {
         .iter()
         .find(|field| field.name == name)
         .map_or_else(|| name.to_owned(), |field| field.display_name().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_person_and_one_member_are_told_as_one() {
+        let segment = DestinationSegment::New { name: "Readers".to_owned() };
+        let made = "A new segment “Readers” is made.";
+        let effect = |size| mode_effect(Mode::Add, &segment, size, None);
+        assert_eq!(effect(Some(1)), format!("{made} The one person of the audience is added to it."));
+        assert_eq!(effect(Some(2)), format!("{made} The 2 people of the audience are added to it."));
+        assert_eq!(effect(None), format!("{made} The people of the audience are added to it."));
+    }
 }

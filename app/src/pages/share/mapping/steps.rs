@@ -450,7 +450,8 @@ pub fn sentence(transforms: &[Transform]) -> String {
             Transform::Split { separator, part } => words.push(format!("Part {part} by “{separator}”")),
             Transform::DateFormat { to, .. } => words.push(format!("Date as {}", date_words(*to))),
             Transform::NumberFormat { decimals: Some(decimals), .. } => {
-                words.push(format!("Number with {decimals} decimals"));
+                let what = if *decimals == 1 { "decimal" } else { "decimals" };
+                words.push(format!("Number with {decimals} {what}"));
             }
             Transform::BooleanWords { write } => words.push(format!("{} or {}", write.word(true), write.word(false))),
             Transform::LookUp { table, .. } => words.push(format!("Look up ({})", table.len())),
@@ -491,6 +492,13 @@ mod tests {
         }
         assert_eq!(seen.len(), 23);
         assert_eq!(fresh("nothing"), None);
+    }
+
+    #[test]
+    fn a_single_decimal_is_one() {
+        let with = |decimals| told(fresh("number_format").unwrap(), "decimals", decimals);
+        assert_eq!(sentence(&[with("1")]), "Number with 1 decimal");
+        assert_eq!(sentence(&[with("2")]), "Number with 2 decimals");
     }
 
     #[test]

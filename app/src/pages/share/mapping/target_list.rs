@@ -360,7 +360,8 @@ fn said(link: Option<&Link>) -> String {
             format!("“{value}” for everyone → {}", sentence(transforms))
         }
         Some(Link { source: Source::Joined { names, .. }, transforms, .. }) => {
-            format!("{} fields joined → {}", names.len(), sentence(transforms))
+            let fields = if names.len() == 1 { "field" } else { "fields" };
+            format!("{} {fields} joined → {}", names.len(), sentence(transforms))
         }
         Some(link) => sentence(&link.transforms),
     }
