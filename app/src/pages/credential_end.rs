@@ -32,6 +32,9 @@ pub async fn note_credential_end(id: String, #[server(default)] credential_end: 
         hub.note_credential_end(&actor, &super::parse_id(&id, "endpoint")?, &credential_end).await
     };
     match noted.await {
+        Ok(()) if credential_end.trim().is_empty() => {
+            crate::flash::done(&path, "No end is noted any more.".to_owned()).await
+        }
         Ok(()) => crate::flash::done(&path, "Noted. People are told before that day.".to_owned()).await,
         Err(error) => Err(crate::flash::fail(&path, &[("credential_end", &credential_end)], error).await),
     }
