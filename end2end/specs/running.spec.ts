@@ -27,7 +27,7 @@ test("the page follows the run to its end without being loaded again", async ({ 
     await shareNow(page);
     // A page that is loaded again forgets this.
     await page.evaluate(() => document.documentElement.setAttribute("data-same-page", ""));
-    await expect(page.locator(".going-on")).toContainText(/Sending to Beacon Mail|[Ww]aiting for Beacon Mail|Beacon Mail/);
+    await expect(page.locator(".run-state")).toContainText(/Sending to Beacon Mail|[Ww]aiting for Beacon Mail|Beacon Mail/);
     await expect(page.locator(".run-state .badge")).not.toContainText("Complete");
     await axe();
   } finally {
@@ -54,9 +54,10 @@ test("a run that is paused rests until it is resumed", async ({ member: { page }
   const letGo = hold();
   try {
     await shareNow(page);
-    await expect(page.locator(".going-on")).toContainText("Beacon Mail");
+    await expect(page.locator(".run-state")).toContainText("Beacon Mail");
     await page.getByRole("button", { name: "Pause" }).click();
-    await expect(page.locator(".going-on")).toContainText("Paused. It goes on when somebody resumes it.");
+    await expect(page.locator(".run-state")).toContainText("Paused. It goes on when somebody resumes it.");
+    await expect(page.locator(".run-state"), "is read out").toMatchAriaSnapshot("- status: /Paused\\. It goes on/");
     await expect(page.getByRole("button", { name: "Pause" })).toBeHidden();
     await axe();
   } finally {
@@ -118,7 +119,7 @@ test("a run says how fast it goes only from what was seen of it", async ({ membe
   const letGo = hold();
   try {
     await shareNow(page);
-    await expect(page.locator(".going-on")).toContainText("Beacon Mail");
+    await expect(page.locator(".run-state")).toContainText("Beacon Mail");
     // Beacon takes nothing: there is no pace to tell.
     await expect(page.locator(".run-pace")).toBeHidden();
   } finally {
@@ -182,7 +183,7 @@ test("a run goes on after Usher was killed in the middle of it, and stands in th
   let run: string;
   try {
     run = await shareNow(page);
-    await expect(page.locator(".going-on")).toContainText("Beacon Mail");
+    await expect(page.locator(".run-state")).toContainText("Beacon Mail");
     await page.goto("about:blank").catch(() => undefined);
     await stop("usher", "SIGKILL");
   } finally {

@@ -122,14 +122,13 @@ fn percent(run: &RunView) -> Option<u8> {
     }
 }
 
+/// Why it does not go on just now, when it does not.
+fn stopped(run: &RunView) -> Option<String> {
+    if run.paused { Some("Paused. It goes on when somebody resumes it.".to_owned()) } else { run.waiting.clone() }
+}
+
 /// What is going on, as a sentence.
 fn going_on(run: &RunView) -> String {
-    if run.paused {
-        return "Paused. It goes on when somebody resumes it.".to_owned();
-    }
-    if let Some(waiting) = &run.waiting {
-        return waiting.clone();
-    }
     let (counts, summary) = (&run.summary.counts, &run.summary);
     match summary.state {
         RunState::Queued => "Waiting for its turn.".to_owned(),
@@ -162,8 +161,8 @@ fn going_on(run: &RunView) -> String {
                     format!("All {} were", counted(counts.acknowledged, "change", "changes"))
                 },
                 counted(changes.unchanged, "person is", "people are")
-            None if counts.acknowledged == 1 => "The one row was delivered.".to_owned(),
             ),
+            None if counts.acknowledged == 1 => "The one row was delivered.".to_owned(),
             None => format!("All {} were delivered.", counted(counts.acknowledged, "row", "rows")),
         },
         RunState::CompleteWithRejects => {
@@ -297,11 +296,14 @@ fn Content(
         {trouble}
         <section class="run-now" aria-labelledby="now">
             <h2 id="now" class="visually-hidden">"How far it is"</h2>
-            <p class="run-state" role="status">
-                {move || view! { <RunBadge state=state.get() /> }}
-                <span class="going-on" aria-hidden="true">{move || view.with(going_on)}</span>
-            </p>
-            // Apart from the state, which is read out at each change: this changes every second.
+            <div class="run-state">
+                <p role="status">
+                    {move || view! { <RunBadge state=state.get() /> }} " "
+                    <span>{move || view.with(stopped)}</span>
+                </p>
+                // Apart from the state, which is read out at each change: this changes every second.
+                <p hidden=move || view.with(|view| stopped(view).is_some())>{move || view.with(going_on)}</p>
+            </div>
             <p class="run-pace soft" hidden=move || live.pace.with(Option::is_none)>{move || live.pace.get()}</p>
             <p class="soft" role="status">
                 {move || {
