@@ -15,7 +15,6 @@ use leptos::{
     server::ServerActionError,
     server_fn::{ServerFn, error::ServerFnUrlError},
 };
-use model::error::HubError;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
@@ -26,9 +25,13 @@ use crate::{
 /// What came of it, when something did.
 type Outcome<T> = Option<Result<T, AppError>>;
 
+/// Whether it was done, for a form that shows what stands against it.
+pub type Answered = Outcome<()>;
+
 /// A function of the server that the page calls when somebody does something.
 pub struct ServerAction<F> {
     inner: Action<Body, Done>,
+    answered: Memo<usize>,
     function: PhantomData<fn() -> F>,
 }
 
@@ -58,7 +61,8 @@ where
     /// Nothing was done yet, but perhaps without the program.
     #[track_caller]
     pub fn new() -> Self {
-        Self { inner: action(F::PATH, |reply| Done::of(calls::read::<F::Output>(reply))), function: PhantomData }
+        let inner = action(F::PATH, |reply| Done::of(calls::read::<F::Output>(reply)));
+        Self { inner, answered: answered(inner), function: PhantomData }
     }
 
     /// What came of the latest call.
@@ -68,9 +72,10 @@ where
 }
 
 impl<F> ServerAction<F> {
-    /// How many calls were answered.
-    pub fn version(self) -> RwSignal<usize> {
-        self.inner.version()
+    /// How often the page has to look again: each call that was answered may have changed what it shows. One that did not reach Usher has not, and to ask
+    /// anew then would put an error in the place of what was typed.
+    pub fn version(self) -> Memo<usize> {
+        self.answered
     }
 
     /// A call is under way.
@@ -78,9 +83,15 @@ impl<F> ServerAction<F> {
         self.inner.pending()
     }
 
-    /// What the hub has against the latest call.
-    pub fn problem(self) -> Signal<Option<HubError>> {
-        problem(self.inner)
+    /// What stands against the latest call, if anything does.
+    pub fn problem(self) -> Signal<Answered> {
+        let done = self.inner.value();
+        Signal::derive(move || done.with(|done| done.as_ref().map(Done::was_done)))
+    }
+
+    /// The call, whatever it asks.
+    pub fn call(self) -> Call {
+        Call(self.inner)
     }
 
     /// Why the latest call failed.
@@ -129,7 +140,57 @@ impl<T: 'static> Value<T> {
     }
 }
 
+/// A call of any function.
+#[derive(Clone, Copy)]
+pub struct Call(Action<Body, Done>);
+
+/// What the newest answer to any of several calls says; it takes the place of those before.
+#[derive(Clone, Copy)]
+pub struct Newest {
+    done: Memo<Option<Done>>,
+}
+
+/// Follows several calls of a page that shows the outcome of one at a time.
+pub fn newest<const COUNT: usize>(calls: [Call; COUNT]) -> Newest {
+    Newest { done: newest_of(calls.to_vec()) }
+}
+
+fn newest_of(calls: Vec<Call>) -> Memo<Option<Done>> {
+    let calls: Vec<_> = calls.into_iter().map(|Call(call)| (call.version(), call.value())).collect();
+    let seen = StoredValue::new(vec![0; calls.len()]);
+    Memo::new(move |before: Option<&Option<Done>>| {
+        let mut newest = before.cloned().flatten();
+        for (index, (version, value)) in calls.iter().enumerate() {
+            let version = version.get();
+            let was_seen = seen.try_update_value(|seen| std::mem::replace(&mut seen[index], version));
+            if was_seen != Some(version) {
+                newest = value.with(Clone::clone);
+            }
+        }
+        newest
+    })
+}
+
+impl Newest {
+    /// What stands against it, if anything does.
+    pub fn problem(self) -> Signal<Answered> {
+        let done = self.done;
+        Signal::derive(move || done.with(|done| done.as_ref().map(Done::was_done)))
+    }
+
+    /// Why it failed.
+    pub fn error(self) -> Option<AppError> {
+        self.done.with(|done| done.as_ref()?.error.clone())
+    }
+
+    /// What was done, for functions that answer with a sentence.
+    pub fn notice(self) -> Option<String> {
+        self.done.with(|done| done.as_ref()?.came_of_it.downcast_ref::<Outcome<String>>()?.clone()?.ok())
+    }
+}
+
 /// A call that was answered.
+#[derive(Clone)]
 struct Done {
     error: Option<AppError>,
     /// An `Outcome`.
@@ -140,6 +201,16 @@ impl Done {
     fn of<T: Send + Sync + 'static>(result: Result<T, AppError>) -> Self {
         let error = result.as_ref().err().cloned();
         Self { error, came_of_it: Arc::new(Some(result)) }
+    }
+
+    fn was_done(&self) -> Result<(), AppError> {
+        self.error.clone().map_or(Ok(()), Err)
+    }
+}
+
+impl PartialEq for Done {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.came_of_it, &other.came_of_it)
     }
 }
 
@@ -156,9 +227,13 @@ fn action(path: &'static str, read: Read) -> Action<Body, Done> {
     })
 }
 
-fn problem(action: Action<Body, Done>) -> Signal<Option<HubError>> {
-    let done = action.value();
-    Signal::derive(move || done.with(|done| done.as_ref()?.error.as_ref()?.hub().cloned()))
+fn answered(action: Action<Body, Done>) -> Memo<usize> {
+    let (version, done) = (action.version(), action.value());
+    Memo::new(move |before: Option<&usize>| {
+        let version = version.get();
+        let is_lost = done.with(|done| matches!(done, Some(Done { error: Some(AppError::Transport(_)), .. })));
+        if is_lost { before.copied().unwrap_or_default() } else { version }
+    })
 }
 
 /// A form that calls a function, with or without the page's program.
@@ -176,28 +251,36 @@ where
 }
 
 fn form(path: &'static str, action: Action<Body, Done>, children: Children) -> AnyView {
+    let on_its_way = action.input();
     view! {
-        <form action=path method="post" on:submit=move |event| submit(&event, action)>
+        <form action=path method="post" on:submit=move |event| submit(&event, action, on_its_way)>
             {children()}
         </form>
     }
     .into_any()
 }
 
+/// What is asked and not answered yet.
+type OnItsWay = MappedSignal<Option<Body>>;
+
 #[cfg(feature = "hydrate")]
-fn submit(event: &SubmitEvent, action: Action<Body, Done>) {
+fn submit(event: &SubmitEvent, action: Action<Body, Done>, on_its_way: OnItsWay) {
     if event.default_prevented() {
         return;
     }
     event.prevent_default();
-    match filled_in(event) {
-        Ok(text) => _ = action.dispatch(Body::Form(text)),
-        Err(error) => _ = action.dispatch(Body::Json(Err(error))),
+    let body = match filled_in(event) {
+        Ok(text) => Body::Form(text),
+        Err(error) => Body::Json(Err(error)),
+    };
+    // A second press means what the first did.
+    if !on_its_way.with_untracked(|asked| asked.as_ref() == Some(&body)) {
+        action.dispatch(body);
     }
 }
 
 #[cfg(not(feature = "hydrate"))]
-fn submit(_: &SubmitEvent, _: Action<Body, Done>) {}
+fn submit(_: &SubmitEvent, _: Action<Body, Done>, _: OnItsWay) {}
 
 /// What was filled in, and the button that was pressed, as the browser would post it.
 #[cfg(feature = "hydrate")]

@@ -62,6 +62,14 @@ where
     Answer { held: hold(source, ask), kind: PhantomData }
 }
 
+/// Counts `looked` up a few times after a form was posted whose answer is a file: the browser keeps the page then, which hears nothing of the answer.
+pub(crate) fn look_again_soon(looked: RwSignal<u32>) {
+    for seconds in [1, 3, 10] {
+        let look = move || _ = looked.try_update(|looked| *looked = looked.wrapping_add(1));
+        set_timeout(look, std::time::Duration::from_secs(seconds));
+    }
+}
+
 type Asking = Pin<Box<dyn Future<Output = Held> + Send>>;
 
 #[track_caller]

@@ -63,7 +63,7 @@ where
 }
 
 /// A question on its way.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(not(feature = "hydrate"), expect(dead_code, reason = "the server calls none of its functions this way"))]
 pub(crate) enum Body {
     /// Written by the program.

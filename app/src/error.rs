@@ -47,10 +47,10 @@ impl AppError {
         matches!(self, Self::Hub(HubError::SignedOut))
     }
 
-    /// The hub's error, when it is one.
-    pub fn hub(&self) -> Option<&HubError> {
+    /// The sentence about one form field, when there is one.
+    pub fn problem_of(&self, field: &str) -> Option<&str> {
         match self {
-            Self::Hub(error) => Some(error),
+            Self::Hub(error) => error.problem_of(field),
             Self::Transport(_) => None,
         }
     }

@@ -7,7 +7,7 @@ use leptos::prelude::*;
 use model::error::HubError;
 use serde::{Deserialize, Serialize};
 
-use crate::error::AppError;
+use crate::{actions::Answered, error::AppError};
 
 /// The outcome of a posted form.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,12 +31,12 @@ pub async fn take_flash(path: String) -> Result<Flash, AppError> {
 #[derive(Clone, Copy)]
 pub struct Form {
     flash: crate::answers::Answer<Flash>,
-    live: Signal<Option<HubError>>,
+    live: Signal<Answered>,
 }
 
 impl Form {
-    /// For the page at `path`; `live` is the error of the action that posts the form while the program runs.
-    pub fn new(path: impl Fn() -> String + Send + Sync + 'static, live: Signal<Option<HubError>>) -> Self {
+    /// For the page at `path`; `live` is what came of the action that posts the form while the program runs.
+    pub fn new(path: impl Fn() -> String + Send + Sync + 'static, live: Signal<Answered>) -> Self {
         Self { flash: crate::answers::ask(path, take_flash), live }
     }
 
@@ -50,7 +50,7 @@ impl Form {
 #[derive(Clone)]
 pub struct FormState {
     flash: Flash,
-    live: Signal<Option<HubError>>,
+    live: Signal<Answered>,
 }
 
 impl FormState {
@@ -75,10 +75,13 @@ impl FormState {
     }
 
     /// What is wrong with the form as a whole.
-    pub fn error(&self) -> Signal<Option<HubError>> {
-        let (first, live) = (self.flash.error.clone(), self.live);
+    pub fn error(&self) -> Signal<Option<AppError>> {
+        let (first, live) = (self.flash.error.clone().map(AppError::Hub), self.live);
         // On the server the action also knows the error of a plain post, but the browser's first look does not: only the flash is common.
-        Signal::derive(move || if cfg!(feature = "ssr") { first.clone() } else { live.get().or_else(|| first.clone()) })
+        Signal::derive(move || {
+            let answered = if cfg!(feature = "ssr") { None } else { live.get() };
+            answered.map_or_else(|| first.clone(), Result::err)
+        })
     }
 
     /// What is wrong with one input.

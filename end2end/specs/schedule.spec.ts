@@ -119,9 +119,10 @@ test("a share runs by itself each time that another one has ended well", async (
   await runEnds(page);
 });
 
-test("the calendar shows runs and plans; one is moved by dragging, another from the keyboard, and its address is read and ended", async ({ newcomer: { page }, axe, request }) => {
+test("the calendar shows runs and plans; one is moved by dragging, another from the keyboard, and its address is read and ended", async ({ newcomer: { page }, axe, request, expectComplaint }) => {
   test.slow();
-  await connectDemo(page);
+  expectComplaint(/change_schedule|status of 409/);
+  const { beacon } = await connectDemo(page);
   const mapping = await shareToMap(page, "High-value customers", { segment: { new: newSegment("Calendar") } });
   await sourceOf(page, "E-mail address").selectOption({ label: "E-mail" });
   await toReview(page);
@@ -158,6 +159,17 @@ test("the calendar shows runs and plans; one is moved by dragging, another from 
   await page.keyboard.press("Escape");
   await expect(entry(20)).toHaveCount(1);
 
+  // What did not reach Usher was not moved, and is not said to be.
+  await page.route("**/api/change_schedule", (route) => route.abort());
+  await entry(20).focus();
+  await page.keyboard.press("Space");
+  await page.keyboard.press("ArrowRight");
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("alert")).toContainText("could not be reached");
+  await expect(page.getByRole("status").filter({ hasText: /is moved|was moved/ })).toHaveCount(0);
+  await expect(entry(20)).toHaveCount(1);
+  await page.unroute("**/api/change_schedule");
+
   // The occurrence's own page does the same with a form.
   await entry(12).filter({ hasText: "Moved" }).click();
   await expect(page.getByRole("heading", { level: 1, name: /High-value customers to Beacon Mail/ })).toBeVisible();
@@ -183,7 +195,6 @@ test("the calendar shows runs and plans; one is moved by dragging, another from 
   const answer = await request.get(file.text.trim());
   expect(answer.status()).toBe(200);
   expect(await answer.text()).toContain("BEGIN:VCALENDAR");
-  await page.reload();
   await page.getByRole("button", { name: "End the address" }).click();
   await expect(page.getByRole("button", { name: "Make an address" })).toBeVisible();
   expect((await request.get(file.text.trim())).status()).toBe(404);

@@ -59,10 +59,15 @@ test("a blackout is added, and holidays are read from a calendar file", async ({
   await expect(page.getByText("Choose at least one day of the week.").first()).toBeVisible();
   await expect(page.getByLabel("What it is for")).toHaveValue("Nights");
   await page.getByRole("checkbox", { name: "Saturday" }).check();
+  await page.getByLabel("Time zone").fill("Nowhere");
+  await page.getByRole("button", { name: "Add", exact: true }).click();
+  await expect(page.getByRole("alert").filter({ hasText: "needs mending" })).toBeVisible();
+  await expect(page.getByRole("checkbox", { name: "Saturday" })).toBeChecked();
   await page.getByLabel("From", { exact: true }).fill("22:00");
   await page.getByLabel("Until").fill("06:00");
   await page.getByLabel("Time zone").fill("Europe/Lisbon");
   await page.getByRole("button", { name: "Add", exact: true }).click();
+  await expect(page.getByText("“Nights” was added.")).toBeVisible();
   await expect(page.getByRole("row", { name: /Nights/ })).toContainText("Every Saturday, 22:00 to 06:00 (Europe/Lisbon)");
   const file = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//Test//EN", "BEGIN:VEVENT", "UID:1", "DTSTAMP:20260101T000000Z", "DTSTART;VALUE=DATE:20301225", "DTEND;VALUE=DATE:20301227", "SUMMARY:Christmas", "END:VEVENT", "END:VCALENDAR", ""].join("\r\n");
   await page.locator("#file").setInputFiles({ name: "holidays.ics", mimeType: "text/calendar", buffer: Buffer.from(file) });
@@ -71,5 +76,6 @@ test("a blackout is added, and holidays are read from a calendar file", async ({
   await expect(page.getByRole("row", { name: /Christmas/ })).toContainText("25 December 2030 to Thursday 26 December 2030");
   await axe();
   await page.getByRole("button", { name: "Remove Nights" }).click();
+  await expect(page.getByText("The blackout was removed.")).toBeVisible();
   await expect(page.getByRole("row", { name: /Nights/ })).toHaveCount(0);
 });

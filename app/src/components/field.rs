@@ -1,8 +1,9 @@
 //! Form fields: the label above, the help below, the error at the field; tied together for screen readers. What was typed stays.
 
 use leptos::{html, prelude::*};
+use model::error::HubError;
 
-use crate::flash::FormState;
+use crate::{error::AppError, flash::FormState};
 
 /// One line of input.
 #[component]
@@ -89,7 +90,7 @@ pub fn ErrorSummary(
     });
     let listed = move || {
         error.with(|error| {
-            let model::error::HubError::Invalid { problems } = error.as_ref()? else { return None };
+            let AppError::Hub(HubError::Invalid { problems }) = error.as_ref()? else { return None };
             let items: Vec<_> = problems
                 .iter()
                 .map(|problem| {
@@ -109,11 +110,11 @@ pub fn ErrorSummary(
     let heading = move || {
         error.with(|error| match error {
             None => String::new(),
-            Some(model::error::HubError::Invalid { problems }) if problems.len() == 1 => {
+            Some(AppError::Hub(HubError::Invalid { problems })) if problems.len() == 1 => {
                 "One thing needs mending.".to_owned()
             }
-            Some(model::error::HubError::Invalid { problems }) => format!("{} things need mending.", problems.len()),
-            Some(model::error::HubError::SignedOut) => {
+            Some(AppError::Hub(HubError::Invalid { problems })) => format!("{} things need mending.", problems.len()),
+            Some(AppError::Hub(HubError::SignedOut)) => {
                 "You were signed out. What you entered is still here: sign in again beside this page, then come back and try again.".to_owned()
             }
             Some(other) => other.to_string(),
@@ -124,7 +125,7 @@ pub fn ErrorSummary(
             <p>{heading}</p>
             {listed}
             {move || {
-                let is_signed_out = error.with(|error| matches!(error, Some(model::error::HubError::SignedOut)));
+                let is_signed_out = error.with(|error| error.as_ref().is_some_and(AppError::is_signed_out));
                 is_signed_out.then(|| view! { <p><a href="/sign-in" target="_blank">"Sign in again, in another tab"</a></p> })
             }}
         </div>

@@ -46,7 +46,7 @@ pub fn Trouble(
         AppError::Hub(_) => None,
     };
     let said = match &error {
-        AppError::Transport(_) => "Usher could not be reached, so there is nothing to show here yet.".to_owned(),
+        AppError::Transport(_) => "Usher could not be reached. Try again in a moment.".to_owned(),
         AppError::Hub(error) => error.to_string(),
     };
     view! {

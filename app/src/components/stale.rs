@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use model::error::HubError;
 use serde::{Deserialize, Serialize};
 
-use crate::flash::FormState;
+use crate::{error::AppError, flash::FormState};
 
 /// Which version a form was made from, as it is sent with the form.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,7 +39,8 @@ pub fn SeenVersion(
     let seen = form.value("seen");
     let seen = if seen.is_empty() { version.to_string() } else { seen };
     let error = form.error();
-    let is_outdated = Memo::new(move |_| error.with(|error| matches!(error, Some(HubError::Outdated { .. }))));
+    let is_outdated =
+        Memo::new(move |_| error.with(|error| matches!(error, Some(AppError::Hub(HubError::Outdated { .. })))));
     view! {
         <input type="hidden" name="seen[version]" value=seen />
         {move || {

@@ -115,7 +115,7 @@ pub fn ConnectPage() -> impl IntoView {
         <Suspense>
             {move || Suspend::new(async move {
                 let failed = form.state().await.error();
-                move || failed.get().map(|error| view! { <Trouble error=AppError::Hub(error) /> })
+                move || failed.get().map(|error| view! { <Trouble error /> })
             })}
         </Suspense>
         <SearchBox action=PATH label="Search applications" text=initial.text keep />

@@ -10,7 +10,7 @@ use model::{
 };
 
 use crate::{
-    actions::{ActionForm, ServerAction},
+    actions::{ActionForm, ServerAction, newest},
     components::{
         button::{ButtonKind, ButtonLink, SubmitButton},
         empty_state::EmptyState,
@@ -140,13 +140,8 @@ fn Content(
         Some(destination) => format!("{} to {}", share.audience.name, destination.endpoint_name),
         None => share.audience.name.clone(),
     };
-    let trouble = move || {
-        let failed = now.error();
-        let failed = failed.or_else(|| discard.error());
-        let failed = failed.or_else(|| copy.error());
-        let failed = failed.or_else(|| delete.error());
-        failed.map(|error| view! { <Trouble error /> })
-    };
+    let newest = newest([now.call(), discard.call(), copy.call(), delete.call()]);
+    let trouble = move || newest.error().map(|error| view! { <Trouble error /> });
     let actions = may_share.then(|| {
         let (first, second) = (id.clone(), id.clone());
         if draft {

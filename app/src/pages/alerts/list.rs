@@ -101,6 +101,7 @@ fn Loaded(page: AlertPage, read: ServerAction<ReadAlerts>) -> impl IntoView {
                     }
                 })}
         </PageHead>
+        {move || read.error().map(|error| view! { <Trouble error /> })}
         <p class="result-count" role="status">{said}</p>
         {nothing.then(|| view! { <EmptyState text="Nothing was the matter so far." /> })}
         {(open == 0 && !nothing).then(|| view! { <EmptyState text="Nothing is the matter now." /> })}

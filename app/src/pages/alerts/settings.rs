@@ -5,7 +5,8 @@ use model::alert::{AlertForm, AlertSettingsView, AlertWebhook, Channel, Delivery
 
 use super::rules_form::{FIELDS, RuleInputs};
 use crate::{
-    actions::{ActionForm, ServerAction},
+    actions::{ActionForm, Newest, ServerAction, newest},
+    answers::look_again_soon,
     components::{
         badge::{Badge, Tone},
         button::{ButtonKind, SubmitButton},
@@ -111,27 +112,9 @@ struct Actions {
 }
 
 impl Actions {
-    /// What the last of them came to; the newest answer hides those before.
-    fn latest(self) -> Memo<Option<Result<String, AppError>>> {
-        let values = [
-            (self.rules.version(), self.rules.value()),
-            (self.mail.version(), self.mail.value()),
-            (self.add.version(), self.add.value()),
-            (self.change.version(), self.change.value()),
-            (self.test.version(), self.test.value()),
-        ];
-        let seen = StoredValue::new([0_usize; 5]);
-        Memo::new(move |before: Option<&Option<Result<String, AppError>>>| {
-            let mut latest = before.cloned().flatten();
-            for (index, (version, value)) in values.into_iter().enumerate() {
-                let version = version.get();
-                if seen.with_value(|seen| seen[index] != version) {
-                    seen.update_value(|seen| seen[index] = version);
-                    latest = value.get();
-                }
-            }
-            latest
-        })
+    /// What the last of them came to.
+    fn newest(self) -> Newest {
+        newest([self.rules.call(), self.mail.call(), self.add.call(), self.change.call(), self.test.call()])
     }
 }
 
@@ -145,14 +128,14 @@ pub fn AlertSettingsPage() -> impl IntoView {
         change: ServerAction::new(),
         test: ServerAction::new(),
     };
-    let latest = actions.latest();
-    let live = Signal::derive(move || latest.with(|latest| latest.as_ref()?.as_ref().err()?.hub().cloned()));
+    let newest = actions.newest();
+    let live = newest.problem();
     let form = Form::new(|| PATH.to_owned(), live);
     let beat = RwSignal::new(0_u32);
     // Asked for again once something was taken, and not when it could not be: what was typed stays.
     let taken = Memo::new(move |before: Option<&u32>| {
         let before = before.copied().unwrap_or_default();
-        latest.with(|latest| if matches!(latest, Some(Ok(_))) { before + 1 } else { before })
+        live.with(|live| if matches!(live, Some(Ok(()))) { before + 1 } else { before })
     });
     let found = crate::answers::ask(move || (taken.get(), beat.get()), |_| alert_settings());
     // While a message is on its way for the first time, the log looks again every second.
@@ -169,12 +152,7 @@ pub fn AlertSettingsPage() -> impl IntoView {
             set_timeout(move || beat.update(|beat| *beat = beat.wrapping_add(1)), std::time::Duration::from_secs(1));
         }
     });
-    let done = move || {
-        latest.with(|latest| match latest {
-            Some(Ok(notice)) => Some(view! { <Done text=notice.clone() /> }),
-            _ => None,
-        })
-    };
+    let done = move || newest.notice().map(|text| view! { <Done text /> });
     view! {
         <PageHead
             title="What is told"
@@ -367,15 +345,7 @@ fn Webhook(webhook: AlertWebhook, actions: Actions, beat: RwSignal<u32>) -> impl
             </ActionForm>
         }
     });
-    // The file is the server's own answer to the form; the page hears nothing of it, and looks by itself.
-    let look = move |_| {
-        set_timeout(
-            move || {
-                beat.try_update(|beat| *beat = beat.wrapping_add(1));
-            },
-            std::time::Duration::from_secs(1),
-        );
-    };
+    let look = move |_| look_again_soon(beat);
     view! {
         <li class="card webhook">
             <p class="alert-head"><Badge tone text=state /><code>{webhook.url.clone()}</code></p>

@@ -101,7 +101,7 @@ pub fn AudiencePage() -> impl IntoView {
                                 Some(Ok(notice)) => Some(view! { <Done text=notice.clone() /> }),
                                 _ => None,
                             })}
-                            {move || failed.get().map(|error| view! { <Trouble error=AppError::Hub(error) /> })}
+                            {move || failed.get().map(|error| view! { <Trouble error /> })}
                         }
                             .into_any();
                         view! { <Content data sample refresh notices /> }.into_any()

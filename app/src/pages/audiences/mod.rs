@@ -96,7 +96,7 @@ pub fn AudiencesPage() -> impl IntoView {
                 let failed = state.error();
                 view! {
                     {state.notice().map(|text| view! { <Done text /> })}
-                    {move || failed.get().map(|error| view! { <Trouble error=AppError::Hub(error) /> })}
+                    {move || failed.get().map(|error| view! { <Trouble error /> })}
                 }
             })}
         </Transition>

@@ -9,6 +9,7 @@ use model::{
 use super::{ChangeEndpoint, uses::dependants};
 use crate::{
     actions::{ActionForm, ServerAction},
+    answers::look_again_soon,
     components::{
         button::{ButtonKind, ButtonLink, SubmitButton},
         time::Time,
@@ -200,6 +201,8 @@ pub(super) fn WebhookSecret(
     id: String,
     /// What it declared.
     webhook: Option<Webhook>,
+    /// Has the page look again.
+    looked: RwSignal<u32>,
 ) -> impl IntoView {
     let lead = match webhook.as_ref().map(|webhook| webhook.state) {
         None => "It has declared no webhook. It asks for its jobs by itself, which always works.".to_owned(),
@@ -215,7 +218,7 @@ pub(super) fn WebhookSecret(
     let address = webhook.map(|webhook| view! { <p><code>{without_query(&webhook.url)}</code></p> });
     let form = may_connect().then(|| {
         view! {
-            <form method="post" action=format!("/endpoints/{id}/webhook-secret")>
+            <form method="post" action=format!("/endpoints/{id}/webhook-secret") on:submit=move |_| look_again_soon(looked)>
                 <button type="submit" class="button">"Make a webhook secret"</button>
             </form>
             <p class="soft">"It comes as a file, this once, and ends the one before. Keep it where the program that is told can read it."</p>

@@ -33,7 +33,7 @@ use super::{
     endpoints::syndication,
 };
 use crate::{
-    actions::{ActionForm, ServerAction},
+    actions::{ActionForm, ServerAction, newest},
     components::{
         badge::HealthBadge,
         button::{ButtonKind, ButtonLink, SubmitButton},
@@ -103,9 +103,8 @@ pub fn EndpointPage() -> impl IntoView {
     let revoke = Signal::derive(move || query.with(|query| query.get("revoke")).unwrap_or_default());
     let check = ServerAction::<CheckEndpoint>::new();
     let change = ServerAction::<ChangeEndpoint>::new();
-    let (changing, checking) = (change.problem(), check.problem());
-    let live = Signal::derive(move || changing.get().or_else(|| checking.get()));
-    let form = crate::flash::Form::new(move || format!("/endpoints/{}", id.get()), live);
+    let newest = newest([change.call(), check.call()]);
+    let form = crate::flash::Form::new(move || format!("/endpoints/{}", id.get()), newest.problem());
     let looked = RwSignal::new(0_u32);
     let waiting = waiting::wait(id, looked);
     let found = crate::answers::ask(
@@ -118,12 +117,7 @@ pub fn EndpointPage() -> impl IntoView {
     );
     let note = ServerAction::<NoteCredentialEnd>::new();
     let ends = crate::answers::ask(move || (id.get(), note.version().get()), |(id, _)| credential_end(id));
-    let outcome = move || {
-        let done =
-            |value: &Option<Result<String, AppError>>| value.as_ref().and_then(|value| value.as_ref().ok().cloned());
-        let text = change.value().with(done).or_else(|| check.value().with(done));
-        text.map(|text| view! { <Done text /> })
-    };
+    let outcome = move || newest.notice().map(|text| view! { <Done text /> });
     view! {
         <Transition fallback=|| view! { <Skeleton /> }>
             {move || Suspend::new(async move {
@@ -151,9 +145,9 @@ pub fn EndpointPage() -> impl IntoView {
                             {notice}
                             {report}
                             {outcome}
-                            {move || failed.get().map(|error| view! { <Trouble error=AppError::Hub(error) /> })}
+                            {move || failed.get().map(|error| view! { <Trouble error /> })}
                             {standing(&endpoint)}
-                            <Content endpoint segments revoke=revoke.get() change waiting ends note />
+                            <Content endpoint segments revoke=revoke.get() change waiting ends note looked />
                         }
                             .into_any()
                     }
@@ -302,6 +296,7 @@ fn Content(
     waiting: waiting::Waiting,
     ends: CredentialEndView,
     note: ServerAction<NoteCredentialEnd>,
+    looked: RwSignal<u32>,
 ) -> impl IntoView {
     let keys = endpoint.may_have_keys.then(|| {
         view! { <EndpointKeys endpoint=endpoint.clone() revoke action=change on_made=Callback::new(move |()| waiting.begin()) /> }
@@ -309,7 +304,7 @@ fn Content(
     let steps = steps_of(&endpoint);
     let (keys, sends_by_itself) = if endpoint.registers { (keys, None) } else { (None, keys) };
     let webhook = (endpoint.calls_usher && endpoint.disconnected.is_none()).then(|| {
-        view! { <WebhookSecret id=endpoint.summary.id.to_string() webhook=endpoint.webhook.clone() /> }
+        view! { <WebhookSecret id=endpoint.summary.id.to_string() webhook=endpoint.webhook.clone() looked /> }
     });
     let lists =
         endpoint.disconnected.is_none() && endpoint.delivery.as_ref().is_some_and(|delivery| delivery.existing_segment);

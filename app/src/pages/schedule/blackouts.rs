@@ -7,7 +7,7 @@ use model::{
 };
 
 use crate::{
-    actions::{ActionForm, ServerAction},
+    actions::{ActionForm, ServerAction, newest},
     components::{
         button::{ButtonKind, SubmitButton},
         empty_state::EmptyState,
@@ -41,16 +41,11 @@ pub async fn add_blackout(
     #[server(default)] from: String,
     #[server(default)] until: String,
     #[server(default)] days: BlackoutForm,
-) -> Result<(), AppError> {
+) -> Result<String, AppError> {
     let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let form = BlackoutForm { name, zone, first, last, from, until, ..days };
     match hub.add_blackout(&actor, &form).await {
-        Ok(()) => {
-            if crate::flash::is_plain_form_post().await {
-                leptos_axum::redirect(PATH);
-            }
-            Ok(())
-        }
+        Ok(()) => crate::flash::done(PATH, format!("“{}” was added.", form.name.trim())).await,
         Err(error) => {
             let values = [
                 ("name", form.name.as_str()),
@@ -60,6 +55,13 @@ pub async fn add_blackout(
                 ("last", &form.last),
                 ("from", &form.from),
                 ("until", &form.until),
+                ("mon", &form.mon),
+                ("tue", &form.tue),
+                ("wed", &form.wed),
+                ("thu", &form.thu),
+                ("fri", &form.fri),
+                ("sat", &form.sat),
+                ("sun", &form.sun),
             ];
             Err(crate::flash::fail(PATH, &values, error).await)
         }
@@ -68,22 +70,22 @@ pub async fn add_blackout(
 
 /// Removes a blackout.
 #[server(endpoint = "remove_blackout", protocol = crate::Called)]
-pub async fn remove_blackout(id: String) -> Result<(), AppError> {
+pub async fn remove_blackout(id: String) -> Result<String, AppError> {
     let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let removed = async { hub.remove_blackout(&actor, &crate::pages::parse_id(&id, "blackout")?).await };
-    crate::session::answer(removed.await).await?;
-    if crate::flash::is_plain_form_post().await {
-        leptos_axum::redirect(PATH);
+    match removed.await {
+        Ok(()) => crate::flash::done(PATH, "The blackout was removed.".to_owned()).await,
+        Err(error) => Err(crate::flash::fail(PATH, &[], error).await),
     }
-    Ok(())
 }
 
 /// The page.
 #[component]
 pub fn BlackoutsPage() -> impl IntoView {
     let (add, remove) = (ServerAction::<AddBlackout>::new(), ServerAction::<RemoveBlackout>::new());
-    let live = add.problem();
-    let form = Form::new(|| PATH.to_owned(), live);
+    let newest = newest([add.call(), remove.call()]);
+    let form = Form::new(|| PATH.to_owned(), newest.problem());
+    let outcome = move || newest.notice().map(|text| view! { <Done text /> });
     let found = crate::answers::ask(move || (add.version().get(), remove.version().get()), |_| blackouts());
     view! {
         <PageHead
@@ -91,6 +93,7 @@ pub fn BlackoutsPage() -> impl IntoView {
             above=vec![("/schedule".to_owned(), "Schedule".to_owned())]
             lead="Times at which no run begins by itself. Each schedule says whether its run then waits, is skipped, or comes all the same."
         />
+        {outcome}
         <Transition fallback=|| view! { <Skeleton /> }>
             {move || Suspend::new(async move {
                 let form = form.state().await;
@@ -151,7 +154,7 @@ fn Loaded(
         .map(|(_, word, name)| {
             view! {
                 <label class="day-choice">
-                    <input type="checkbox" name=format!("days[{word}]") value="on" />
+                    <input type="checkbox" name=format!("days[{word}]") value="on" checked=!form.value(word).is_empty() />
                     <span>{name}</span>
                 </label>
             }

@@ -13,7 +13,8 @@ use super::{
     carry::{Carry, use_carry},
 };
 use crate::{
-    actions::{ActionForm, ServerAction},
+    actions::{ActionForm, ServerAction, newest},
+    answers::look_again_soon,
     components::{
         button::{ButtonKind, ButtonLink, SubmitButton},
         count::counted,
@@ -111,10 +112,11 @@ pub fn SchedulePage() -> impl IntoView {
         })
     });
     let (action, ending) = (ServerAction::<ChangeSchedule>::new(), ServerAction::<EndCalendarFeed>::new());
-    let live = action.problem();
+    let live = newest([action.call(), ending.call()]).problem();
     let form = Form::new(|| "/schedule".to_owned(), live);
+    let looked = RwSignal::new(0_u32);
     let found = crate::answers::ask(
-        move || (asked.get(), action.version().get(), ending.version().get()),
+        move || (asked.get(), action.version().get(), ending.version().get(), looked.get()),
         |(asked, ..)| {
             let span = asked.span.as_str().to_owned();
             calendar(span, asked.day, asked.zone, asked.endpoint, asked.share, asked.outcome)
@@ -129,7 +131,7 @@ pub fn SchedulePage() -> impl IntoView {
                 let form = form.state().await;
                 let asked = asked.get();
                 match found.await {
-                    Ok((found, has_feed)) => view! { <Loaded found has_feed asked form action ending /> }.into_any(),
+                    Ok((found, has_feed)) => view! { <Loaded found has_feed asked form action ending looked /> }.into_any(),
                     Err(error) => view! { <Trouble error /> }.into_any(),
                 }
             })}
@@ -145,6 +147,7 @@ fn Loaded(
     form: FormState,
     action: ServerAction<ChangeSchedule>,
     ending: ServerAction<EndCalendarFeed>,
+    looked: RwSignal<u32>,
 ) -> impl IntoView {
     let may_share = crate::pages::may_share();
     let to = |day: String| Asked { day, ..asked.clone() }.address();
@@ -302,7 +305,7 @@ fn Loaded(
                     }}
                 </p>
                 <div class="schedule-buttons">
-                    <form method="post" action="/schedule/address">
+                    <form method="post" action="/schedule/address" on:submit=move |_| look_again_soon(looked)>
                         <button type="submit" class="button">{if has_feed { "Make a new address" } else { "Make an address" }}</button>
                     </form>
                     {has_feed.then(|| view! {

@@ -148,7 +148,8 @@ impl Carry {
             return;
         }
         let (id, slot, time, name) = carried.what;
-        self.said.set(format!("{name} is moved to {}.", day.format("%A %-d %B")));
+        // Whether it could be is said by the page, once that is answered.
+        self.said.set(format!("{name} is to be moved to {}.", day.format("%A %-d %B")));
         self.action.dispatch(ChangeSchedule {
             what: "move".to_owned(),
             id,

@@ -140,7 +140,7 @@ pub fn ReviewPage() -> impl IntoView {
     let live = action.problem();
     // What somebody has changed meanwhile is shown at once, beside the word that they have.
     let changes = Memo::new(move |before: Option<&u32>| {
-        let is_outdated = live.with(|error| matches!(error, Some(HubError::Outdated { .. })));
+        let is_outdated = live.with(|error| matches!(error, Some(Err(AppError::Hub(HubError::Outdated { .. })))));
         before.copied().unwrap_or(0) + u32::from(is_outdated)
     });
     let review = crate::answers::ask(move || (id.get(), changes.get()), |(id, _)| review_page(id));

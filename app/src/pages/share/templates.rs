@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::above;
 use crate::{
-    actions::{ActionForm, ServerAction},
+    actions::{ActionForm, Newest, ServerAction, newest},
     components::{
         button::{ButtonKind, ButtonLink, SubmitButton},
         count::counted,
@@ -89,16 +89,15 @@ pub async fn save_template(share_id: String, #[server(default)] name: String) ->
 pub fn ShareTemplatesPage() -> impl IntoView {
     let id = address_part("id");
     let (apply, save) = (ServerAction::<ApplyTemplate>::new(), ServerAction::<SaveTemplate>::new());
-    let (saving, applying) = (save.problem(), apply.problem());
-    let live = Signal::derive(move || saving.get().or_else(|| applying.get()));
+    let newest = newest([save.call(), apply.call()]);
     let data = crate::answers::ask(move || (id.get(), save.version().get()), |(id, _)| share_templates(id));
-    let form = Form::new(move || format!("/shares/{}/templates", id.get()), live);
+    let form = Form::new(move || format!("/shares/{}/templates", id.get()), newest.problem());
     view! {
         <Transition fallback=|| view! { <Skeleton /> }>
             {move || Suspend::new(async move {
                 let form = form.state().await;
                 match data.await {
-                    Ok(data) => view! { <Loaded data form apply save /> }.into_any(),
+                    Ok(data) => view! { <Loaded data form apply save newest /> }.into_any(),
                     Err(error) => view! { <PageHead title="Templates" /><Trouble error /> }.into_any(),
                 }
             })}
@@ -112,6 +111,7 @@ fn Loaded(
     form: FormState,
     apply: ServerAction<ApplyTemplate>,
     save: ServerAction<SaveTemplate>,
+    newest: Newest,
 ) -> impl IntoView {
     let ShareTemplatesData { share, templates } = data;
     let may_share = crate::pages::may_share();
@@ -122,12 +122,7 @@ fn Loaded(
     );
     let lead = format!("Mappings kept by name, for shares between the applications of {source} and {destination}.");
     let notice = form.notice().map(|text| view! { <Done text /> });
-    let outcome = move || {
-        save.value().with(|value| match value {
-            Some(Ok(notice)) => Some(view! { <Done text=notice.clone() /> }),
-            _ => None,
-        })
-    };
+    let outcome = move || newest.notice().map(|text| view! { <Done text /> });
     let can_save = may_share && !share.mapping.links.is_empty();
     let list = if templates.is_empty() {
         view! { <EmptyState text="There is no template for these two applications yet." /> }.into_any()
