@@ -182,6 +182,16 @@ test("the calendar shows runs and plans; one is moved by dragging, another from 
   await page.getByRole("button", { name: "Skip this run" }).click();
   await expect(page.getByText(/Skipped by/)).toBeVisible();
   await axe();
+  const occurrence = new URL(page.url()).pathname;
+  await page.goto(beacon);
+  await page.getByRole("button", { name: "Pause", exact: true }).click();
+  await expect(page.getByText(/Paused by/)).toBeVisible();
+  await page.goto(occurrence);
+  await page.getByRole("button", { name: "Run now as well" }).click();
+  await expect(page.getByRole("alert")).toContainText("was paused by");
+  await page.goto(beacon);
+  await page.getByRole("button", { name: "Resume", exact: true }).click();
+  await expect(page.getByRole("button", { name: "Pause", exact: true })).toBeVisible();
 
   await page.goto("/schedule?view=agenda");
   await expect(page.getByText("Complete").first()).toBeVisible();

@@ -1,7 +1,10 @@
 //! One occurrence on a page of its own: what it will be, and moving, skipping or restoring it; works from the keyboard and without the program.
 
 use leptos::prelude::*;
-use model::calendar::{EntryKind, OccurrenceView};
+use model::{
+    calendar::{EntryKind, OccurrenceView},
+    error::HubError,
+};
 
 use super::ask::{ChangeSchedule, WasDone};
 use crate::{
@@ -25,7 +28,7 @@ pub async fn occurrence(share_id: String, slot: String) -> Result<OccurrenceView
     let (hub, actor) = (crate::session::hub()?, crate::session::actor().await?);
     let found = async {
         let id = crate::pages::parse_id(&share_id, "share")?;
-        let slot = slot.parse().map_err(|_| model::error::HubError::not_found("planned run"))?;
+        let slot = slot.parse().map_err(|_| HubError::not_found("planned run"))?;
         hub.occurrence(&actor, &id, slot, &crate::zone::of_request()).await
     };
     crate::session::answer(found.await).await
@@ -102,6 +105,14 @@ fn Loaded(
         }
     };
     let (summary, done) = (form.clone(), form.clone());
+    let review = format!("/shares/{share_id}/review");
+    let trouble = move || {
+        now.error().map(|error| {
+            let to_mend = matches!(error, AppError::Hub(HubError::Invalid { .. }))
+                .then(|| view! { <p><a href=review.clone()>"See it in the review"</a></p> });
+            view! { <Trouble error />{to_mend} }
+        })
+    };
     let change = (can_change && crate::pages::may_share()).then(|| {
         let (first, second) = (hidden.clone(), hidden);
         view! {
@@ -135,6 +146,7 @@ fn Loaded(
         <PageHead title above=above() lead=format!("{}, {} time", found.in_zone, found.zone) />
         <WasDone form=done action />
         <ErrorSummary form=summary fields=&[("day", "Day"), ("time", "Time")] />
+        {trouble}
         <dl class="facts">
             <div><dt>"State"</dt><dd>{state}</dd></div>
             <div><dt>"Schedule"</dt><dd><a href=format!("/shares/{}", entry.share_id)>{found.sentence}</a></dd></div>
