@@ -29,6 +29,43 @@ test("the theme is chosen, and stays", async ({ member: { page } }) => {
 
 test("the lists' pages load without a word in the console", async ({ member: { page } }) => {
   // Any warning fails a test; these three had some.
+test("the person's menu closes by a press beside it, by Escape, and when another page is shown", async ({ member: { page } }) => {
+  await page.goto("/");
+  const menu = page.locator(".person-menu", { hasText: "Your profile" });
+  const summary = menu.locator("summary");
+  const profile = page.getByRole("link", { name: "Your profile" });
+  await summary.click();
+  await expect(profile).toBeVisible();
+  await page.mouse.click(700, 800);
+  await expect(profile).toBeHidden();
+  await summary.click();
+  await profile.focus();
+  await page.keyboard.press("Escape");
+  await expect(profile).toBeHidden();
+  await expect(summary).toBeFocused();
+  await summary.click();
+  await profile.click();
+  await expect(page.getByRole("heading", { level: 1, name: "Your profile" })).toBeVisible();
+  await expect(profile).toBeHidden();
+});
+
+test("reading goes on at the heading of the page that is shown next; what narrows a page leaves the focus alone", async ({ member: { page } }) => {
+  await page.goto("/endpoints");
+  await page.getByRole("link", { name: "Harbor CRM" }).focus();
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("heading", { level: 1, name: "Harbor CRM" })).toBeFocused();
+  await page.getByRole("navigation", { name: "Rooms" }).getByRole("link", { name: "Audiences" }).click();
+  await expect(page.getByRole("heading", { level: 1, name: "Audiences" })).toBeFocused();
+  const largest = page.getByRole("link", { name: "Largest" });
+  await largest.focus();
+  await page.keyboard.press("Enter");
+  await expect(page).toHaveURL(/sort=largest/);
+  await expect(page.getByRole("heading", { level: 1 })).not.toBeFocused();
+  await page.goBack();
+  await page.goBack();
+  await expect(page.getByRole("heading", { level: 1, name: "Harbor CRM" })).toBeFocused();
+});
+
   for (const path of ["/audiences?q=mail", "/runs?state=under_way", "/connect?q=mail"]) {
     await page.goto(path);
     await expect(page.getByRole("searchbox")).toBeVisible();

@@ -5,6 +5,7 @@ use leptos_router::{components::Outlet, hooks::use_location};
 use model::people::{AccountChoice, Presence};
 
 use super::{
+    arrival::Arrival,
     bell::{Bell, BellBeat},
     icon::{Icon, IconName, Mark},
     notice::Trouble,
@@ -70,6 +71,8 @@ fn Signed(here: Presence) -> impl IntoView {
     provide_context(actor.clone());
     let beat = BellBeat::new();
     provide_context(beat);
+    provide_context(Arrival::new(location.pathname));
+    menus::close_by_themselves(location.pathname);
     let room = move |(href, name, icon): (&'static str, &'static str, IconName)| {
         let current = move || location.pathname.with(|path| is_in_room(path, href)).then_some("page");
         view! {
@@ -127,6 +130,62 @@ fn Signed(here: Presence) -> impl IntoView {
                 </main>
             </div>
         </div>
+    }
+}
+
+/// The menus of the bar: the browser opens and closes them by their summaries, with or without the program.
+mod menus {
+    #[cfg(feature = "hydrate")]
+    use leptos::ev;
+    use leptos::prelude::*;
+
+    /// They are also closed by what people expect to: another page, Escape, and a press beside them.
+    pub(super) fn close_by_themselves(pathname: Memo<String>) {
+        #[cfg(feature = "hydrate")]
+        {
+            Effect::new(move |_| {
+                pathname.track();
+                close(|_| true);
+            });
+            let pressed = window_event_listener(ev::pointerdown, |event| {
+                use wasm_bindgen::JsCast;
+                let at = event.target().and_then(|target| target.dyn_into::<web_sys::Node>().ok());
+                close(|menu| !menu.contains(at.as_ref()));
+            });
+            let escaped = window_event_listener(ev::keydown, |event| {
+                if event.key() == "Escape" {
+                    close(|menu| {
+                        focus_summary(menu);
+                        true
+                    });
+                }
+            });
+            on_cleanup(move || {
+                pressed.remove();
+                escaped.remove();
+            });
+        }
+        #[cfg(not(feature = "hydrate"))]
+        let _ = pathname;
+    }
+
+    /// Closes the open one, if it is to be closed.
+    #[cfg(feature = "hydrate")]
+    fn close(is_to_be: impl Fn(&web_sys::Element) -> bool) {
+        let open = document().query_selector(".person-menu[open]").ok().flatten();
+        if let Some(menu) = open.filter(is_to_be) {
+            let _ = menu.remove_attribute("open");
+        }
+    }
+
+    /// Who closes it by a key goes on from where it was opened.
+    #[cfg(feature = "hydrate")]
+    fn focus_summary(menu: &web_sys::Element) {
+        use wasm_bindgen::JsCast;
+        let summary = menu.query_selector("summary").ok().flatten();
+        if let Some(summary) = summary.and_then(|summary| summary.dyn_into::<web_sys::HtmlElement>().ok()) {
+            let _ = summary.focus();
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What pages are made of. Each component is in its own file, with its states; its style is `style/components/` under the same name.
 
+pub mod arrival;
 pub mod badge;
 pub mod bell;
 pub mod button;

@@ -1,7 +1,9 @@
 //! A page: its title, where it stands, and its one main action.
 
-use leptos::prelude::*;
+use leptos::{html, prelude::*};
 use leptos_meta::Title;
+
+use super::arrival::Arrival;
 
 /// The head of a page.
 #[component]
@@ -19,6 +21,10 @@ pub fn PageHead(
     #[prop(optional)]
     children: Option<Children>,
 ) -> impl IntoView {
+    let heading = NodeRef::<html::H1>::new();
+    if let Some(arrival) = use_context::<Arrival>() {
+        arrival.is_told_by(heading);
+    }
     let crumbs = (!above.is_empty()).then(|| {
         let items: Vec<_> = above.into_iter().map(|(href, name)| view! { <li><a href=href>{name}</a></li> }).collect();
         view! {
@@ -32,7 +38,7 @@ pub fn PageHead(
         <header class="page-head">
             {crumbs}
             <div class="page-title">
-                <h1>{title}</h1>
+                <h1 node_ref=heading>{title}</h1>
                 {children.map(|children| view! { <div class="actions">{children()}</div> })}
             </div>
             {lead.map(|lead| view! { <p class="lead">{lead}</p> })}
