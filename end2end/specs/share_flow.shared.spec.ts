@@ -1,6 +1,6 @@
 // The share flow around its steps: beginning with the destination, templates, copies, versions, what is confirmed, and what would happen.
 
-import { expect, test } from "../support/test.ts";
+import { expect, test, waitForProgram } from "../support/test.ts";
 import { beginShare, chooseDestination, newSegment, runEnds, shareNow, shareToMap, sourceOf, toReview, toWhen } from "../support/sharing.ts";
 import type { Page } from "@playwright/test";
 
@@ -70,6 +70,26 @@ test("a mapping is kept as a template, applied to another share, renamed and del
   await kept.getByRole("button", { name: /^Delete/ }).click();
   await expect(page.getByText("The template is deleted.")).toBeVisible();
   await expect(page.getByRole("heading", { name: `${name} anew` })).toBeHidden();
+});
+
+test("what somebody has changed since the review was opened is not shared before it was seen", async ({ member: { page }, expectComplaint, javaScriptEnabled }) => {
+  if (javaScriptEnabled) expectComplaint(/status of 409/);
+  await shareToMap(page, "Lisbon and Porto", { segment: { new: newSegment("As reviewed") } });
+  await sourceOf(page, "E-mail address").selectOption({ label: "E-mail" });
+  await toReview(page);
+  const other = await page.context().newPage();
+  waitForProgram(other, javaScriptEnabled);
+  await other.goto(page.url().replace("/review", "/when"));
+  await other.getByLabel("Hold for approval").fill("7");
+  await other.getByRole("button", { name: "Continue to the review" }).click();
+  await expect(other.getByRole("heading", { level: 1, name: "Review" })).toBeVisible();
+  await other.close();
+  await page.getByRole("button", { name: "Share now" }).click();
+  await expect(page.getByRole("alert").first()).toContainText("The share was changed by you, in another place, after you opened the review.");
+  await expect(page).toHaveURL(/\/review$/);
+  // The review is by now of what there is.
+  await shareNow(page);
+  await runEnds(page);
 });
 
 test("a share is copied, pointed out, confirmed by name, and deleted", async ({ member: { page }, axe, expectComplaint, javaScriptEnabled }) => {
