@@ -3,6 +3,8 @@
 import type { Page } from "@playwright/test";
 import { expect, test } from "../support/test.ts";
 import { everyPage } from "../support/pages.ts";
+import { runEnds, scheduleDaily, shareNow, toReview } from "../support/sharing.ts";
+import { mapWide, startWide } from "../support/wide.ts";
 
 test("the theme is chosen, and stays", async ({ member: { page } }) => {
   await page.emulateMedia({ colorScheme: "light" });
@@ -27,8 +29,6 @@ test("the theme is chosen, and stays", async ({ member: { page } }) => {
   await expect.poll(background).toBe(dark);
 });
 
-test("the lists' pages load without a word in the console", async ({ member: { page } }) => {
-  // Any warning fails a test; these three had some.
 test("the person's menu closes by a press beside it, by Escape, and when another page is shown", async ({ member: { page } }) => {
   await page.goto("/");
   const menu = page.locator(".person-menu", { hasText: "Your profile" });
@@ -66,6 +66,8 @@ test("reading goes on at the heading of the page that is shown next; what narrow
   await expect(page.getByRole("heading", { level: 1, name: "Harbor CRM" })).toBeFocused();
 });
 
+test("the lists' pages load without a word in the console", async ({ member: { page } }) => {
+  // Any warning fails a test; these three had some.
   for (const path of ["/audiences?q=mail", "/runs?state=under_way", "/connect?q=mail"]) {
     await page.goto(path);
     await expect(page.getByRole("searchbox")).toBeVisible();
@@ -104,6 +106,49 @@ test("every page is accessible in light and dark, fits its window, wide and narr
         await axe().catch((error: Error) => expect.soft(error.message, name).toBe(""));
       });
     }
+  }
+});
+
+test("names without a space fit every window, too", async ({ page }) => {
+  test.setTimeout(300_000);
+  const name = "crm_customers_newsletter_opt_in_high_value_2026_q4";
+  const wide = await startWide(3, [], name);
+  try {
+    await mapWide(page, wide, { endpoint: name, audience: name, segment: name });
+    await page.getByRole("button", { name: /^Accept all above/ }).click();
+    await toReview(page);
+    const share = new URL(page.url()).pathname.replace("/review", "");
+    const run = await shareNow(page);
+    await runEnds(page);
+    await scheduleDaily(page, share, "02:30");
+    await page.goto(`${share}/templates`);
+    await page.getByLabel("Name").fill(name);
+    await page.getByRole("button", { name: "Keep it" }).click();
+    await expect(page.getByRole("button", { name: `Use “${name}”` })).toBeVisible();
+    await page.goto("/endpoints");
+    const endpoint = (await page.getByRole("rowheader", { name }).getByRole("link").first().getAttribute("href")) ?? "";
+    await page.goto("/audiences");
+    const audience = (await page.getByRole("rowheader", { name }).getByRole("link").first().getAttribute("href")) ?? "";
+    await page.goto(audience);
+    await page.getByRole("button", { name: "Share", exact: true }).click();
+    await expect(page.getByRole("heading", { level: 1, name: "Destination" })).toBeVisible();
+    const draft = new URL(page.url()).pathname.replace("/destination", "");
+    const ofShare = ["", "/mapping", "/when", "/review", "/templates", "/versions", "/changes", "/alerts"].map((step) => `${share}${step}`);
+    const ofDraft = ["", "/destination", "/audience"].map((step) => `${draft}${step}`);
+    const ofEndpoint = ["", "/share", "/disconnect", "/credentials"].map((step) => `${endpoint}${step}`);
+    const schedule = ["/schedule", "/schedule?view=week", "/schedule?view=agenda"];
+    const lists = ["/", "/audiences", "/shares", "/runs", "/endpoints", "/templates", "/alerts"];
+    for (const width of [390, 1024]) {
+      await page.setViewportSize({ width, height: 900 });
+      for (const path of [...lists, audience, ...ofShare, ...ofDraft, run, ...ofEndpoint, ...schedule]) {
+        await page.goto(path);
+        await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
+        const widest = await page.evaluate(() => document.documentElement.scrollWidth);
+        expect.soft(widest, `${path} is no wider than its window`).toBeLessThanOrEqual(width);
+      }
+    }
+  } finally {
+    wide.end();
   }
 });
 

@@ -18,8 +18,8 @@ export interface WideApplication {
 
 const programs = resolve(process.env.USHER_PROGRAMS ?? resolve(import.meta.dirname, "../../target/debug"));
 
-/** Starts it with so many fields. Their values are words; of `attribute_001` they are `values`, when there are some. */
-export async function startWide(fields = 200, values: string[] = []): Promise<WideApplication> {
+/** Starts it with so many fields, and this audience. Their values are words; of `attribute_001` they are `values`, when there are some. */
+export async function startWide(fields = 200, values: string[] = [], audience = "Everybody with everything"): Promise<WideApplication> {
   const folder = mkdtempSync(join(tmpdir(), "usher-wide-"));
   const key = "wide-key-of-the-browser-tests";
   const names = Array.from({ length: fields }, (_, index) => (index === 0 ? "email" : `attribute_${String(index).padStart(3, "0")}`));
@@ -53,7 +53,7 @@ state = "wide-state"
 [producer]
 [[producer.segments]]
 id = "everybody"
-name = "Everybody with everything"
+name = "${audience}"
 file = "everybody.csv"
 
 [consumer]
@@ -81,19 +81,22 @@ ${declared.join("\n\n")}
   };
 }
 
+/** What things are called that are made with it. */
+const usual = { endpoint: "Wide warehouse", audience: "Everybody with everything", segment: newSegment("Wide") };
+
 /** Somebody new connects it and begins a share of all that it has with itself, and is then on the page of its mapping. */
-export async function mapWide(page: Page, wide: WideApplication): Promise<void> {
+export async function mapWide(page: Page, wide: WideApplication, { endpoint, audience, segment } = usual): Promise<void> {
   await signUp(page, newPerson("Wide Ltd"));
   await page.goto("/connect/app_toolkit_endpoint");
-  await page.getByLabel("Name").fill("Wide warehouse");
+  await page.getByLabel("Name").fill(endpoint);
   await page.getByLabel("Address").fill(wide.url);
   await page.getByLabel("Authentication key").fill(wide.key);
   await page.getByRole("button", { name: "Connect", exact: true }).click();
-  await expect(page.getByText("Wide warehouse is connected.")).toBeVisible();
-  await beginShare(page, "Everybody with everything");
-  await page.getByRole("radio", { name: /Wide warehouse/ }).check();
+  await expect(page.getByText(`${endpoint} is connected.`)).toBeVisible();
+  await beginShare(page, audience);
+  await page.getByRole("radio", { name: new RegExp(endpoint) }).check();
   await page.getByRole("radio", { name: /A new segment/ }).check();
-  await page.getByLabel("Name of the new segment").fill(newSegment("Wide"));
+  await page.getByLabel("Name of the new segment").fill(segment);
   await page.getByRole("button", { name: "Continue to the mapping" }).click();
   await expect(page.getByRole("heading", { level: 1, name: "Mapping" })).toBeVisible();
 }
