@@ -11,7 +11,7 @@ use super::JobError;
 use super::progress::Progress;
 use super::usher::Usher;
 use crate::consumer::Consumer;
-use crate::fault::{Fault, PAUSES};
+use crate::fault::{Code, Fault, PAUSES};
 
 /// Parts that are fetched ahead of the one that is applied.
 const AHEAD: usize = 2;
@@ -53,9 +53,15 @@ async fn take(usher: &Usher, consumer: &Arc<Consumer>, job: &HostedJob) -> Resul
         None => consumer.announce(request.clone()),
     })
     .await?;
+    let is_taken = matches!(open.status, JobStatus::Complete | JobStatus::CompleteWithRejects);
+    if open.status.is_final() && !is_taken {
+        // Usher did not hear of it then: it still waits.
+        let detail = "The import was given up here before; the agent's log says why. Share the audience again.";
+        return Err(Fault::new(Code::WRONG_STATUS, detail).into());
+    }
     let segment_id = open.segment.id.clone();
     let rows: u64 = job.job.parts.iter().filter_map(|part| part.rows).sum();
-    if !open.status.is_final() {
+    if !is_taken {
         let mut fetched = stream::iter(&job.job.parts)
             .map(|part| async move { (part.number, usher.fetch_part(id, part).await) })
             .buffered(AHEAD);
@@ -79,7 +85,7 @@ async fn take(usher: &Usher, consumer: &Arc<Consumer>, job: &HostedJob) -> Resul
     }
     let parts = u32::try_from(job.job.parts.len()).unwrap_or(u32::MAX);
     let complete = StatusReport { segment_id, ..StatusReport::complete(parts, rows) };
-    if !open.status.is_final() {
+    if !is_taken {
         let (known, report) = (id.clone(), complete.clone());
         blocking(consumer, move |consumer| consumer.report(&known, &report)).await?;
     }

@@ -7,7 +7,7 @@ use axum::Json;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{get, put};
 use model::contract::{
     EndpointDescription, HostedJob, Job, JobCategory, JobCounts, JobMode, JobPart, JobSegment, JobStatus, Movement,
@@ -26,6 +26,8 @@ struct Known {
     /// By job and number: what the agent sent, and what it can fetch.
     parts: BTreeMap<(String, u32), Vec<u8>>,
     reports: Vec<(String, StatusReport)>,
+    /// The next so many reports are refused.
+    refuses_reports: u32,
 }
 
 type Usher = State<Arc<Mutex<Known>>>;
@@ -114,9 +116,13 @@ async fn listen(known: Arc<Mutex<Known>>) -> String {
                 let mut known = known.lock().unwrap();
                 let status = report.status;
                 known.reports.push((id.clone(), report));
+                if known.refuses_reports > 0 {
+                    known.refuses_reports -= 1;
+                    return Err(StatusCode::CONFLICT);
+                }
                 let job = known.jobs.iter_mut().find(|job| job.job.id == id).unwrap();
                 job.job.status = status;
-                Json(job.clone())
+                Ok(Json(job.clone()))
             }),
         )
         .with_state(known);
@@ -145,16 +151,21 @@ fn job(id: &str, mode: Option<JobMode>, segment: JobSegment, fields: &[&str], pa
     }
 }
 
-/// Lets the agent do what there is to do, which ends well. Its log.
-async fn once(folder: &Folder) -> String {
+/// Lets the agent do what there is to do. How it ended, and its log.
+async fn ended(folder: &Folder) -> (Option<i32>, String) {
     let configuration = folder.path("test.toml");
     let ended = tokio::task::spawn_blocking(move || {
         let mut agent = command(&["agent", "--once", "--config"]);
         agent.arg(configuration).output().unwrap()
     });
     let ended = ended.await.unwrap();
-    let log = String::from_utf8(ended.stderr).unwrap();
-    assert!(ended.status.success(), "{log}");
+    (ended.status.code(), String::from_utf8(ended.stderr).unwrap())
+}
+
+/// The same, which ends well. Its log.
+async fn once(folder: &Folder) -> String {
+    let (code, log) = ended(folder).await;
+    assert_eq!(code, Some(0), "{log}");
     log
 }
 
@@ -214,4 +225,32 @@ async fn files_are_declared_sent_and_fetched() {
     once(&folder).await;
     let declared: Vec<String> = known.lock().unwrap().segments.keys().cloned().collect();
     assert_eq!(declared, ["new", "people"]);
+}
+
+#[tokio::test]
+async fn an_import_that_was_given_up_here_is_reported_as_failed_until_usher_hears_it() {
+    let known = Arc::new(Mutex::new(Known { refuses_reports: 1, ..Known::default() }));
+    let url = listen(known.clone()).await;
+    let folder = Folder::calling(
+        &url,
+        "folder = \"files\"",
+        "[consumer]\nkey = \"email\"\n[[consumer.fields]]\nname = \"email\"\n",
+    );
+    std::fs::create_dir(folder.path("files")).unwrap();
+    // Another header than was announced: nothing of it can be taken.
+    let csv = b"mail\r\na@x.org\r\n";
+    {
+        let mut known = known.lock().unwrap();
+        known.parts.insert(("job_1".to_owned(), 1), csv.to_vec());
+        let new = JobSegment { id: None, name: "New".to_owned() };
+        known.jobs.push(job("job_1", Some(JobMode::Replace), new, &["email"], vec![part_of(1, csv)]));
+    }
+    for _ in 0..2 {
+        let (code, log) = ended(&folder).await;
+        assert_eq!(code, Some(5), "a job failed: {log}");
+    }
+    let known = known.lock().unwrap();
+    let said: Vec<JobStatus> = known.reports.iter().map(|(_, report)| report.status).collect();
+    assert_eq!(said, [JobStatus::Failed, JobStatus::Failed]);
+    assert_eq!(known.jobs[0].job.status, JobStatus::Failed);
 }
