@@ -131,8 +131,9 @@ fn cut(path: &Path, mut hand_over: impl FnMut(Cut) -> bool) -> Result<(), Fault>
         Ok(hand_over(Cut { number, rows, csv }))
     };
     while reader.read_byte_record(&mut row).map_err(broken)? {
-        // Quotes and separators come on top; the limit is Usher's, which leaves room for one more row.
-        let length = u64::try_from(row.as_slice().len() + row.len() * 3).unwrap_or(u64::MAX);
+        // As it is written: quotes within are doubled, quotes around and separators come on top. The limit is Usher's, which leaves room for one more row.
+        let quotes = row.as_slice().iter().filter(|byte| **byte == b'"').count();
+        let length = u64::try_from(row.as_slice().len() + quotes + row.len() * 3).unwrap_or(u64::MAX);
         if rows > 0 && (rows == PART_ROWS || bytes + length > PART_BYTES) {
             if !finish(std::mem::replace(&mut writer, begin()?), rows)? {
                 return Ok(());
@@ -152,6 +153,8 @@ fn cut(path: &Path, mut hand_over: impl FnMut(Cut) -> bool) -> Result<(), Fault>
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use model::contract::MAX_ROW_BYTES;
+
     use super::*;
 
     #[test]
@@ -176,6 +179,27 @@ mod tests {
         let joined: Vec<u8> =
             cuts.iter().flat_map(|cut| cut.csv.strip_prefix(b"email,note\r\n").unwrap()).copied().collect();
         assert_eq!(joined, csv.strip_prefix("email,note\r\n").unwrap().as_bytes());
+    }
+
+    #[test]
+    fn no_part_is_larger_than_usher_takes_however_many_quotes_there_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("all.csv");
+        let json = r#"{""a"":""1"",""b"":""2"",""c"":""3""},"#.repeat(10);
+        let mut csv = "email,note\r\n".to_owned();
+        for number in 0..60_000 {
+            csv.push_str(&format!("p{number}@example.org,\"[{json}]\"\r\n"));
+        }
+        std::fs::write(&path, &csv).unwrap();
+        let (mut rows, mut largest) = (0, 0);
+        cut(&path, |cut| {
+            rows += cut.rows;
+            largest = largest.max(cut.csv.len());
+            true
+        })
+        .unwrap();
+        assert_eq!(rows, 60_000);
+        assert!(largest <= usize::try_from(PART_BYTES).unwrap() + MAX_ROW_BYTES, "{largest}");
     }
 
     #[test]
