@@ -127,7 +127,7 @@ async fn run(config: Config, sides: &Sides) -> anyhow::Result<()> {
         .with_context(|| format!("`listen`: cannot listen on {listen}. Is another program there already?"))?;
     let address = listener.local_addr()?;
     let sweeper =
-        tokio::spawn(sweep(offering.as_ref().map(|(_, exports)| exports.clone()), consumer.clone(), stop.clone()));
+        tokio::spawn(keep_swept(offering.as_ref().map(|(_, exports)| exports.clone()), consumer.clone(), stop.clone()));
     let exports = offering.as_ref().map(|(_, exports)| exports.clone());
     let endpoint = Endpoint::new(config.name.clone(), config.description, key, offering, consumer);
     let registering = registration.map(|registration| register(registration, endpoint.description())).transpose()?;
@@ -190,24 +190,29 @@ fn register(
     })
 }
 
-async fn sweep(exports: Option<Exports>, consumer: Option<Arc<Consumer>>, stop: CancellationToken) {
+/// Removes old files and records now and then, until it is told to stop.
+pub async fn keep_swept(exports: Option<Exports>, consumer: Option<Arc<Consumer>>, stop: CancellationToken) {
     let mut interval = tokio::time::interval(SWEEP_INTERVAL);
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             _ = interval.tick() => {}
         }
-        let (exports, consumer) = (exports.clone(), consumer.clone());
-        let swept = tokio::task::spawn_blocking(move || {
-            exports.map_or(Ok(()), |exports| exports.sweep())?;
-            consumer.map_or(Ok(()), |consumer| consumer.sweep())
-        });
-        match swept.await {
-            Ok(Ok(())) => {}
-            Ok(Err(fault)) => {
-                tracing::warn!(error = %fault, source = ?fault.source, "old files and records could not be removed")
-            }
-            Err(error) => tracing::error!(%error, "the removal of old files and records broke off"),
+        sweep(exports.clone(), consumer.clone()).await;
+    }
+}
+
+/// Removes old files and records. A failure is logged.
+pub async fn sweep(exports: Option<Exports>, consumer: Option<Arc<Consumer>>) {
+    let swept = tokio::task::spawn_blocking(move || {
+        exports.map_or(Ok(()), |exports| exports.sweep())?;
+        consumer.map_or(Ok(()), |consumer| consumer.sweep())
+    });
+    match swept.await {
+        Ok(Ok(())) => {}
+        Ok(Err(fault)) => {
+            tracing::warn!(error = %fault, source = ?fault.source, "old files and records could not be removed")
         }
+        Err(error) => tracing::error!(%error, "the removal of old files and records broke off"),
     }
 }

@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{self, Config, Meeting};
 use crate::consumer::Consumer;
 use crate::fault::Fault;
-use crate::serve::{Offering, Sides};
+use crate::serve::{Offering, Sides, keep_swept, sweep};
 pub use progress::Log;
 use usher::{CallError, Usher};
 
@@ -121,15 +121,25 @@ async fn work(config: Config, sides: &Sides, once: bool) -> ExitCode {
     let exports = offering.as_ref().map(|(_, exports)| exports.clone());
     let mut agent = Agent { usher, endpoint_id: String::new(), offering, consumer: sides.consumer.clone() };
     let description = agent.description(&config);
+    let sweeper = (!once).then(|| tokio::spawn(keep_swept(exports.clone(), sides.consumer.clone(), stop.clone())));
     // Whatever it is in the middle of can be gone on with, or is repeated without doubling anything.
     let end = tokio::select! {
         end = agent.keep_working(&description, once) => end,
         _ = terminate.recv() => End::Done,
         _ = interrupt.recv() => End::Done,
     };
+    if once {
+        // Only now: what was old, but could still be gone on with, was.
+        sweep(exports.clone(), sides.consumer.clone()).await;
+    }
     stop.cancel();
     if let Some(exports) = exports {
         exports.stop().await;
+    }
+    if let Some(sweeper) = sweeper
+        && let Err(error) = sweeper.await
+    {
+        tracing::error!(%error, "the removal of old files and records broke off");
     }
     end.into()
 }

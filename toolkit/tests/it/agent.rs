@@ -254,3 +254,30 @@ async fn an_import_that_was_given_up_here_is_reported_as_failed_until_usher_hear
     assert_eq!(said, [JobStatus::Failed, JobStatus::Failed]);
     assert_eq!(known.jobs[0].job.status, JobStatus::Failed);
 }
+
+#[tokio::test]
+async fn old_files_and_records_are_removed_by_the_agent_too() {
+    let known = Arc::new(Mutex::new(Known::default()));
+    let url = listen(known.clone()).await;
+    let folder = Folder::calling(&url, "folder = \"files\"", "[producer]\n");
+    std::fs::create_dir(folder.path("files")).unwrap();
+    folder.put("people.csv", "email\na@x.org\n");
+    once(&folder).await;
+    // An export that Usher never took to its end.
+    let request =
+        serde_json::json!({"id": "job_1", "category": "SEGMENT_EXPORT", "segment": {"name": "people"}, "fields": []});
+    let state = rusqlite::Connection::open(folder.path("state/state.db")).unwrap();
+    let before = 1_000_000_000_000_i64;
+    state
+        .execute(
+            "insert into exports (id, request, status, rows, bytes, sha256, created_at, changed_at)
+             values ('job_1', ?1, 'COMPLETE', 1, 16, '', ?2, ?2)",
+            rusqlite::params![request.to_string(), before],
+        )
+        .unwrap();
+    drop(state);
+    let name = format!("{}.csv", hex::encode(Sha256::digest(b"job_1")));
+    std::fs::write(folder.path("state/exports").join(name), "email\r\na@x.org\r\n").unwrap();
+    once(&folder).await;
+    assert!(folder.exports().is_empty(), "{:?}", folder.exports());
+}
