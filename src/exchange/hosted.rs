@@ -546,6 +546,8 @@ impl Hub {
         let known = jobs::results(self.database(), &job.id).await.map_err(failed)?;
         let mut fresh: Vec<PartResult> = Vec::new();
         for result in report.results {
+            // As it is kept: a report whose answer was lost comes again, and has to be known again.
+            let result = bounded(result);
             let number = result.part;
             let Some(part) = listed.iter().find(|part| part.job_number == number) else {
                 return refused(RefusalCode::ResultsDisagree, format!("The job has no part {number}."));
@@ -593,7 +595,7 @@ impl Hub {
             )
             .bind(job.id.as_str())
             .bind(i64::from(result.part))
-            .bind(serde_json::to_string(&bounded(result)).map_err(failed)?)
+            .bind(serde_json::to_string(result).map_err(failed)?)
             .execute(&mut *transaction)
             .await
             .map_err(failed)?;
@@ -630,8 +632,7 @@ async fn step(
 }
 
 /// What an application says of refused rows, fit to be kept.
-fn bounded(result: &PartResult) -> PartResult {
-    let mut result = result.clone();
+fn bounded(mut result: PartResult) -> PartResult {
     for refusal in &mut result.refusals {
         refusal.code = bounded_text(&refusal.code, 100);
         refusal.reason = bounded_text(&refusal.reason, 300);

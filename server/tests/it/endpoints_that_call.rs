@@ -307,11 +307,14 @@ async fn what_a_producer_sends_reaches_a_consumer_that_fetches_and_every_row_is_
         row: 2,
         code: "unsubscribed".to_owned(),
         field: Some("email".to_owned()),
-        reason: "Unsubscribed.".to_owned(),
+        // Longer than what is kept of it, and in lines.
+        reason: format!("Unsubscribed.\nLong ago{}.", ", long ago".repeat(50)),
     };
     let result = PartResult { part: 1, received: 3, accepted: 2, refusals: vec![refusal] };
     let mut report = StatusReport { status: JobStatus::Running, results: vec![result], ..StatusReport::complete(0, 0) };
-    said::<HostedJob>(stage.consumer.report(&import.job.id, &report).await).await;
+    for _ in 0..2 {
+        said::<HostedJob>(stage.consumer.report(&import.job.id, &report).await).await;
+    }
     stage.until(&run, |view| view.summary.counts.acknowledged == 2).await;
     report.results[0].accepted = 3;
     report.results[0].refusals.clear();
