@@ -38,6 +38,8 @@ use super::{Access, AddressGuard, CallError, ContractUrls, access::Shown};
 
 /// Bytes of a JSON answer at most.
 const MAX_ANSWER_BYTES: usize = 8 * 1024 * 1024;
+/// Bytes of the answer to a part at most: each of its rows may be refused, with a reason each.
+const MAX_PART_ANSWER_BYTES: usize = 16 * 1024 * 1024;
 /// Bytes of an error answer that are read.
 const MAX_PROBLEM_BYTES: usize = 16 * 1024;
 /// Segments of one endpoint at most.
@@ -307,7 +309,7 @@ impl EndpointClient {
         if let Ok(digest) = hex::decode(sha256_hex) {
             put = put.header("content-digest", format!("sha-256=:{}:", STANDARD.encode(digest)));
         }
-        self.json(put.body(csv)).await
+        parsed(&bounded(self.sent(put.body(csv)).await?, MAX_PART_ANSWER_BYTES).await?)
     }
 
     /// `PUT v1/jobs/{jobId}/status`.

@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use super::{
     problem::{ApiError, ChangeProblems, Problems},
-    request::{Asked, Body, Caller, LARGEST_PAGE, page_of, wait},
+    request::{Asked, Body, Caller, LARGEST_PAGE, LARGEST_REPORT, page_of, wait},
 };
 use crate::router::Stopping;
 
@@ -89,7 +89,7 @@ pub(crate) async fn report(
     Caller(caller): Caller,
     State(hub): State<Hub>,
     Path(job): Path<String>,
-    Body(report): Body<StatusReport>,
+    Body(report): Body<StatusReport, LARGEST_REPORT>,
 ) -> Result<Json<HostedJob>, ApiError> {
     Ok(Json(hub.report_job(&caller, &job, report).await?))
 }

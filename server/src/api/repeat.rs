@@ -21,7 +21,7 @@ use tracing::Instrument;
 
 use super::{
     problem::ApiError,
-    request::{Caller, json_bytes},
+    request::{Caller, LARGEST_REPORT, json_bytes},
 };
 
 const HEADER: &str = "idempotency-key";
@@ -38,7 +38,7 @@ pub(crate) async fn once(State(hub): State<Hub>, request: Request, next: Next) -
     let Some(key) = key(request.headers())? else { return Ok(next.run(request).await) };
     let (mut parts, body) = request.into_parts();
     let Caller(caller) = Caller::from_request_parts(&mut parts, &hub).await?;
-    let body = json_bytes(body).await?;
+    let body = json_bytes(body, LARGEST_REPORT).await?;
     match hub.begin_write(&caller, &key, &fingerprint(&parts, &body)).await? {
         Repeat::First(attempt) => {
             let request = Request::from_parts(parts, Body::from(body));

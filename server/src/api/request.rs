@@ -19,8 +19,10 @@ use super::{log::KnownCaller, problem::ApiError};
 /// Items of a page when nothing is said, and at most (contract, "Conventions").
 const PAGE: u32 = 50;
 pub(crate) const LARGEST_PAGE: u32 = 500;
-/// Bytes of a JSON body at most: the results of a thousand parts, or an endpoint with many fields.
+/// Bytes of a JSON body at most: an endpoint with many fields.
 const LARGEST_JSON: usize = 4 * 1024 * 1024;
+/// Bytes of a report on a job at most: each row of a part may be refused, with a reason each.
+pub(crate) const LARGEST_REPORT: usize = 16 * 1024 * 1024;
 /// How long a body may take to come.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// How much of a refused body is still taken off the wire, and for how long.
@@ -64,10 +66,10 @@ pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then_some(key.trim())
 }
 
-/// A JSON body of the contract's shape.
-pub(crate) struct Body<T>(pub(crate) T);
+/// A JSON body of the contract's shape, of so many bytes at most.
+pub(crate) struct Body<T, const MOST: usize = LARGEST_JSON>(pub(crate) T);
 
-impl<S, T> FromRequest<S> for Body<T>
+impl<S, T, const MOST: usize> FromRequest<S> for Body<T, MOST>
 where
     T: DeserializeOwned,
     S: Send + Sync,
@@ -76,7 +78,7 @@ where
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         let (parts, body) = request.into_parts();
-        let body = json_bytes(body).await?;
+        let body = json_bytes(body, MOST).await?;
         match Json::<T>::from_request(Request::from_parts(parts, body.into()), state).await {
             Ok(Json(value)) => Ok(Self(value)),
             Err(rejection) => {
@@ -91,11 +93,11 @@ where
     }
 }
 
-/// The whole of a JSON body.
-pub(crate) async fn json_bytes(body: axum::body::Body) -> Result<Bytes, ApiError> {
-    let read = gather(&mut body.into_data_stream(), LARGEST_JSON).await?;
+/// The whole of a JSON body, when it has no more bytes than that.
+pub(crate) async fn json_bytes(body: axum::body::Body, most: usize) -> Result<Bytes, ApiError> {
+    let read = gather(&mut body.into_data_stream(), most).await?;
     read.ok_or_else(|| {
-        let detail = format!("The body of a message has at most {LARGEST_JSON} bytes.");
+        let detail = format!("The body of a message has at most {most} bytes.");
         ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
     })
 }

@@ -340,6 +340,31 @@ async fn what_a_producer_sends_reaches_a_consumer_that_fetches_and_every_row_is_
 }
 
 #[tokio::test]
+async fn a_part_can_be_refused_row_by_row_however_many_rows_it_has() {
+    let stage = Stage::new().await;
+    let mut patient = description("Own mail");
+    patient.consumer.as_mut().unwrap().delivery.rows_per_part = None;
+    said::<RegisteredEndpoint>(stage.consumer.put("/v1/endpoint", &patient).await).await;
+    let run = stage.run().await;
+    let rows: String = (0..50_000).map(|number| format!("p{number}@example.org\r\n")).collect();
+    stage.sent(&[&format!("email\r\n{rows}")]).await;
+    let import = stage.consumer.next_job().await;
+    assert_eq!(import.job.parts.iter().map(|part| part.rows).collect::<Vec<_>>(), [Some(50_000)]);
+    let refusal = |row| Refusal {
+        row,
+        code: "invalid_value".to_owned(),
+        field: Some("email".to_owned()),
+        reason: "Expected an e-mail address of a domain that this list takes, such as name@example.com.".to_owned(),
+    };
+    let result = PartResult { part: 1, received: 50_000, accepted: 0, refusals: (1..=50_000).map(refusal).collect() };
+    let end = StatusReport { results: vec![result], ..StatusReport::complete(1, 50_000) };
+    said::<HostedJob>(stage.consumer.report(&import.job.id, &end).await).await;
+    let view = stage.end(&run).await;
+    assert_eq!(view.summary.state, RunState::CompleteWithRejects, "{:?}", view.failure);
+    assert_eq!(view.summary.counts.refused, 50_000);
+}
+
+#[tokio::test]
 async fn a_key_opens_only_its_own_endpoint_and_an_old_one_nothing() {
     let stage = Stage::new().await;
     stage.run().await;
