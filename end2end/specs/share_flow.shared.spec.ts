@@ -80,7 +80,7 @@ test("what somebody has changed since the review was opened is not shared before
   const other = await page.context().newPage();
   waitForProgram(other, javaScriptEnabled);
   await other.goto(page.url().replace("/review", "/when"));
-  await other.getByLabel("Hold for approval").fill("7");
+  await other.getByRole("radio", { name: /^Replace/ }).check();
   await other.getByRole("button", { name: "Continue to the review" }).click();
   await expect(other.getByRole("heading", { level: 1, name: "Review" })).toBeVisible();
   await other.close();
