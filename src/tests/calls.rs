@@ -32,7 +32,7 @@ impl Misbehaving {
         let timeouts = Timeouts {
             connect: Duration::from_secs(2),
             call: Duration::from_secs(20),
-            idle: Duration::from_millis(300),
+            idle: Duration::from_secs(2),
         };
         let outbound = Outbound::new(guard, timeouts).expect("builds");
         Self { client: outbound.endpoint(url.parse().expect("a URL"), KEY).expect("is allowed"), serving }
