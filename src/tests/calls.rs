@@ -29,11 +29,8 @@ impl Misbehaving {
         let router = Router::new().route("/v1/segments", segments);
         let serving = tokio::spawn(async move { axum::serve(listener, router).await.expect("serves") });
         let guard = AddressGuard::new(vec!["127.0.0.1/32".parse().expect("a network")]);
-        let timeouts = Timeouts {
-            connect: Duration::from_secs(2),
-            call: Duration::from_secs(20),
-            idle: Duration::from_secs(2),
-        };
+        let timeouts =
+            Timeouts { connect: Duration::from_secs(2), call: Duration::from_secs(20), idle: Duration::from_secs(2) };
         let outbound = Outbound::new(guard, timeouts).expect("builds");
         Self { client: outbound.endpoint(url.parse().expect("a URL"), KEY).expect("is allowed"), serving }
     }
