@@ -292,15 +292,16 @@ async fn one_folder_can_have_both_sides_and_any_delimiter() {
 
 /// A sender that is never told what arrived, and goes on until everything was acknowledged.
 async fn insist<T>(folder: &Folder, program: &mut Option<Program>, ask: impl AsyncFn(&Program) -> Option<T>) -> T {
-    loop {
+    for longest in (30_000..).step_by(10_000) {
         let running = program.get_or_insert_with(|| folder.start());
-        // Any moment: a part takes a few milliseconds.
-        let life = Duration::from_micros(rand::random_range(200..30_000));
+        // Any moment: a part takes a few milliseconds. Where it takes longer than the program ever lives, it lives longer each time.
+        let life = Duration::from_micros(rand::random_range(200..longest));
         match tokio::time::timeout(life, ask(running)).await {
             Ok(Some(answer)) => return answer,
             _ => program.take().unwrap().kill(),
         }
     }
+    unreachable!("it lives longer each time")
 }
 
 #[tokio::test]
