@@ -53,10 +53,12 @@ find_python() {
 
 # The browser, the database and the Python of the tests.
 packages=""
-if [ -z "${USHER_TEST_CHROMIUM:-}" ] && [ ! -x /usr/bin/chromium ] && [ -f end2end/package.json ]; then
+# The browser without a window's parts takes half the processor time; where it can't be had, the whole one does.
+browser=""
+if [ -z "${USHER_TEST_CHROMIUM:-}" ] && [ ! -x /usr/bin/chromium-headless-shell ] && [ -f end2end/package.json ]; then
   if have apt-get; then
-    packages="$packages chromium"
-  else
+    browser="chromium-headless-shell"
+  elif [ ! -x /usr/bin/chromium ]; then
     # Does nothing when it is there already.
     (cd end2end && limited 600 npx --no-install playwright install chromium) ||
       fail "no browser for the tests. Set USHER_TEST_CHROMIUM to the path of a Chromium, or try: cd end2end && npx playwright install chromium"
@@ -66,17 +68,23 @@ if ! have initdb && ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then 
 if [ -z "${USHER_TEST_SCHEMATHESIS:-}" ] && ! find_python; then packages="$packages python3 python3-venv"; fi
 # With it a browser test makes somebody a viewer, which no page does yet.
 if ! have sqlite3; then packages="$packages sqlite3"; fi
-if [ -n "$packages" ]; then
-  if ! have apt-get; then
-    fail "please install:$packages (its initdb and pg_ctl have to be on the PATH)."
-  fi
-  if [ "$(id -u)" = 0 ]; then as_root=""; elif have sudo; then as_root="sudo"; else
-    fail "please install as root: apt-get install$packages"
-  fi
-  say "setup: installing$packages"
-  # shellcheck disable=SC2086 # both are lists of words
-  { limited 300 $as_root apt-get update -qq && limited 900 $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages; } ||
+if [ -n "$packages" ] && ! have apt-get; then
+  fail "please install:$packages (its initdb and pg_ctl have to be on the PATH)."
+fi
+if [ "$(id -u)" = 0 ]; then as_root=""; elif have sudo; then as_root="sudo"; else as_root="nobody"; fi
+if [ "$as_root" = nobody ] && [ -x /usr/bin/chromium ]; then browser=""; fi
+if [ "$as_root" = nobody ] && [ -n "$packages$browser" ]; then fail "please install as root: apt-get install$packages $browser"; fi
+apt_install() {
+  limited 900 $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
+}
+if [ -n "$packages$browser" ]; then
+  say "setup: installing$packages $browser"
+  limited 300 $as_root apt-get update -qq || [ -z "$packages" ] || fail "apt-get could not read its lists. Is the network there? Try it by hand: apt-get update"
+  # shellcheck disable=SC2086 # a list of words
+  [ -z "$packages" ] || apt_install $packages ||
     fail "apt-get could not install$packages. Is the network there? Try it by hand: apt-get install$packages"
+  [ -z "$browser" ] || apt_install $browser || [ -x /usr/bin/chromium ] || apt_install chromium ||
+    fail "apt-get could not install $browser, nor chromium. Is the network there? Try it by hand: apt-get install $browser"
 fi
 
 # What tries the API out against its own document. What pip noted last must be what the list says now.

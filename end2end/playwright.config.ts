@@ -4,7 +4,9 @@
 import { existsSync } from "node:fs";
 import { defineConfig } from "@playwright/test";
 
-const ownBrowser = process.env.USHER_TEST_CHROMIUM ?? "/usr/bin/chromium";
+// Where the system has a Chromium, that one; else the one that `npx playwright install chromium` has brought. The first is one without a window's parts.
+const known = ["/usr/bin/chromium-headless-shell", "/usr/bin/chromium"];
+const ownBrowser = process.env.USHER_TEST_CHROMIUM ?? known.find((path) => existsSync(path));
 // Scripts that are run by themselves: pictures, and what is measured.
 const script = process.env.USHER_SCRIPT;
 
@@ -26,10 +28,10 @@ export default defineConfig({
     actionTimeout: 15_000,
     navigationTimeout: 30_000,
     screenshot: "only-on-failure",
-    trace: "retain-on-failure",
+    // To record what is done costs a quarter of the tests' time. Where one has to be looked at closer: `--trace retain-on-failure`.
+    trace: "off",
     launchOptions: {
-      // Where the system has a Chromium, that one; else the one that `npx playwright install chromium` has brought.
-      ...(existsSync(ownBrowser) ? { executablePath: ownBrowser } : {}),
+      ...(ownBrowser !== undefined ? { executablePath: ownBrowser } : {}),
       args: [
         "--no-sandbox",
         "--disable-gpu",
@@ -42,8 +44,7 @@ export default defineConfig({
     },
   },
   projects: script !== undefined
-    // Without traces: to record a page with thousands of fields takes longer than what is measured.
-    ? [{ name: script, testMatch: `${script}.ts`, timeout: 1_800_000, use: { trace: "off", actionTimeout: 120_000 } }]
+    ? [{ name: script, testMatch: `${script}.ts`, timeout: 1_800_000, use: { actionTimeout: 120_000 } }]
     : [
         { name: "hydrate", testMatch: "specs/*.spec.ts", testIgnore: "**/*.plain.spec.ts" },
         { name: "no-js", testMatch: ["specs/*.plain.spec.ts", "specs/*.shared.spec.ts"], use: { javaScriptEnabled: false } },
