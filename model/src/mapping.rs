@@ -16,8 +16,8 @@ pub use difference::differences;
 pub use drift::{BothFields, Break, Drift, Proposal, drift, mended};
 pub use plan::{Plan, Preview, PreviewCell, leaves_empty};
 pub use row::{Row, RowBuffer, RowNotUtf8, Rows, TextRow, TextRows};
-pub use value::is_date;
-pub(crate) use value::{is_decimal, is_integer, is_timestamp};
+pub use value::{is_country, is_date, is_decimal, is_phone};
+pub(crate) use value::{is_integer, is_timestamp};
 
 use serde::{Deserialize, Serialize};
 

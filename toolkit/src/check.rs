@@ -1,11 +1,13 @@
 //! Whether a value is one of its field's type: the reasons for which a consumer refuses a row.
 //!
-//! Values are looked at, never changed. The reasons say which form is expected and never repeat the value.
+//! Values are looked at, never changed. What Usher takes for a value of a type before it sends it is one here too: `model::mapping` says so. The reasons
+//! say which form is expected and never repeat the value.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::DateTime;
 use model::field::{Field, FieldForm, FieldType};
+use model::mapping::{is_country, is_date, is_decimal, is_phone};
 use model::reject::RejectCode;
 
 /// What is wrong with one value.
@@ -46,7 +48,7 @@ fn raw(field_type: FieldType, value: &str) -> (bool, RejectCode, &'static str) {
             (is_email(value), RejectCode::InvalidEmail, "Expected an e-mail address such as name@example.org.")
         }
         FieldType::Phone => {
-            (is_phone(value), RejectCode::InvalidPhone, "Expected a telephone number of 7 to 15 digits.")
+            (is_phone(value), RejectCode::InvalidPhone, "Expected a telephone number of 5 to 15 digits.")
         }
         FieldType::Integer => (value.parse::<i64>().is_ok(), invalid, "Expected a whole number such as 42."),
         FieldType::Decimal => (is_decimal(value), invalid, "Expected a number with a decimal point such as 12.50."),
@@ -55,7 +57,7 @@ fn raw(field_type: FieldType, value: &str) -> (bool, RejectCode, &'static str) {
         FieldType::Timestamp => {
             (DateTime::parse_from_rfc3339(value).is_ok(), invalid, "Expected a time such as 2026-01-31T08:30:00Z.")
         }
-        FieldType::Country => (is_country(value), invalid, "Expected two capital letters (ISO 3166-1) such as PT."),
+        FieldType::Country => (is_country(value), invalid, "Expected two letters (ISO 3166-1) such as PT."),
         FieldType::String
         | FieldType::Other
         | FieldType::CustomerId
@@ -96,31 +98,8 @@ fn is_email(value: &str) -> bool {
     legal_local && legal_domain
 }
 
-fn is_phone(value: &str) -> bool {
-    // "(+351) 21..." is written as often as "+351 (21)...".
-    let value = value.trim().trim_start_matches('(');
-    let rest = value.strip_prefix('+').unwrap_or(value);
-    let digits = rest.bytes().filter(u8::is_ascii_digit).count();
-    (7..=15).contains(&digits) && rest.chars().all(|c| c.is_ascii_digit() || " -.()/\u{a0}".contains(c))
-}
-
-fn is_decimal(value: &str) -> bool {
-    let unsigned = value.strip_prefix(['-', '+']).unwrap_or(value);
-    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, "0"));
-    let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-    digits(whole) && digits(fraction)
-}
-
 fn is_boolean(value: &str) -> bool {
     ["true", "false", "1", "0", "yes", "no"].iter().any(|word| value.eq_ignore_ascii_case(word))
-}
-
-fn is_date(value: &str) -> bool {
-    model::mapping::is_date(value)
-}
-
-fn is_country(value: &str) -> bool {
-    value.len() == 2 && value.bytes().all(|b| b.is_ascii_uppercase())
 }
 
 #[cfg(test)]
@@ -154,11 +133,11 @@ mod tests {
             ),
             (
                 FieldType::Phone,
-                &["+351 912 345 678", "(02) 1234-5678", "0049/30/123456", "(+351) 210 123 456"],
+                &["+351 912 345 678", "(02) 1234-5678", "0049/30/123456", "(+351) 210 123 456", "12345"],
                 &["12", "call me", "+", "+351+912345678", "1234567890123456"],
             ),
             (FieldType::Integer, &["0", "-7", "007"], &["1.5", "x", "99999999999999999999"]),
-            (FieldType::Decimal, &["1", "-1.50", "+0.5"], &["1,5", ".", "1.", "1e5", "NaN"]),
+            (FieldType::Decimal, &["1", "-1.50", "+0.5", ".5", "1e5"], &["1,5", ".", "1.5.0", "NaN"]),
             (FieldType::Boolean, &["true", "No", "1"], &["ja", "2"]),
             (FieldType::Date, &["2024-02-29"], &["2023-02-29", "29.02.2024", "2024-2-9"]),
             (
@@ -166,7 +145,7 @@ mod tests {
                 &["2026-01-31T08:30:00Z", "2026-01-31T08:30:00.5+02:00"],
                 &["2026-01-31", "yesterday"],
             ),
-            (FieldType::Country, &["PT"], &["pt", "PRT", "P1"]),
+            (FieldType::Country, &["PT", "pt"], &["PRT", "P1"]),
             (FieldType::String, &["=SUM(A1)", "\u{1f600}", "a\nb"], &[]),
         ];
         for (field_type, legal, illegal) in cases {

@@ -73,7 +73,7 @@ fn check_raw(field_type: FieldType, value: &str) -> Result<(), Misfit> {
         }
         FieldType::Phone => (
             RejectCode::InvalidPhone,
-            is_plausible_phone(value),
+            is_phone(value),
             "telephone numbers (5 to 15 digits)",
             "add the step “Phone as E.164”, or correct it at the source",
         ),
@@ -101,7 +101,7 @@ fn check_raw(field_type: FieldType, value: &str) -> Result<(), Misfit> {
         ),
         FieldType::Country => (
             RejectCode::InvalidValue,
-            value.len() == 2 && value.bytes().all(|byte| byte.is_ascii_alphabetic()),
+            is_country(value),
             "countries as two letters, such as DE",
             "correct it at the source",
         ),
@@ -115,12 +115,19 @@ fn check_raw(field_type: FieldType, value: &str) -> Result<(), Misfit> {
     if fits { Ok(()) } else { Err(Misfit::new(code, format!("takes {wanted}, and the value is none; {remedy}"))) }
 }
 
-/// As people write it: digits with the usual marks between them. Whether such a number exists is checked only by the step that writes E.164.
-fn is_plausible_phone(value: &str) -> bool {
-    let digits = value.bytes().filter(u8::is_ascii_digit).count();
-    let marks_fit =
-        value.chars().all(|c| c.is_ascii_digit() || matches!(c, ' ' | '+' | '(' | ')' | '-' | '.' | '/' | '\u{a0}'));
-    marks_fit && (5..=15).contains(&digits)
+/// Whether it may be a telephone number as people write it: 5 to 15 digits (ITU-T E.164) with the usual marks between them, a plus before them only.
+/// Whether such a number exists is checked only by the step that writes E.164.
+pub fn is_phone(value: &str) -> bool {
+    // "(+351) 21..." is written as often as "+351 (21)...".
+    let value = value.trim().trim_start_matches('(');
+    let rest = value.strip_prefix('+').unwrap_or(value);
+    let digits = rest.bytes().filter(u8::is_ascii_digit).count();
+    (5..=15).contains(&digits) && rest.chars().all(|c| c.is_ascii_digit() || " -.()/\u{a0}".contains(c))
+}
+
+/// Whether it is written as a country: two letters (ISO 3166-1).
+pub fn is_country(value: &str) -> bool {
+    value.len() == 2 && value.bytes().all(|byte| byte.is_ascii_alphabetic())
 }
 
 pub(crate) fn is_integer(value: &str) -> bool {
@@ -128,7 +135,8 @@ pub(crate) fn is_integer(value: &str) -> bool {
     !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-pub(crate) fn is_decimal(value: &str) -> bool {
+/// Whether it is a finite number with a point, if any, and without thousands separators.
+pub fn is_decimal(value: &str) -> bool {
     let characters_fit =
         value.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.' | b'e' | b'E'));
     characters_fit && value.parse::<f64>().is_ok_and(f64::is_finite)
