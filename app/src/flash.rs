@@ -94,7 +94,7 @@ impl FormState {
 }
 
 #[cfg(feature = "ssr")]
-pub use server::{done, fail, is_plain_form_post, leave, leave_in};
+pub use server::{LONGEST_VALUE, done, fail, is_plain_form_post, leave, leave_in};
 
 #[cfg(feature = "ssr")]
 mod server {
@@ -106,7 +106,7 @@ mod server {
     use crate::error::AppError;
 
     /// Bytes of a typed value that are given back at most: far more than any input takes.
-    const LONGEST_VALUE: usize = 64 * 1024;
+    pub const LONGEST_VALUE: usize = 64 * 1024;
     /// The same where nobody is signed in: whoever likes may post there, and each post without a cookie is a session of its own.
     const LONGEST_VALUE_AT_THE_DOOR: usize = 1_000;
 

@@ -22,8 +22,6 @@ use crate::signed_in::{Refusal, SignedIn};
 
 /// Inputs of the step in which a logo is uploaded: what was typed into them goes along, and back to the page.
 const BESIDE_LOGO: [&str; 4] = ["name", "description", "category", "support"];
-/// Bytes of one of them that go back at most.
-const LONGEST_TYPED: usize = 64 * 1024;
 
 /// A posted form: its one file, whether its box was ticked, and what else was typed.
 #[derive(Default)]
@@ -112,7 +110,7 @@ async fn read(
             let mut text = Vec::new();
             while let Some(chunk) = field.chunk().await.map_err(broken)? {
                 text.extend_from_slice(&chunk);
-                if text.len() > LONGEST_TYPED {
+                if text.len() > app::flash::LONGEST_VALUE {
                     return Err(HubError::invalid(*typed, "This is too long. Shorten it."));
                 }
             }

@@ -13,16 +13,12 @@ use axum::{
 use futures::{Stream, stream};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use hub::Hub;
-use model::{
-    error::HubError,
-    id::RunId,
-    view::{Actor, RunView},
-};
+use model::{error::HubError, id::RunId, view::RunView};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     router::Stopping,
-    signed_in::{Refusal, SignedIn},
+    signed_in::{Refusal, Staying},
 };
 
 /// How often a run is looked at. The hub writes progress about as often.
@@ -33,20 +29,20 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// `GET /events/runs/{id}`: a `run` event with the whole view now and after each change; its id is the view's version.
 pub(crate) async fn of_run(
-    SignedIn(actor): SignedIn,
+    person: Staying,
     State(hub): State<Hub>,
     State(Stopping(stop)): State<Stopping>,
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let id: RunId = id.parse().map_err(|_| HubError::not_found("run"))?;
-    let view = hub.run(&actor, &id).await?;
+    let view = hub.run(&person.actor, &id).await?;
     let seen = headers.get("last-event-id").and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if view.summary.state.is_final() && seen == Some(view.version) {
         // A browser that comes again has seen the end; this status tells it not to come any more.
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    let watch = Watch { hub, actor, id, stop, first: Some(view), sent: None };
+    let watch = Watch { hub, person, id, stop, first: Some(view), sent: None };
     let mut response = Sse::new(watch.events()).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response();
     // Proxies that collect answers would hold the events back.
     response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
@@ -55,12 +51,12 @@ pub(crate) async fn of_run(
 
 /// `GET /events/runs`: a `changed` event whenever a run of the account was asked for, went on, or ended; the first says how it is now.
 pub(crate) async fn of_runs(
-    SignedIn(actor): SignedIn,
+    person: Staying,
     State(hub): State<Hub>,
     State(Stopping(stop)): State<Stopping>,
 ) -> Result<Response, Refusal> {
-    let first = hub.runs_stamp(&actor).await?;
-    let list = WatchList { hub, actor, stop, next: Some(first), told: String::new() };
+    let first = hub.runs_stamp(&person.actor).await?;
+    let list = WatchList { hub, person, stop, next: Some(first), told: String::new() };
     let events = stream::unfold(list, |mut list| async move {
         let event = list.next().await?;
         Some((Ok::<_, Infallible>(event), list))
@@ -72,7 +68,7 @@ pub(crate) async fn of_runs(
 
 struct WatchList {
     hub: Hub,
-    actor: Actor,
+    person: Staying,
     stop: CancellationToken,
     next: Option<String>,
     told: String,
@@ -91,16 +87,18 @@ impl WatchList {
                 () = self.stop.cancelled() => return None,
                 () = tokio::time::sleep(LOOK_AT_LIST_EVERY) => {}
             }
-            // Who was signed out, or lost the account, hears nothing more.
-            self.hub.actor(&self.actor.user_id, &self.actor.account_id).await.ok()??;
-            stamp = Some(self.hub.runs_stamp(&self.actor).await.ok()?);
+            // Who lost the account, or has ended their sessions, hears nothing more.
+            if !self.person.is_signed_in(&self.hub).await {
+                return None;
+            }
+            stamp = Some(self.hub.runs_stamp(&self.person.actor).await.ok()?);
         }
     }
 }
 
 struct Watch {
     hub: Hub,
-    actor: Actor,
+    person: Staying,
     id: RunId,
     stop: CancellationToken,
     first: Option<RunView>,
@@ -138,11 +136,10 @@ impl Watch {
                 () = self.stop.cancelled() => return None,
                 () = tokio::time::sleep(LOOK_EVERY) => {}
             }
-            let view = self.hub.run(&self.actor, &self.id).await.ok()?;
+            let view = self.hub.run(&self.person.actor, &self.id).await.ok()?;
             if view.version != version {
-                // Who lost the account hears nothing more.
-                self.hub.actor(&self.actor.user_id, &self.actor.account_id).await.ok()??;
-                return Some(view);
+                // As with the list.
+                return self.person.is_signed_in(&self.hub).await.then_some(view);
             }
         }
     }

@@ -13,6 +13,20 @@ use tower_sessions::Session;
 #[derive(Debug)]
 pub(crate) struct SignedIn(pub(crate) Actor);
 
+/// The same, for answers that go on for long: whether they still are can be asked again.
+#[derive(Debug)]
+pub(crate) struct Staying {
+    pub(crate) actor: Actor,
+    epoch: i64,
+}
+
+impl Staying {
+    /// They are in the account, and have not ended their sessions.
+    pub(crate) async fn is_signed_in(&self, hub: &Hub) -> bool {
+        hub.signed_in(&self.actor.user_id, &self.actor.account_id, self.epoch).await.is_ok_and(|actor| actor.is_some())
+    }
+}
+
 /// Why a route gives nothing.
 #[derive(Debug)]
 pub(crate) enum Refusal {
@@ -48,6 +62,18 @@ where
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        Ok(Self(Staying::from_request_parts(parts, state).await?.actor))
+    }
+}
+
+impl<S> FromRequestParts<S> for Staying
+where
+    Hub: FromRef<S>,
+    S: Send + Sync,
+{
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
         let nobody = || if wants_page(&parts.headers) { Refusal::SignIn } else { HubError::SignedOut.into() };
         let Some(session) = parts.extensions.get::<Session>() else { return Err(nobody()) };
         let read = app::session::signed_in(session).await.map_err(|error| {
@@ -57,7 +83,7 @@ where
         })?;
         let Some((user_id, account_id, epoch)) = read else { return Err(nobody()) };
         match Hub::from_ref(state).signed_in(&user_id, &account_id, epoch).await? {
-            Some(actor) => Ok(Self(actor)),
+            Some(actor) => Ok(Self { actor, epoch }),
             None => Err(nobody()),
         }
     }

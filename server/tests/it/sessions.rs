@@ -2,7 +2,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use sqlx::{Connection, SqliteConnection};
 
-use crate::installation::{Installation, Process};
+use crate::installation::{Installation, PASSWORD, Process};
 
 async fn cookie_of(usher: &Process) -> String {
     let answer = usher.browser().sign_up("tess@example.org").await;
@@ -54,7 +54,7 @@ async fn after_wrong_passwords_the_next_try_has_to_wait() {
     assert!(answers.len() > 3, "a typing error is no attack: {answers:?}");
     assert!(answers[..answers.len() - 1].iter().all(|status| *status == 422), "{answers:?}");
     // Not even the right password is looked at now.
-    let right = try_with("tess@example.org", crate::installation::PASSWORD).await;
+    let right = try_with("tess@example.org", PASSWORD).await;
     assert_eq!(right.status(), 429);
     assert!(right.text().await.unwrap().contains("second"));
 }
@@ -64,7 +64,7 @@ async fn signing_in_gives_a_new_session_id() {
     let installation = Installation::new();
     let usher = installation.serve().await;
     usher.newcomer("tess@example.org").await;
-    let form = [("email", "tess@example.org"), ("password", crate::installation::PASSWORD)];
+    let form = [("email", "tess@example.org"), ("password", PASSWORD)];
     // Somebody has planted a session id of their own in this browser.
     let planted = "usher_session=AAAAAAAAAAAAAAAAAAAAAA";
     let answer = usher.browser().post("/api/sign_in", &[("cookie", planted)], &form).await;
@@ -99,6 +99,22 @@ async fn signing_out_ends_the_session_on_the_server_too() {
     assert_eq!(answer.status(), 303);
     assert_eq!(answer.headers()["location"], "/sign-in");
     assert_eq!(asks().await.status(), 401);
+}
+
+#[tokio::test]
+async fn after_a_new_password_other_browsers_hear_nothing_more_of_runs() {
+    let installation = Installation::new();
+    let usher = installation.serve().await;
+    let own = usher.newcomer("tess@example.org").await;
+    let other = usher.browser();
+    other.sign_in("tess@example.org", PASSWORD).await;
+    let mut events = other.get("/events/runs").await;
+    assert!(events.chunk().await.unwrap().is_some(), "how it is now");
+    let form = [("current_password", PASSWORD), ("new_password", "another horse battery staple")];
+    assert!(own.post("/api/change_password", &[], &form).await.status().is_redirection());
+    let ends = async { while events.chunk().await.unwrap().is_some() {} };
+    tokio::time::timeout(std::time::Duration::from_secs(30), ends).await.expect("the stream ends");
+    assert!(own.is_signed_in().await, "where it was changed nothing ends");
 }
 
 #[tokio::test]
