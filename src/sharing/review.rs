@@ -93,28 +93,9 @@ impl Hub {
         confirmed: &[String],
         seen: Option<&Reviewed>,
     ) -> Result<RunId> {
-        self.as_reviewed(&self.share_row(actor, id).await?, actor, seen)?;
+        self.share_row(actor, id).await?.as_reviewed(actor, seen)?;
         self.confirm(actor, id, confirmed).await?;
         self.ask(actor, id, false, seen).await
-    }
-
-    /// Lets pass a share that is what was reviewed.
-    pub(super) fn as_reviewed(&self, share: &ShareRow, actor: &Actor, seen: Option<&Reviewed>) -> Result<()> {
-        let is_same = seen.is_none_or(|seen| {
-            seen.audience_id == share.audience_id
-                && seen.destination_version == share.destination_version
-                && seen.mapping_version == share.mapping_version
-                && seen.handling_version == share.handling_version
-        });
-        if is_same {
-            return Ok(());
-        }
-        let who = share.changed_by.as_deref().filter(|name| *name != actor.user_name);
-        let who = who.unwrap_or("you, in another place,");
-        let message = format!(
-            "The share was changed by {who} after you opened the review. Nothing was shared. Look at it as it is now, and share it then."
-        );
-        Err(HubError::Outdated { message })
     }
 
     /// Confirms warnings of the review by their names; refused while one of those that there are is not confirmed.
@@ -162,7 +143,7 @@ impl Hub {
         require(actor, Role::Member)?;
         let share = self.share_row(actor, id).await?;
         // Of the very row that the run is made of.
-        self.as_reviewed(&share, actor, seen)?;
+        share.as_reviewed(actor, seen)?;
         let run = self.new_run(&actor.account_id, share, is_pre_flight).await?;
         self.paused_endpoint(&run).await?;
         let run_id = self.ask_for_run(actor, id, run).await.map_err(internal)?;

@@ -1,7 +1,8 @@
 //! The rows of shares: starting a draft, listing, reading, changing the mapping.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
+use futures::TryStreamExt;
 use model::{
     contract::MAX_COLUMNS,
     error::{FieldProblem, HubError},
@@ -10,7 +11,8 @@ use model::{
     run::{Duplicates, Mode, ShrinkLimit},
     transform::Transform,
     view::{
-        Actor, Confirmation, Destination, DestinationSegment, MappingCause, Role, ShareState, ShareSummary, ShareView,
+        Actor, Confirmation, Destination, DestinationSegment, MappingCause, Reviewed, Role, SharePage, ShareQuery,
+        ShareStanding, ShareState, ShareSummary, ShareView,
     },
 };
 use sqlx::{Any, AssertSqlSafe, Row, Transaction, any::AnyRow};
@@ -27,6 +29,10 @@ use crate::{
 const RUNS_SHOWN: u32 = 20;
 /// Shares in a list.
 const MOST_LISTED: u32 = 500;
+/// Shares on one page of the list of all.
+const PAGE_ROWS: usize = 50;
+/// Words that are looked for.
+const MOST_WORDS: usize = 8;
 const LONGEST_VALUE: usize = 1000;
 const MOST_TRANSFORMS: usize = 20;
 
@@ -62,13 +68,36 @@ pub(super) struct ShareRow {
 impl ShareRow {
     /// Somebody changed a step after the person had it before them.
     pub(super) fn outdated(&self, actor: &Actor, step: &str, now: &str) -> HubError {
-        let other = self.changed_by.as_deref().filter(|name| *name != actor.user_name);
-        let who = other.unwrap_or("you, in another place,");
+        let who = self.changed_by_whom(actor);
         let message = format!(
             "The step “{step}” was changed by {who} after you opened this page. {now} Yours was not saved: it is still here. Reload to go on from \
              what is there now, or put yours in its place."
         );
         HubError::Outdated { message }
+    }
+
+    /// Lets pass a share that is what was reviewed.
+    pub(super) fn as_reviewed(&self, actor: &Actor, seen: Option<&Reviewed>) -> Result<()> {
+        let is_same = seen.is_none_or(|seen| {
+            seen.audience_id == self.audience_id
+                && seen.destination_version == self.destination_version
+                && seen.mapping_version == self.mapping_version
+                && seen.handling_version == self.handling_version
+        });
+        if is_same {
+            return Ok(());
+        }
+        let message = format!(
+            "The share was changed by {} after you opened the review. Nothing was shared. Look at it as it is now, and share it then.",
+            self.changed_by_whom(actor)
+        );
+        Err(HubError::Outdated { message })
+    }
+
+    /// Who changed it last, as it is said to somebody who has an older one before them.
+    fn changed_by_whom(&self, actor: &Actor) -> &str {
+        let other = self.changed_by.as_deref().filter(|name| *name != actor.user_name);
+        other.unwrap_or("you, in another place,")
     }
 }
 
@@ -108,6 +137,62 @@ impl Hub {
             .await
             .map_err(internal)?;
         Ok(id)
+    }
+
+    /// One page of the account's shares that match, the last changed first.
+    pub async fn find_shares(&self, actor: &Actor, query: &ShareQuery) -> Result<SharePage> {
+        let standing = match query.standing {
+            None => "",
+            Some(ShareStanding::Draft) => " and s.state = 'draft'",
+            Some(ShareStanding::Active) => " and s.state = 'active'",
+            Some(ShareStanding::Held) => " and s.held_at is not null",
+        };
+        // Whose letters are large or small, SQLite knows of English ones only; the words are looked for here.
+        let words = query.text.to_lowercase();
+        let words: Vec<&str> = words.split_whitespace().take(MOST_WORDS).collect();
+        let after = query.before.as_deref().and_then(place);
+        let sql = AssertSqlSafe(format!("{SUMMARY}{standing} order by s.updated_at desc, s.id desc"));
+        let mut rows = sqlx::query(sql).bind(actor.account_id.as_str()).fetch(self.database().reader());
+        let (mut found, mut total, mut older) = (Vec::new(), 0, None);
+        while let Some(row) = rows.try_next().await.map_err(internal)? {
+            if !has_words(&row, &words).map_err(internal)? {
+                continue;
+            }
+            total += 1;
+            if let Some(after) = &after
+                && updated(&row).map_err(internal)? >= *after
+            {
+                continue;
+            }
+            if found.len() < PAGE_ROWS {
+                found.push(row);
+            } else if older.is_none() {
+                let last = found.last().map(updated).transpose().map_err(internal)?;
+                older = last.map(|(at, id)| format!("{at}-{id}"));
+            }
+        }
+        drop(rows);
+        Ok(SharePage { items: self.summaries(actor, &found).await?, total, older })
+    }
+
+    /// The shares that have a schedule.
+    pub(super) async fn scheduled_shares(&self, actor: &Actor) -> Result<Vec<ShareSummary>> {
+        let sql = AssertSqlSafe(format!("{SUMMARY} and s.id in (select share_id from schedule where account_id = $1)"));
+        let rows = sqlx::query(sql).bind(actor.account_id.as_str()).fetch_all(self.database().reader()).await;
+        rows.map_err(internal)?.iter().map(share_summary).collect::<std::result::Result<_, _>>().map_err(internal)
+    }
+
+    /// The shares from and to an endpoint, by their ids.
+    pub(super) async fn share_ids_of_endpoint(&self, actor: &Actor, id: &EndpointId) -> Result<HashSet<ShareId>> {
+        let sql = "select s.id from share s join audience a on a.id = s.audience_id
+            where s.account_id = $1 and (a.endpoint_id = $2 or s.destination_endpoint_id = $2)";
+        let rows = sqlx::query(sql)
+            .bind(actor.account_id.as_str())
+            .bind(id.as_str())
+            .fetch_all(self.database().reader())
+            .await
+            .map_err(internal)?;
+        rows.iter().map(|row| parsed_id(row, "id").map_err(internal)).collect()
     }
 
     /// The account's shares, the last changed first; at most 500.
@@ -480,6 +565,30 @@ fn unknown_names(mapping: &Mapping, share: &ShareView, destination: &Destination
 
 fn bounded(text: &str) -> String {
     text.chars().take(100).collect()
+}
+
+/// All of these words are in the names that a list shows of a share.
+fn has_words(row: &AnyRow, words: &[&str]) -> std::result::Result<bool, StoreError> {
+    if words.is_empty() {
+        return Ok(true);
+    }
+    let mut names = String::new();
+    for column in ["audience_name", "source_name", "destination_name", "segment_name"] {
+        names.push_str(row.try_get::<Option<&str>, _>(column)?.unwrap_or_default());
+        names.push('\n');
+    }
+    let names = names.to_lowercase();
+    Ok(words.iter().all(|word| names.contains(word)))
+}
+
+/// A place in the list of all shares: when the one there was last changed, and its id.
+fn place(text: &str) -> Option<(i64, String)> {
+    let (at, id) = text.split_once('-')?;
+    Some((at.parse().ok()?, id.to_owned()))
+}
+
+fn updated(row: &AnyRow) -> std::result::Result<(i64, String), StoreError> {
+    Ok((row.try_get("updated_at")?, row.try_get("id")?))
 }
 
 fn share_summary(row: &AnyRow) -> std::result::Result<ShareSummary, StoreError> {

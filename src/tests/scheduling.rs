@@ -5,7 +5,7 @@ use std::time::Duration;
 use model::{
     calendar::{CalendarQuery, CalendarSpan, EntryKind, ScheduleState, ScheduleView},
     error::HubError,
-    id::{RunId, ShareId},
+    id::{EndpointId, RunId, ShareId},
     mapping::{Link, Mapping, Source},
     recurrence::{BlackoutForm, ScheduleForm},
     run::{Mode, RunState, ShrinkLimit},
@@ -767,6 +767,59 @@ async fn a_blackout_lets_a_run_wait_or_skips_it_and_the_calendar_says_so() {
         let all = hub.blackouts(actor).await.expect("lists");
         hub.remove_blackout(actor, &all[0].id).await.expect("is removed");
         assert!(hub.blackouts(actor).await.expect("lists").is_empty());
+    }
+}
+
+#[tokio::test]
+async fn what_waits_for_the_end_of_a_blackout_runs_when_the_blackout_is_taken_away() {
+    for ready in ready().await {
+        let (hub, actor) = (&ready.stage.hub, &ready.actor);
+        let blackout = |name: &str, until: &str| BlackoutForm {
+            name: name.to_owned(),
+            zone: "Europe/Berlin".to_owned(),
+            kind: "weekly".to_owned(),
+            mon: "on".to_owned(),
+            from: "13:15".to_owned(),
+            until: until.to_owned(),
+            ..BlackoutForm::default()
+        };
+        hub.add_blackout(actor, &blackout("Lunch", "14:15")).await.expect("is added");
+        hub.add_blackout(actor, &blackout("Inventory", "18:00")).await.expect("is added");
+        let form = ScheduleForm { in_blackout: "run_afterwards".to_owned(), ..once() };
+        let share = ready.scheduled("Waits", form).await;
+        ready.at(NOON + 30 * MINUTE).await;
+        let all = hub.blackouts(actor).await.expect("lists");
+        let id = |name: &str| &all.iter().find(|view| view.name == name).expect("is there").id;
+        hub.remove_blackout(actor, id("Inventory")).await.expect("is removed");
+        ready.at(NOON + 31 * MINUTE).await;
+        assert!(ready.runs(&share).await.is_empty(), "the other one is not over");
+        hub.remove_blackout(actor, id("Lunch")).await.expect("is removed");
+        ready.at(NOON + 32 * MINUTE).await;
+        assert_eq!(ready.runs(&share).await.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn the_calendar_shows_the_runs_of_each_share_however_many_there_are() {
+    for ready in ready().await {
+        let (hub, actor) = (&ready.stage.hub, &ready.actor);
+        let share = ready.scheduled("First", once()).await;
+        let audience = hub.share(actor, &share).await.expect("reads").audience.id;
+        // More than any list shows, all changed after it.
+        ready.stage.clock.advance(Duration::from_secs(1));
+        for _ in 0..501 {
+            hub.start_share(actor, &audience).await.expect("starts");
+        }
+        let of = async |endpoint: Option<EndpointId>| {
+            let query = CalendarQuery { zone: "Europe/Berlin".to_owned(), endpoint, ..CalendarQuery::default() };
+            let view = hub.calendar(actor, &query).await.expect("shows");
+            assert!(!view.is_cut);
+            view.days.into_iter().flat_map(|day| day.entries).map(|entry| entry.share_id).collect::<Vec<_>>()
+        };
+        assert_eq!(of(None).await, std::slice::from_ref(&share));
+        assert_eq!(of(Some(ready.endpoint.parse().expect("an id"))).await, std::slice::from_ref(&share));
+        let slot = ready.schedule(&share).await.preview.next[0].slot;
+        hub.occurrence(actor, &share, slot, "UTC").await.expect("has a page");
     }
 }
 

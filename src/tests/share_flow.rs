@@ -1,6 +1,6 @@
 //! What the share flow keeps: versions of the mapping, templates, copies, what becomes of shares when fields change, and what is to be confirmed.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use model::{
     contract::{DeliveryOptions, JobMode},
@@ -11,7 +11,8 @@ use model::{
     run::{Duplicates, Mode, ShrinkLimit},
     transform::Transform,
     view::{
-        Actor, AudienceQuery, ChooseDestination, DestinationSegment, Handling, MappingCause, Reviewed, Role, ShareState,
+        Actor, AudienceQuery, ChooseDestination, DestinationSegment, Handling, MappingCause, Reviewed, Role,
+        ShareQuery, ShareStanding, ShareState,
     },
 };
 
@@ -256,6 +257,51 @@ async fn a_template_maps_what_fits_says_what_does_not_and_keeps_what_a_person_se
         hub.delete_template(actor, &other).await.expect("is deleted");
         let names: Vec<String> = hub.templates(actor).await.expect("lists").into_iter().map(|t| t.name).collect();
         assert_eq!(names, ["People"]);
+    }
+}
+
+#[tokio::test]
+async fn shares_are_found_by_words_and_by_where_they_stand_page_by_page() {
+    for stage in stages().await {
+        let scene = Scene::new(&stage).await;
+        let (hub, actor) = (&stage.hub, &scene.actor);
+        let find = async |text: &str, standing: Option<ShareStanding>, before: Option<String>| {
+            let query = ShareQuery { text: text.to_owned(), standing, before };
+            hub.find_shares(actor, &query).await.expect("finds")
+        };
+        let run = hub.share_now(actor, &scene.share).await.expect("is asked for");
+        hub.cancel_run(actor, &run).await.expect("is called off");
+        let umlaut = scene.another(&stage, vec![]).await;
+        scene.to(&stage, &umlaut, "Ärzte 100%").await;
+        for text in ["ärzte", "ÄRZTE north", "crm 100%"] {
+            let found = find(text, None, None).await;
+            assert_eq!(found.items.iter().map(|share| &share.id).collect::<Vec<_>>(), [&umlaut], "{text}");
+        }
+        assert_eq!(find("ärzte south", None, None).await.total, 0);
+        let active = find("", Some(ShareStanding::Active), None).await;
+        assert_eq!(active.items.iter().map(|share| &share.id).collect::<Vec<_>>(), [&scene.share]);
+        assert!(active.items[0].last_run.is_some(), "with its last run");
+        assert_eq!(find("", Some(ShareStanding::Held), None).await.total, 0);
+
+        for _ in 0..100 {
+            hub.start_share(actor, &scene.audience).await.expect("starts");
+        }
+        let (mut seen, mut before) = (Vec::new(), None);
+        loop {
+            let page = find("north", None, before).await;
+            assert_eq!(page.total, 102, "of all pages");
+            assert!(page.items.len() <= 50);
+            seen.extend(page.items.into_iter().map(|share| share.id));
+            before = page.older;
+            if before.is_none() {
+                break;
+            }
+        }
+        assert_eq!(seen.len(), 102);
+        assert_eq!(seen.iter().collect::<HashSet<_>>().len(), 102, "each once");
+        assert_eq!(find("", Some(ShareStanding::Draft), None).await.total, 101);
+        let bob = admin(hub, "bob@example.org").await;
+        assert_eq!(hub.find_shares(&bob, &ShareQuery::default()).await.expect("finds").total, 0);
     }
 }
 

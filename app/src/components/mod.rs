@@ -9,6 +9,7 @@ pub mod count;
 pub mod dialog;
 pub mod empty_state;
 pub mod field;
+pub mod filters;
 pub mod frame;
 pub mod icon;
 pub mod marked;

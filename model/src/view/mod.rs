@@ -31,7 +31,7 @@ pub use mapping::{MappingCause, MappingTemplate, MappingVersion, Misfit, Templat
 pub use retention::{KeptRows, RetentionView};
 pub use review::{Confirmation, PreFlight, ReviewWarning, ShareReview};
 pub use run::{BesideRun, PartView, RejectSample, RunChoices, RunPage, RunQuery, RunSummary, RunView, TimelineEntry};
-pub use share::{Handling, Reviewed, ShareState, ShareSummary, ShareView};
+pub use share::{Handling, Reviewed, SharePage, ShareQuery, ShareStanding, ShareState, ShareSummary, ShareView};
 pub use signing::{SignIn, SignUp};
 
 pub use crate::catalogue::AudienceQuery;

@@ -51,6 +51,68 @@ pub struct ShareSummary {
     pub updated_at: String,
 }
 
+/// Which of the account's shares are asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShareQuery {
+    /// Words in the audience's, endpoints' or segment's name.
+    pub text: String,
+    /// Only those that stand there.
+    pub standing: Option<ShareStanding>,
+    /// Only those after this place in the list, as the page before it named it.
+    pub before: Option<String>,
+}
+
+/// What a list of shares can be narrowed by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ShareStanding {
+    /// Not shared yet.
+    Draft,
+    /// Has been shared at least once.
+    Active,
+    /// No run of it can start since its fields changed.
+    Held,
+}
+
+impl ShareStanding {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Draft, Self::Active, Self::Held];
+
+    /// In addresses.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Draft => "draft",
+            Self::Active => "active",
+            Self::Held => "held",
+        }
+    }
+
+    /// For people.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Draft => "Draft",
+            Self::Active => "Shared",
+            Self::Held => "Held",
+        }
+    }
+
+    /// The one of this word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|standing| standing.as_str() == word)
+    }
+}
+
+/// One page of the shares that match, the last changed first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SharePage {
+    /// The shares.
+    pub items: Vec<ShareSummary>,
+    /// How many match in all.
+    pub total: u64,
+    /// The place at which the next page begins; none after the last.
+    pub older: Option<String>,
+}
+
 /// A share's pages, from draft on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ShareView {

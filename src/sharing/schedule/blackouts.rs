@@ -74,16 +74,28 @@ impl Hub {
         Ok(ReadCalendar { added, known, left_out })
     }
 
-    /// Takes one away.
+    /// Takes one away. What waited for its end looks again at once.
     pub async fn remove_blackout(&self, actor: &Actor, id: &BlackoutId) -> Result<()> {
         require(actor, Role::Member)?;
+        let now = self.schedule_now().await.map_err(internal)?;
+        let mut transaction = self.database().begin().await.map_err(internal)?;
         let done = sqlx::query("delete from blackout where id = $1 and account_id = $2")
             .bind(id.as_str())
             .bind(actor.account_id.as_str())
-            .execute(self.database().writer())
+            .execute(&mut *transaction)
             .await
             .map_err(internal)?;
-        if done.rows_affected() == 1 { Ok(()) } else { Err(HubError::not_found("blackout")) }
+        if done.rows_affected() == 0 {
+            return Err(HubError::not_found("blackout"));
+        }
+        // What waits for something else is none the wiser, and goes on waiting.
+        sqlx::query("update occurrence set due_at = $1 where account_id = $2 and state = 'waiting' and due_at > $1")
+            .bind(now)
+            .bind(actor.account_id.as_str())
+            .execute(&mut *transaction)
+            .await
+            .map_err(internal)?;
+        transaction.commit().await.map_err(internal)
     }
 
     /// Keeps those that are not there yet; says how many these were.

@@ -61,22 +61,14 @@ impl Hub {
         let (from, until) =
             (moment(zone, first.and_time(NaiveTime::MIN)).0, moment(zone, after_last.and_time(NaiveTime::MIN)).0);
         let endpoints = self.connected_endpoints(&actor.account_id).await?;
-        let endpoint = query.endpoint.as_ref().and_then(|id| endpoints.iter().find(|endpoint| endpoint.id == *id));
         let mut timetable = self.timetable(actor, zone, from, until, now).await?;
         timetable.entries.retain(|(_, entry)| {
             query.share.as_ref().is_none_or(|share| entry.share_id == *share)
                 && has_outcome(&entry.what, &query.outcome)
         });
-        if query.endpoint.is_some() {
-            let names = self.share_ends(actor).await?;
-            timetable.entries.retain(|(_, entry)| {
-                let ends = names.get(&entry.share_id);
-                endpoint.is_some_and(|endpoint| {
-                    ends.is_some_and(|(source, destination)| {
-                        *source == endpoint.name || destination.as_deref() == Some(endpoint.name.as_str())
-                    })
-                })
-            });
+        if let Some(endpoint) = &query.endpoint {
+            let shares = self.share_ids_of_endpoint(actor, endpoint).await?;
+            timetable.entries.retain(|(_, entry)| shares.contains(&entry.share_id));
         }
         let is_cut = timetable.is_cut || timetable.entries.len() > MOST_ENTRIES;
         timetable.entries.truncate(MOST_ENTRIES);
@@ -164,7 +156,7 @@ impl Hub {
         let runs = runs.await.map_err(internal)?;
         let mut is_cut = runs.len() > MOST_ENTRIES;
         let shares: HashMap<ShareId, ShareSummary> =
-            self.shares(actor).await?.into_iter().map(|share| (share.id.clone(), share)).collect();
+            self.scheduled_shares(actor).await?.into_iter().map(|share| (share.id.clone(), share)).collect();
         let ids: Vec<ShareId> = shares.keys().cloned().collect();
         let usual = exchange::usual(self.database(), account_id, &ids).await.map_err(internal)?;
         let changed = rows::occurrences(
@@ -196,10 +188,8 @@ impl Hub {
         };
         let schedules = rows::of_account(self.database(), account_id).await.map_err(internal)?;
         for schedule in &schedules {
-            let Some(share) = shares.get(&schedule.share_id) else {
-                is_cut = true;
-                continue;
-            };
+            // Made in between.
+            let Some(share) = shares.get(&schedule.share_id) else { continue };
             let changes: Vec<&OccurrenceRow> =
                 changed.iter().filter(|change| change.share_id == schedule.share_id).collect();
             for change in &changes {
@@ -245,12 +235,6 @@ impl Hub {
         Ok(blackouts::of_account(self.database(), account_id).await?.into_iter().map(|(_, rule)| rule).collect())
     }
 
-    /// The names of both ends of each share.
-    async fn share_ends(&self, actor: &Actor) -> Result<HashMap<ShareId, (String, Option<String>)>> {
-        let shares = self.shares(actor).await?.into_iter();
-        Ok(shares.map(|share| (share.id, (share.source_name, share.destination_name))).collect())
-    }
-
     /// Schedules whose last slot comes soon.
     async fn ending(
         &self,
@@ -269,7 +253,7 @@ impl Hub {
             return Ok(Vec::new());
         }
         let names: HashMap<ShareId, String> =
-            self.shares(actor).await?.into_iter().map(|share| (share.id, share.audience_name)).collect();
+            self.scheduled_shares(actor).await?.into_iter().map(|share| (share.id, share.audience_name)).collect();
         Ok(ending.into_iter().filter_map(|(id, words)| names.get(&id).cloned().map(|name| (id, name, words))).collect())
     }
 }

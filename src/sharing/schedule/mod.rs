@@ -10,14 +10,15 @@ mod desk;
 mod due;
 mod feed;
 mod rows;
+mod timing;
 
 pub use blackouts::{LARGEST_CALENDAR, ReadCalendar};
-pub use desk::Timing;
 pub(crate) use desk::forget_pause;
-pub(super) use desk::write_timing;
 pub(crate) use due::run_ended;
 pub(crate) use rows::ScheduleEnd;
 pub(super) use rows::{end_of, planned};
+pub use timing::Timing;
+pub(super) use timing::write_timing;
 
 use std::time::Duration;
 

@@ -2,7 +2,7 @@
 //! the server says so, and the list asks again.
 
 use leptos::prelude::*;
-use leptos_router::{components::Form, hooks::use_query_map};
+use leptos_router::hooks::use_query_map;
 use model::{
     run::RunState,
     view::{RunChoices, RunPage as Found, RunSummary},
@@ -15,21 +15,20 @@ use crate::{
         button::ButtonLink,
         count::{Count, counted, grouped},
         empty_state::EmptyState,
-        icon::{Icon, IconName},
+        filters::{FilterSelect, Filters, OlderPages, list_address},
         notice::Trouble,
         page::PageHead,
-        search_box::escaped,
         skeleton::Skeleton,
         time::Time,
     },
     error::AppError,
 };
 
+const PATH: &str = "/runs";
 /// In the address: whatever has not ended.
 const UNDER_WAY: &str = "under_way";
 /// Within how many hours, and how that is said.
-const WITHIN: [(&str, &str); 4] =
-    [("", "Any time"), ("24", "Last 24 hours"), ("168", "Last 7 days"), ("720", "Last 30 days")];
+const WITHIN: [(&str, &str); 3] = [("24", "Last 24 hours"), ("168", "Last 7 days"), ("720", "Last 30 days")];
 
 /// What the address asks for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -43,22 +42,19 @@ struct Asked {
 }
 
 impl Asked {
-    /// The address that asks for it; without a place in the list, which belongs to what was asked for before.
+    /// The address that asks for it.
     fn address(&self) -> String {
-        let parts = [
-            ("q", &self.text),
-            ("state", &self.state),
-            ("share", &self.share),
-            ("endpoint", &self.endpoint),
-            ("within", &self.within),
-            ("before", &self.before),
-        ];
-        let parts: Vec<String> = parts
-            .into_iter()
-            .filter(|(_, value)| !value.is_empty())
-            .map(|(name, value)| format!("{name}={}", escaped(value)))
-            .collect();
-        if parts.is_empty() { "/runs".to_owned() } else { format!("/runs?{}", parts.join("&")) }
+        list_address(
+            PATH,
+            [
+                ("q", &self.text),
+                ("state", &self.state),
+                ("share", &self.share),
+                ("endpoint", &self.endpoint),
+                ("within", &self.within),
+                ("before", &self.before),
+            ],
+        )
     }
 
     fn is_narrowed(&self) -> bool {
@@ -132,7 +128,7 @@ pub fn RunsPage() -> impl IntoView {
         <Suspense fallback=|| view! { <Skeleton /> }>
             {move || Suspend::new(async move {
                 let filters = filters.await.unwrap_or_default();
-                view! { <Filters filters asked /> }
+                view! { <RunFilters filters asked /> }
             })}
         </Suspense>
         <Transition fallback=|| view! { <Skeleton /> }>
@@ -147,20 +143,9 @@ pub fn RunsPage() -> impl IntoView {
     }
 }
 
-/// The form: what is typed and chosen becomes the address, with the program and without.
+/// What the list is narrowed by.
 #[component]
-fn Filters(filters: RunChoices, asked: Memo<Asked>) -> impl IntoView {
-    let options = |choices: Vec<(String, String)>, chosen: Signal<String>, any: &'static str| {
-        let any = view! { <option value="">{any}</option> };
-        let others: Vec<_> = choices
-            .into_iter()
-            .map(|(value, name)| {
-                let word = value.clone();
-                view! { <option value=value selected=move || chosen.with(|chosen| *chosen == word)>{name}</option> }
-            })
-            .collect();
-        view! { {any}{others} }
-    };
+fn RunFilters(filters: RunChoices, asked: Memo<Asked>) -> impl IntoView {
     let chosen = move |part: fn(&Asked) -> &String| Signal::derive(move || asked.with(|asked| part(asked).clone()));
     let states = [("under_way".to_owned(), "Under way".to_owned())]
         .into_iter()
@@ -168,76 +153,33 @@ fn Filters(filters: RunChoices, asked: Memo<Asked>) -> impl IntoView {
         .collect();
     let shares = filters.shares.into_iter().map(|(id, name)| (id.to_string(), name)).collect();
     let endpoints = filters.endpoints.into_iter().map(|(id, name)| (id.to_string(), name)).collect();
-    let within = WITHIN[1..].iter().map(|(hours, words)| ((*hours).to_owned(), (*words).to_owned())).collect();
-    // A choice is asked for at once; the button is for what was typed, and for where no program runs.
-    let send = move |event: leptos::ev::Event| {
-        #[cfg(feature = "hydrate")]
-        {
-            use wasm_bindgen::JsCast;
-            let select = event.target().and_then(|target| target.dyn_into::<web_sys::HtmlSelectElement>().ok());
-            if let Some(form) = select.and_then(|select| select.form()) {
-                let _ = form.request_submit();
-            }
-        }
-        #[cfg(not(feature = "hydrate"))]
-        let _ = event;
-    };
-    let text = asked.with_untracked(|asked| asked.text.clone());
-    let (state, share) = (chosen(|asked| &asked.state), chosen(|asked| &asked.share));
-    let (endpoint, hours) = (chosen(|asked| &asked.endpoint), chosen(|asked| &asked.within));
-    // What was chosen follows the address, too: links and the way back change it without the form.
+    let within = WITHIN.into_iter().map(|(hours, words)| (hours.to_owned(), words.to_owned())).collect();
     view! {
-        <Form method="GET" action="/runs" attr:class="run-filters" attr:role="search">
-            <div class="field">
-                <label for="q">"Search"</label>
-                <input id="q" name="q" type="search" placeholder="Audience, endpoint or segment" value=text prop:value=move || asked.with(|asked| asked.text.clone()) autocomplete="off" />
-            </div>
-            <div class="field">
-                <label for="state">"Status"</label>
-                <select id="state" name="state" prop:value=move || state.get() on:change=send>{options(states, state, "Any")}</select>
-            </div>
-            <div class="field">
-                <label for="share">"Share"</label>
-                <select id="share" name="share" prop:value=move || share.get() on:change=send>{options(shares, share, "Any")}</select>
-            </div>
-            <div class="field">
-                <label for="endpoint">"Endpoint"</label>
-                <select id="endpoint" name="endpoint" prop:value=move || endpoint.get() on:change=send>{options(endpoints, endpoint, "Any")}</select>
-            </div>
-            <div class="field">
-                <label for="within">"Asked for"</label>
-                <select id="within" name="within" prop:value=move || hours.get() on:change=send>{options(within, hours, "Any time")}</select>
-            </div>
-            <button type="submit" class="button"><Icon name=IconName::Search />"Search"</button>
-        </Form>
+        <Filters action=PATH placeholder="Audience, endpoint or segment" text=chosen(|asked| &asked.text)>
+            <FilterSelect name="state" label="Status" any="Any" choices=states chosen=chosen(|asked| &asked.state) />
+            <FilterSelect name="share" label="Share" any="Any" choices=shares chosen=chosen(|asked| &asked.share) />
+            <FilterSelect name="endpoint" label="Endpoint" any="Any" choices=endpoints chosen=chosen(|asked| &asked.endpoint) />
+            <FilterSelect name="within" label="Asked for" any="Any time" choices=within chosen=chosen(|asked| &asked.within) />
+        </Filters>
     }
 }
 
 #[component]
 fn Results(found: Found, asked: Asked) -> impl IntoView {
-    let all = "/runs";
     let nothing = found.items.is_empty();
     let (is_narrowed, is_first) = (asked.is_narrowed(), asked.before.is_empty());
-    let newest = Asked { before: String::new(), ..asked.clone() }.address();
-    let pages = (found.older.is_some() || !is_first).then(|| {
-        let older = found.older.map(|before| Asked { before, ..asked.clone() }.address());
-        view! {
-            <nav class="pages" aria-label="Pages">
-                {(!is_first).then(|| view! { <a class="button" href=newest>"Newest"</a> })}
-                {older.map(|href| view! { <a class="button" href=href>"Older"</a> })}
-            </nav>
-        }
-    });
+    let newest = (!is_first).then(|| Asked { before: String::new(), ..asked.clone() }.address());
+    let older = found.older.map(|before| Asked { before, ..asked.clone() }.address());
     let found_nothing =
         if asked.state == UNDER_WAY && asked.text.is_empty() { "Nothing is under way." } else { "No run matches." };
     view! {
         <div class="result-bar">
             <p role="status">{counted(found.total, "run", "runs")}</p>
-            {is_narrowed.then(|| view! { <a href=all>"Show all runs"</a> })}
+            {is_narrowed.then(|| view! { <a href=PATH>"Show all runs"</a> })}
         </div>
         {match (nothing, is_narrowed || !is_first) {
             (false, _) => view! { <RunTable runs=found.items /> }.into_any(),
-            (true, true) => view! { <EmptyState text=found_nothing><ButtonLink href="/runs">"Show all runs"</ButtonLink></EmptyState> }.into_any(),
+            (true, true) => view! { <EmptyState text=found_nothing><ButtonLink href=PATH>"Show all runs"</ButtonLink></EmptyState> }.into_any(),
             (true, false) => {
                 view! {
                     <EmptyState text="Nothing has run yet. Share an audience, and its run appears here.">
@@ -247,7 +189,7 @@ fn Results(found: Found, asked: Asked) -> impl IntoView {
                     .into_any()
             }
         }}
-        {pages}
+        <OlderPages newest older />
     }
 }
 
