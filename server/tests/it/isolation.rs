@@ -201,7 +201,7 @@ const CALLS: &[(&str, Call, &str)] = &[
     ("save_when", Call::Named(Member), "share_id={share}&mode=add&duplicates=keep&shrink_limit=20"),
     ("start_share", Call::Named(Member), "audience_id={audience}"),
     ("share", Call::Named(Viewer), "id={share}"),
-    ("shares", Call::Own(Viewer), ""),
+    ("shares", Call::Own(Viewer), "text=&state=&before="),
     ("discard_share", Call::Named(Member), "share_id={share}"),
     ("copy_share", Call::Named(Member), "share_id={share}"),
     ("delete_share", Call::Named(Member), "share_id={share}"),
