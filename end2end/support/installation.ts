@@ -31,7 +31,8 @@ export interface Service {
 }
 
 const root = resolve(import.meta.dirname, "../..");
-const logs = resolve(import.meta.dirname, "../test-results/logs");
+// Of several runs at once each has its own.
+const logs = resolve(import.meta.dirname, "../test-results/logs", process.env.USHER_END2END_LOGS ?? "");
 const programs = resolve(process.env.USHER_PROGRAMS ?? join(root, "target/debug"));
 const stateVariable = "USHER_END2END_STATE";
 const patience = 60_000;
