@@ -132,8 +132,8 @@ pub fn ShareTable(
             };
             let last = match (share.last_run, share.last_run_state) {
                 (Some(run), Some(state)) => {
-                    let at = share.last_run_at.map(|at| view! { <span class="soft run-time"><Time at /></span> });
-                    view! { <span><a href=format!("/runs/{run}")><RunBadge state /></a>{at}</span> }.into_any()
+                    let at = share.last_run_at.map(|at| view! { <span class="soft"><Time at /></span> });
+                    view! { <span class="last-run"><a href=format!("/runs/{run}")><RunBadge state /></a>{at}</span> }.into_any()
                 }
                 _ if draft => view! { <Badge tone=Tone::Neutral text="Draft" /> }.into_any(),
                 _ => "—".into_any(),

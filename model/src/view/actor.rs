@@ -43,7 +43,7 @@ impl Role {
     /// What it allows, in a sentence.
     pub fn allows(self) -> &'static str {
         match self {
-            Self::Viewer => "Sees everything, changes nothing.",
+            Self::Viewer => "Sees everything but people's values, changes nothing.",
             Self::Member => "Shares audiences, and sees everything.",
             Self::Admin => "Connects endpoints and manages people, besides what members do.",
         }
