@@ -13,8 +13,7 @@ use model::{
     field::Field,
     id::JobId,
     rows::{RowError, append_row},
-    run::{Changes, FailureCode, Hold, Mode, RunEvent, RunState},
-    view::DestinationSegment,
+    run::{FailureCode, Hold, Mode, RunEvent, RunState},
 };
 use tokio::sync::mpsc;
 
@@ -22,6 +21,7 @@ use super::{
     carrier::{Carrier, Side, Step, counted},
     crew::Hands,
     cutting::Limits,
+    holding::{compared, mirror_hold, why_held},
     hosted::upload_path,
     jobs,
     mirror::Sifted,
@@ -35,7 +35,7 @@ use super::{
     stop::Stop,
 };
 use crate::{
-    outbound::{self, CallError, EndpointClient},
+    outbound::{CallError, EndpointClient},
     store::{Underway, identity::new_id},
 };
 
@@ -703,71 +703,12 @@ impl Carrier {
         Ok(())
     }
 
-    /// Why what was read should not be sent without a person's approval: it would shrink the segment beyond the share's limit. Nothing can
-    /// be said of a segment whose size nobody knows.
-    async fn hold(&self, valid: u64) -> Result<Option<Hold>, Stop> {
-        let plan = &self.run.plan;
-        if plan.mode == Mode::Add || plan.shrink_limit.percent() == 100 {
-            return Ok(None);
-        }
-        let Some(before) = self.members_before().await? else { return Ok(None) };
-        let after = match plan.mode {
-            Mode::Add | Mode::Replace => valid,
-            // A mirror knows better, by its ledger.
-            Mode::Remove | Mode::Mirror => before.saturating_sub(valid),
-        };
-        Ok(plan.shrink_limit.hold(before, after))
-    }
-
-    /// How many members the segment has, as far as anybody knows; none of one that is yet to be made.
-    async fn members_before(&self) -> Result<Option<u64>, Stop> {
-        let DestinationSegment::Existing { id, .. } = &self.run.plan.destination.segment else { return Ok(None) };
-        match self.movement(Side::Destination).await? {
-            Movement::Push => {
-                let consumer = self.client(Side::Destination).await?;
-                let segments =
-                    self.call(Side::Destination, Step::List, || consumer.segments(outbound::Side::Consumer)).await?;
-                Ok(segments.into_iter().find(|segment| segment.id == *id).and_then(|segment| segment.size))
-            }
-            // It can't be asked: what the last run left there is the best that is known.
-            Movement::Pull => {
-                let last = super::views::last_replaced(self.hub.database(), &self.run.share_id, id).await;
-                last.map_err(|error| self.store_failed(error))
-            }
-        }
-    }
-
     /// Tells the producer that its export is not wanted any more, when there is one that was not read whole.
     pub(super) async fn abandon_export(&self, status: JobStatus, reason: &str) {
         if let (RunState::Exporting | RunState::Reading, Some(job_id)) = (self.run.state, &self.run.export_job_id) {
             self.tell(Side::Source, job_id, status, reason).await;
         }
     }
-}
-
-/// Why a mirror should not be carried out without a person's approval. An audience that is empty all of a sudden is never believed.
-fn mirror_hold(plan: &RunPlan, changes: &Changes, members: u64) -> Option<Hold> {
-    let after = members.saturating_sub(changes.removed);
-    let is_empty = changes.added + changes.changed + changes.unchanged == 0;
-    if is_empty && changes.removed > 0 {
-        return Some(Hold { before: members, after, limit: plan.shrink_limit });
-    }
-    plan.shrink_limit.hold(members, after)
-}
-
-/// What a mirror found, for the timeline.
-fn compared(changes: &Changes, members: u64) -> String {
-    if members == 0 {
-        return format!("Nobody was sent before: {} to be added.", counted(changes.added, "member"));
-    }
-    format!(
-        "Compared with the {} sent before: {} new, {} changed, {} left, {} unchanged.",
-        counted(members, "member"),
-        changes.added,
-        changes.changed,
-        changes.removed,
-        changes.unchanged
-    )
 }
 
 /// How long the destination would take at the pace that it declares, when it declares one.
@@ -785,17 +726,6 @@ fn time_left(plan: &RunPlan, sifted: &Sifted) -> Option<String> {
         _ => counted(seconds.div_ceil(3_600), "hour"),
     };
     Some(format!("At the pace that {name} declares ({}) it would take about {time}.", counted(rate, "row a second")))
-}
-
-/// Why a run is held, for its timeline.
-fn why_held(hold: &Hold, plan: &RunPlan) -> String {
-    format!(
-        "the segment \u{201c}{}\u{201d} has {}, and {} of them would go (the limit is {} %)",
-        plan.destination.segment.name(),
-        counted(hold.before, "member"),
-        hold.lost(),
-        hold.limit.percent()
-    )
 }
 
 /// Where the source's bytes come from.

@@ -12,6 +12,7 @@ mod delivery;
 mod desk;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
+mod holding;
 pub mod hosted;
 mod intake;
 mod jobs;
