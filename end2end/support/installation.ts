@@ -31,8 +31,7 @@ export interface Service {
 }
 
 const root = resolve(import.meta.dirname, "../..");
-// Of several runs at once each has its own.
-const logs = resolve(import.meta.dirname, "../test-results/logs", process.env.USHER_END2END_LOGS ?? "");
+const logs = resolve(import.meta.dirname, "../test-results/logs");
 const programs = resolve(process.env.USHER_PROGRAMS ?? join(root, "target/debug"));
 const stateVariable = "USHER_END2END_STATE";
 const patience = 60_000;

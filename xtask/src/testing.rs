@@ -86,10 +86,7 @@ async fn all(root: &Path, runner: Runner, postgres: &str) -> Tallies {
     let mut tallies = vec![("Rust tests", native(root, runner, postgres).await)];
     tallies.push(("the published vectors in WASM", vectors(root).await));
     if root.join("end2end/package.json").exists() {
-        // Both at once: what one waits for is the other's time.
-        let (first, second) = tokio::join!(browser(root, 1), browser(root, 2));
-        tallies.push(("browser tests, first half", first));
-        tallies.push(("browser tests, second half", second));
+        tallies.push(("browser tests", browser(root).await));
     }
     tallies
 }
@@ -204,27 +201,24 @@ async fn vectors(root: &Path) -> anyhow::Result<Tally> {
     Ok(Tally { passed: 0, failed: 1 })
 }
 
-/// One of the two halves of the browser tests, with an installation of its own.
-async fn browser(root: &Path, half: u8) -> anyhow::Result<Tally> {
+async fn browser(root: &Path) -> anyhow::Result<Tally> {
     let started = Instant::now();
     let folder = root.join("end2end");
-    let report = programs::target(root).join(format!("xtask/playwright-{half}.json"));
+    let report = programs::target(root).join("xtask/playwright.json");
     forget(&report)?;
     let mut playwright = Command::new("npx");
     playwright.args(["--no-install", "playwright", "test", "--reporter=list,json"]).current_dir(&folder);
-    playwright.arg(format!("--shard={half}/2")).arg(format!("--output=test-results/failures-{half}"));
     playwright.env("PLAYWRIGHT_JSON_OUTPUT_NAME", &report).env("CI", "1");
-    playwright.env("USHER_END2END_LOGS", format!("half-{half}"));
     let step = Step {
         name: "run the browser tests",
-        limit: minutes(30),
+        limit: minutes(45),
         advice: "Run ./setup.sh test to install what they need.",
     };
     let status = step.status(&mut playwright).await?;
     let text =
         fs::read_to_string(&report).with_context(|| format!("they left no report ({status}). {}", step.advice))?;
     let tally = tally_of_playwright(&text).context("their report can't be read")?;
-    done(format!("run half {half} of the browser tests"), started);
+    done("run the browser tests", started);
     Ok(if status.success() || tally.failed > 0 { tally } else { Tally { failed: 1, ..tally } })
 }
 
