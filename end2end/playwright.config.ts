@@ -18,7 +18,8 @@ export default defineConfig({
   reporter: "list",
   workers: 1,
   retries: 0,
-  timeout: 90_000,
+  // The longest take a minute on a slow machine.
+  timeout: 180_000,
   expect: { timeout: 15_000 },
   forbidOnly: process.env.CI !== undefined,
   use: {
